@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * Who is working on a guest at this moment: Proxmox' running tasks (/var/log/pve/tasks/active, PVE::
+ * RESTEnvironment) and its per-guest file locks, seen by inode in /proc/locks, never by taking them.
+ */
+
+#include "pve/guestconf.h"
+#include "pve/root.h"
+#include "util/arena.h"
+
+struct task {
+	const char *upid;
+	const char *type; /* "vzdump", "qmrestore", "imgdel", ... */
+	uint32_t vmid;	  /* 0: none in its id */
+	pid_t pid;
+};
+
+struct tasks {
+	struct task *items; /* only those whose process lives */
+	size_t n, cap;
+};
+
+/* Console tasks (vncproxy, vncshell, spiceproxy, termproxy, spiceshell) touch no disk: left out.
+ * A missing file is an empty list. */
+int tasks_read(struct tasks *ret, const struct root *r, struct arena *a, struct err *e);
+void tasks_done(struct tasks *t);
+const struct task *tasks_find(const struct tasks *t, uint32_t vmid);
+
+/* "UPID:node:PID:PSTART:START:type:id:user:" */
+struct upid {
+	struct slice node, type, id, user;
+	uint64_t pid, pstart, start;
+};
+bool upid_parse(struct slice text, struct upid *ret);
+
+/* Guests whose flock somebody holds: lock-ID.conf of VMs, pve-config-ID.lock of containers. */
+struct guest_locks {
+	struct guest_lock {
+		uint32_t vmid;
+		enum guest_type type;
+		pid_t pid; /* the holder; 0 or -1 if /proc/locks does not know */
+	} *items;
+	size_t n, cap;
+};
+int guest_locks_read(struct guest_locks *ret, const struct root *r, struct err *e);
+void guest_locks_done(struct guest_locks *l);
+const struct guest_lock *guest_locks_find(const struct guest_locks *l, uint32_t vmid);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "util/json.h"
+
+#include <errno.h>
+
+#include "util/str.h"
+
+int json_parse(struct slice text, const char *what, json_t **ret, struct err *e)
+{
+	json_error_t why;
+	json_t *doc = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+
+	if (!doc)
+		return err_set(e, -EBADMSG, "%s, line %d, column %d: %s", what, why.line,
+			       why.column, why.text);
+	*ret = doc;
+	return 0;
+}
+
+const char *json_str(const json_t *obj, const char *key)
+{
+	return json_string_value(json_object_get(obj, key));
+}
+
+json_t *json_arr(const json_t *obj, const char *key)
+{
+	json_t *v = json_object_get(obj, key);
+
+	return json_is_array(v) ? v : NULL;
+}
+
+json_t *json_obj(const json_t *obj, const char *key)
+{
+	json_t *v = json_object_get(obj, key);
+
+	return json_is_object(v) ? v : NULL;
+}
+
+bool json_u64(const json_t *obj, const char *key, uint64_t *ret)
+{
+	const json_t *v = json_object_get(obj, key);
+
+	if (json_is_string(v))
+		return str_to_u64((struct slice){ json_string_value(v), json_string_length(v) },
+				  ret);
+	if (!json_is_integer(v) || json_integer_value(v) < 0)
+		return false;
+	*ret = (uint64_t)json_integer_value(v);
+	return true;
+}
+
+bool json_i64(const json_t *obj, const char *key, int64_t *ret)
+{
+	const json_t *v = json_object_get(obj, key);
+
+	if (!json_is_integer(v))
+		return false;
+	*ret = json_integer_value(v);
+	return true;
+}
