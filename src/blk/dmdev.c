@@ -258,7 +258,7 @@ static int read_device(struct dm_dev *d, bool have_uuids, struct arena *a)
 
 static int read_all(struct dm_set *set, struct arena *a, struct err *e)
 {
-	bool have_uuids;
+	bool have_uuids = false;
 	int r = list_devices(a, set, &have_uuids, e);
 	size_t kept = 0;
 
