@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "dm/scan.h"
+
+#include "pve/volname.h"
+
+bool dm_scan_guest_name(const char *dm_name)
+{
+	struct dm_lvm_name name;
+
+	dmname_split(&name, dm_name);
+	return volname_parse(slice_of(name.lv)).kind != VOLNAME_NONE;
+}
+
+static const char *failure(struct dm_scan *s, int code, const struct err *e)
+{
+	return code < 0 ? arena_str(&s->arena, slice_of(e->text)) : NULL;
+}
+
+static void read_block_layer(struct dm_scan *s, const struct root *root, struct buf *raw_lvm)
+{
+	struct err e = {};
+
+	s->dm_failed = failure(s, dmdev_read(&s->dm, root, &s->arena, &e), &e);
+	if (s->dm_failed)
+		return;
+	s->lvm_failed = failure(s, sysblk_read(&s->sys, root, &s->arena, &e), &e);
+	if (s->lvm_failed)
+		return;
+	candidates_choose(&s->candidates, &s->dm, &s->sys, dm_scan_guest_name, &s->arena);
+	s->lvm_failed =
+		failure(s, lvm_read(&s->lvm, root, &s->candidates, &s->arena, raw_lvm, &e), &e);
+}
+
+/* Who works on guests is read last, so that what began while we looked is seen. */
+static void read_work(struct dm_scan *s, const struct root *root)
+{
+	struct err e = {};
+	int r = running_read(&s->running, root, &e);
+
+	if (r == 0)
+		r = tasks_read(&s->tasks, root, &s->arena, &e);
+	if (r == 0)
+		r = guest_locks_read(&s->locks, root, &e);
+	s->work_failed = failure(s, r, &e);
+}
+
+int dm_scan_read(struct dm_scan *s, const struct root *root, struct buf *raw_lvm, struct err *e)
+{
+	int r;
+
+	*s = (struct dm_scan){};
+	read_block_layer(s, root, raw_lvm);
+	r = cluster_read(&s->cluster, root, e);
+	if (r < 0)
+		return r;
+	read_work(s, root);
+	array_state_read(&s->array, root, s->cluster.node.now, &s->arena);
+	return 0;
+}
+
+void dm_scan_done(struct dm_scan *s)
+{
+	guest_locks_done(&s->locks);
+	tasks_done(&s->tasks);
+	running_done(&s->running);
+	candidates_done(&s->candidates);
+	sysblk_done(&s->sys);
+	cluster_done(&s->cluster);
+	arena_done(&s->arena);
+}
