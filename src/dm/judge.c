@@ -98,8 +98,9 @@ static bool is_guests_volume(const struct hearing *h)
 	const struct dm_mapping *map = h->map;
 	bool named = map->shape.kind != VOLNAME_NONE;
 
-	if (!map->lv)
-		return named; /* a ghost, or not to be told: by its name */
+	/* A ghost, or nothing that can be told from storage.cfg and configs: by its name. */
+	if (!map->lv || dm_blind(h->m))
+		return named;
 	if (dm_model_listed(h->m, map->lv) || h->here || h->elsewhere || h->copy)
 		return dm_model_vg_served(h->m, map->vg->name);
 	/* Renamed away from a guest's name, or being wiped: the mapping still has that place. */

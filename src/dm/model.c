@@ -327,6 +327,19 @@ static void read_tables(struct dm_model *m)
 	}
 }
 
+/* In order of device numbers, as the mappings are. */
+static void link_children(struct dm_model *m)
+{
+	for (size_t i = m->n; i > 0; i--) {
+		struct dm_mapping *map = &m->mappings[i - 1];
+
+		if (map->host == DM_NONE)
+			continue;
+		map->next_child = m->mappings[map->host].first_child;
+		m->mappings[map->host].first_child = i - 1;
+	}
+}
+
 void dm_model_build(struct dm_model *m, const struct dm_scan *scan)
 {
 	CLEANUP(resolver_done) struct resolver r = {};
@@ -335,6 +348,7 @@ void dm_model_build(struct dm_model *m, const struct dm_scan *scan)
 	m->mappings = arena_alloc(&m->arena, m->n * sizeof(*m->mappings));
 	for (size_t i = 0; i < m->n; i++) {
 		m->mappings[i].dev = &scan->dm.items[i];
+		m->mappings[i].first_child = m->mappings[i].next_child = DM_NONE;
 		identify(m, &m->mappings[i]);
 	}
 	read_tables(m);
@@ -351,6 +365,7 @@ void dm_model_build(struct dm_model *m, const struct dm_scan *scan)
 		find_namesake(m, map);
 		find_thin_owner(m, map);
 	}
+	link_children(m);
 	find_overlaps(m, &r);
 }
 

@@ -36,6 +36,7 @@ struct dm_mapping {
 	const struct lvm_lv *namesake; /* another LV that has the place which the name claims */
 	enum dm_table_state table;
 	size_t host; /* the guest's mapping that this one stands on, DM_NONE without */
+	size_t first_child, next_child; /* those that stand on this one; DM_NONE ends the list */
 	size_t overlaps[OVERLAPS_MAX]; /* mappings that cover sectors of it */
 	size_t n_overlaps;
 	const struct lvm_lv *owners[OVERLAPS_MAX]; /* LVs that today's metadata gives them to */

@@ -71,8 +71,8 @@ char *xstrdup(const char *s) MUST_CHECK __attribute__((malloc));
 		&(v)->items[(v)->n++];                                                             \
 	})
 #define vec_each(it, v)                                                                            \
-	for (typeof((v)->items) it = (v)->items, it##_end = it ? it + (v)->n : it; it != it##_end; \
-	     it++)
+	for (typeof((v)->items + 0) it = (v)->items, it##_end = it ? it + (v)->n : it;             \
+	     it != it##_end; it++)
 #define vec_free(v)                                                                                \
 	do {                                                                                       \
 		free((v)->items);                                                                  \

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * The program's map: every verb's function and options. Each returns an exit status (util/cli.h).
+ */
+
+#include "util/cli.h"
+
+/* src/dm/cmd_check.c, src/dm/cmd_blockers.c */
+extern const struct cli_option dm_check_options[];
+int cmd_dm_check(const struct cli *cli);
+extern const struct cli_option dm_blockers_options[];
+int cmd_dm_blockers(const struct cli *cli);
+
+/* src/facts/ */
+int cmd_facts_guests(const struct cli *cli);
+int cmd_facts_storages(const struct cli *cli);
+int cmd_facts_volumes(const struct cli *cli);
+int cmd_facts_node(const struct cli *cli);
+int cmd_facts_cluster(const struct cli *cli);
+int cmd_capture(const struct cli *cli);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/* A check, shown: as text on a terminal and as the document pvewarden.dm/1. */
+
+#include "dm/check.h"
+
+struct dm_view {
+	bool all;      /* every mapping, also what is ok and infrastructure */
+	uint32_t vmid; /* only what concerns this guest; 0: everything */
+	bool color, utf8;
+	bool terminal; /* a person reads it: no performance data for monitoring */
+	size_t width;
+};
+
+void dm_show_text(const struct dm_check *c, const struct dm_view *view, struct buf *out);
+void dm_show_json(const struct dm_check *c, const struct dm_view *view, struct buf *out);
+
+/* The worst severity among what the view shows. */
+enum dm_severity dm_view_answer(const struct dm_check *c, const struct dm_view *view);

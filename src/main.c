@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "cmd.h"
+
+static const struct cli_verb verbs[] = {
+	{ "dm", "check", NULL, 0, 0, dm_check_options,
+	  "Find the device-mapper entries that block or endanger guests", cmd_dm_check },
+	{ "dm", "blockers", "[VMID]", 0, 1, dm_blockers_options,
+	  "Say whether anything on this node would block a new guest of that id",
+	  cmd_dm_blockers },
+	{ "facts", "guests", NULL, 0, 0, NULL, "Show the guests of the cluster and their volumes",
+	  cmd_facts_guests },
+	{ "facts", "storages", NULL, 0, 0, NULL, "Show what storage.cfg says", cmd_facts_storages },
+	{ "facts", "volumes", NULL, 0, 0, NULL,
+	  "Show the logical volumes, their mappings and who refers to them", cmd_facts_volumes },
+	{ "facts", "node", NULL, 0, 0, NULL, "Show what is known of this node", cmd_facts_node },
+	{ "facts", "cluster", NULL, 0, 0, NULL, "Show the cluster's members and quorum",
+	  cmd_facts_cluster },
+	{ "capture", NULL, "DIR", 1, 1, NULL,
+	  "Record this node into DIR, secrets masked, for --root DIR", cmd_capture },
+};
+
+int main(int argc, char *argv[])
+{
+	return cli_main(verbs, ARRAY_SIZE(verbs), argc, argv);
+}
