@@ -44,7 +44,8 @@ static void take_maps(struct array_state *ret, const json_t *rows, struct arena 
 	size_t i;
 
 	ret->maps = arena_alloc(a, json_array_size(rows) * sizeof(*ret->maps));
-	json_array_foreach (rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		struct array_map *m = &ret->maps[ret->n_maps];
 		const char *wwid = json_str(row, "wwid"), *volume = json_str(row, "volume");
 

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * What the array part published in /run/pvewarden/array/array.json (schema pvewarden.array/1), as far
- * as others judge by it: for each multipath map of a FlashArray whether its volume still exists and is
- * connected to this node. Members read: "time", "maps": [{"wwid", "volume", "state"}], state one of
- * "connected", "gone", "not-connected".
+ * What the array part published in /run/pvewarden/array/array.json (schema pvewarden.array/1), as
+ * far as others judge by it: for each multipath map of a FlashArray whether its volume still exists
+ * and is connected to this node. Members read: "time", "maps": [{"wwid", "volume", "state"}], state
+ * one of "connected", "gone", "not-connected".
  */
 
 #include "pve/root.h"
@@ -26,7 +26,8 @@ struct array_state {
 	size_t n_maps;
 };
 
-/* Never fails: what cannot be trusted (not root's, not a regular file, too old, broken) is absent. */
+/* Never fails: what cannot be trusted (not root's, not a regular file, too old, broken) is absent.
+ */
 void array_state_read(struct array_state *ret, const struct root *r, int64_t now, struct arena *a);
 
 const struct array_map *array_state_find(const struct array_state *s, struct slice wwid);

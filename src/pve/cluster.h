@@ -18,8 +18,9 @@ struct cluster {
 	struct storage_cfg storages;
 	struct guest *guests; /* sorted by vmid, then node; an id twice is a diagnostic */
 	size_t n_guests;
-	struct rrd rrd;			  /* empty if it could not be read */
-	uint32_t next_id_lower, next_id_upper; /* datacenter.cfg next-id, 100 to 1000000 by default */
+	struct rrd rrd; /* empty if it could not be read */
+	uint32_t next_id_lower,
+		next_id_upper; /* datacenter.cfg next-id, 100 to 1000000 by default */
 	struct diags diags;
 	const char **blind; /* why guests or storages may be missing; empty: all was seen */
 	size_t n_blind;
@@ -27,8 +28,8 @@ struct cluster {
 };
 
 /*
- * Reads it all. Fails (-ENODEV, -errno with a sentence) only where there is no node to speak of; lost
- * quorum, an empty /etc/pve, an unreadable or broken file end up in blind.
+ * Reads it all. Fails (-ENODEV, -errno with a sentence) only where there is no node to speak of;
+ * lost quorum, an empty /etc/pve, an unreadable or broken file end up in blind.
  */
 int cluster_read(struct cluster *c, const struct root *r, struct err *e);
 void cluster_done(struct cluster *c);

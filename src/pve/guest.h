@@ -55,8 +55,9 @@ struct guest {
 };
 
 /*
- * Parses @text (any bytes) into @ret, which lives in @a. Never fails: what Proxmox would drop is said
- * in @diags under the name ret->file, which the caller has set together with vmid, type and node.
+ * Parses @text (any bytes) into @ret, which lives in @a. Never fails: what Proxmox would drop is
+ * said in @diags under the name ret->file, which the caller has set together with vmid, type and
+ * node.
  */
 void guest_parse(struct guest *ret, struct slice text, struct arena *a, struct diags *diags);
 

@@ -20,8 +20,8 @@ struct node {
 };
 
 /*
- * -ENODEV: this is no Proxmox VE node (neither /etc/pve nor its Perl modules are there); -EUCLEAN: its
- * names contradict each other; else what reading said.
+ * -ENODEV: this is no Proxmox VE node (neither /etc/pve nor its Perl modules are there); -EUCLEAN:
+ * its names contradict each other; else what reading said.
  */
 int node_read(struct node *ret, const struct root *r, struct arena *a, struct err *e);
 

@@ -3,8 +3,9 @@
 
 /*
  * The generated files of /etc/pve (pve-cluster src/pmxcfs: cfs_create_memberlist_msg and its
- * neighbours): .members, .vmlist, .version. Another reader's stat() can tear what we read, and a file
- * can come back short, so that each is validated as a whole and read again when it does not hold.
+ * neighbours): .members, .vmlist, .version. Another reader's stat() can tear what we read, and a
+ * file can come back short, so that each is validated as a whole and read again when it does not
+ * hold.
  */
 
 #include "pve/guestconf.h"

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The small grammars inside Proxmox values: property strings (PVE::JSONSchema::parse_property_string),
- * volume ids (PVE::Storage::parse_volume_id), %XX text (PVE::ParseUtils), tags and lists.
+ * The small grammars inside Proxmox values: property strings
+ * (PVE::JSONSchema::parse_property_string), volume ids (PVE::Storage::parse_volume_id), %XX text
+ * (PVE::ParseUtils), tags and lists.
  */
 
 #include "util/buf.h"
@@ -26,6 +27,9 @@ struct volid {
 	struct slice storage, volname;
 };
 bool volid_parse(struct slice text, struct volid *ret);
+
+/* Whether @id may name a storage: letters, digits, '-', '_' and '.', at least two characters. */
+bool storage_id_valid(struct slice id);
 
 /* A Proxmox boolean: 1 on yes true / 0 off no false, any case. */
 bool prop_bool(struct slice text, bool *ret);

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * A node is a directory. Every outside path is opened below one root: "/" on a live node, a recorded
- * node or a test tree otherwise. Below a root that is not "/", no path and no symlink leads out of it
- * (openat2 with RESOLVE_IN_ROOT). Paths are written without the leading slash: "etc/pve/.members".
+ * A node is a directory. Every outside path is opened below one root: "/" on a live node, a
+ * recorded node or a test tree otherwise. Below a root that is not "/", no path and no symlink
+ * leads out of it (openat2 with RESOLVE_IN_ROOT). Paths are written without the leading slash:
+ * "etc/pve/.members".
  */
 
 #include <dirent.h>

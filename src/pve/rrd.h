@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * /etc/pve/.rrd: the last sample that each node's pvestatd sent (pve-cluster status.c, cfs_rrd_dump;
- * fields: pve-manager PVE/Service/pvestatd.pm). Both generations of keys are read; newer ones may
- * only append fields.
+ * /etc/pve/.rrd: the last sample that each node's pvestatd sent (pve-cluster status.c,
+ * cfs_rrd_dump; fields: pve-manager PVE/Service/pvestatd.pm). Both generations of keys are read;
+ * newer ones may only append fields.
  */
 
 #include "pve/root.h"

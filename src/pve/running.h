@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Which guests run on this node, by the tests that Proxmox itself uses: for VMs the pid file and the
- * exact command line (PVE::QemuServer::Helpers::vm_running_locally), for containers the command
+ * Which guests run on this node, by the tests that Proxmox itself uses: for VMs the pid file and
+ * the exact command line (PVE::QemuServer::Helpers::vm_running_locally), for containers the command
  * socket of their monitor (PVE::LXC::list_active_containers).
  */
 
@@ -13,8 +13,8 @@
 struct running_guest {
 	uint32_t vmid;
 	enum guest_type type;
-	pid_t pid;	  /* 0 for containers */
-	bool incoming;	  /* a QEMU that waits for a migration or a restore (-incoming) */
+	pid_t pid;	 /* 0 for containers */
+	bool incoming;	 /* a QEMU that waits for a migration or a restore (-incoming) */
 	int64_t started; /* Unix seconds, 0 if not known */
 };
 

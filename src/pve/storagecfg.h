@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * /etc/pve/storage.cfg as far as anyone here needs it: which storage is which volume group, on which
- * nodes, and whether it is the same one everywhere.
+ * /etc/pve/storage.cfg as far as anyone here needs it: which storage is which volume group, on
+ * which nodes, and whether it is the same one everywhere.
  */
 
 #include "pve/sectionconf.h"
@@ -24,9 +24,10 @@ struct storage_cfg {
 	size_t n;
 };
 
-/* Never fails on content. The implicit "local" storage is there even if the file does not name it. */
-void storage_cfg_parse(struct storage_cfg *ret, const char *file, struct slice text, struct arena *a,
-		       struct diags *diags);
+/* Never fails on content. The implicit "local" storage is there even if the file does not name it.
+ */
+void storage_cfg_parse(struct storage_cfg *ret, const char *file, struct slice text,
+		       struct arena *a, struct diags *diags);
 
 const struct storage *storage_find(const struct storage_cfg *cfg, struct slice id);
 

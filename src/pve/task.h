@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Who is working on a guest at this moment: Proxmox' running tasks (/var/log/pve/tasks/active, PVE::
- * RESTEnvironment) and its per-guest file locks, seen by inode in /proc/locks, never by taking them.
+ * Who is working on a guest at this moment: Proxmox' running tasks (/var/log/pve/tasks/active,
+ * PVE:: RESTEnvironment) and its per-guest file locks, seen by inode in /proc/locks, never by
+ * taking them.
  */
 
 #include "pve/guestconf.h"
@@ -41,7 +42,7 @@ struct guest_locks {
 		uint32_t vmid;
 		enum guest_type type;
 		pid_t pid; /* the holder; 0 or -1 if /proc/locks does not know */
-	} *items;
+	} * items;
 	size_t n, cap;
 };
 int guest_locks_read(struct guest_locks *ret, const struct root *r, struct err *e);

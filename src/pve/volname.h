@@ -10,7 +10,7 @@
 
 enum volname_kind {
 	VOLNAME_NONE, /* not a guest's */
-	VOLNAME_VM,   /* vm-N-disk-M, vm-N-cloudinit, vm-N-state-SNAP, vm-N-fleece-M, vm-N-pvc-UUID */
+	VOLNAME_VM, /* vm-N-disk-M, vm-N-cloudinit, vm-N-state-SNAP, vm-N-fleece-M, vm-N-pvc-UUID */
 	VOLNAME_BASE, /* base-N-disk-M */
 	VOLNAME_SNAP, /* snap_vm-N-disk-M_SNAP, with .qcow2 in a volume chain */
 	VOLNAME_DEL,  /* del-vm-N-...: being wiped */
@@ -24,8 +24,8 @@ struct volname {
 /* Of an LV's name. */
 struct volname volname_parse(struct slice lv);
 
-/* Of any device-mapper name, hyphens doubled: finds "vm--N--" or "base--N--" at the start of a part.
- * This is what the old scripts' users know hand-made entries by. */
+/* Of any device-mapper name, hyphens doubled: finds "vm--N--" or "base--N--" at the start of a
+ * part. This is what the old scripts' users know hand-made entries by. */
 struct volname volname_in_dm_name(const char *dm_name);
 
 /*
