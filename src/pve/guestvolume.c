@@ -221,6 +221,8 @@ static void scan_drive(struct volume_scan *s, const struct guest_line *line)
 			scan_drive_volume(s, line, p.value);
 			named = true;
 		} else if (!is_never_volume(p.key)) {
+			/* "lvm:vm-1-disk-0 size=4G" lost a comma: the volume is in the key. */
+			scan_text(s, line, p.key, true);
 			scan_text(s, line, p.value, true);
 		}
 	}
@@ -272,7 +274,9 @@ void volume_scan_line(struct volume_scan *s, const struct guest_line *line)
 		scan_text(s, line, line->value, false);
 		break;
 	case GUEST_LINE_BAD:
-		scan_text(s, line, line->value, true);
+		/* A header that a container does not know: "[special:x]" names no volume. */
+		if (line->value.p[0] != '[')
+			scan_text(s, line, line->value, true);
 		break;
 	case GUEST_LINE_SECTION:
 	case GUEST_LINE_DESCRIPTION:
