@@ -230,6 +230,6 @@ void guest_check_sections(const struct guest *g, struct diags *diags)
 {
 	for (size_t i = 0; i < g->n_sections; i++)
 		check_keys(g, &g->sections[i], diags);
-	if (g->n_sections > 1)
+	if (g->n_sections > 1 || parent_of(&g->sections[0]))
 		check_tree(g, diags);
 }
