@@ -12,7 +12,7 @@ struct chooser {
 	struct {
 		/* Bits by device-mapper device: what stands on it. */
 		bool feeds_lvm, feeds_map, feeds_partition;
-	} *roles;
+	} * roles;
 };
 
 void candidates_done(struct candidates *c)
@@ -69,8 +69,8 @@ static bool is_multipath(const struct dm_dev *d)
 }
 
 /*
- * Why reading @dev might never return, NULL if nothing says so. Walks down the layers with a stack of
- * its own; a multipath map lives by its paths' state, not by each disk's.
+ * Why reading @dev might never return, NULL if nothing says so. Walks down the layers with a stack
+ * of its own; a multipath map lives by its paths' state, not by each disk's.
  */
 static const char *illness(const struct chooser *c, struct devno dev)
 {

@@ -24,8 +24,9 @@ static void free_task(struct dm_task **t)
 
 #define DM_TASK CLEANUP(free_task) struct dm_task
 
-static __attribute__((format(printf, 5, 6))) void
-library_says(int level, const char *file, int line, int code, const char *fmt, ...)
+static __attribute__((format(printf, 5, 6))) void library_says(int level, const char *file,
+							       int line, int code, const char *fmt,
+							       ...)
 {
 	char text[512];
 	va_list ap;
@@ -58,8 +59,8 @@ static size_t align8(size_t n)
 /* The UUID behind a list record, "" if there is none, NULL if this kernel lists none. */
 static const char *listed_uuid(const struct dm_names *n)
 {
-	const char *behind = (const char *)n + align8(offsetof(struct dm_names, name) +
-						      strlen(n->name) + 1);
+	const char *behind =
+		(const char *)n + align8(offsetof(struct dm_names, name) + strlen(n->name) + 1);
 	uint32_t flags;
 
 	if (n->next && behind + 8 > (const char *)n + n->next)
@@ -69,8 +70,9 @@ static const char *listed_uuid(const struct dm_names *n)
 }
 
 /*
- * The list with UUIDs. The kernel adds them (since 5.13) to a request that carries a UUID of its own;
- * a blank one selects nothing and asks for all. A kernel without them lists no flags: @have_uuids.
+ * The list with UUIDs. The kernel adds them (since 5.13) to a request that carries a UUID of its
+ * own; a blank one selects nothing and asks for all. A kernel without them lists no flags:
+ * @have_uuids.
  */
 static int list_devices(struct arena *a, struct dm_set *ret, bool *have_uuids, struct err *e)
 {
@@ -97,8 +99,7 @@ static int list_devices(struct arena *a, struct dm_set *ret, bool *have_uuids, s
 			break;
 	}
 	ret->items = arena_alloc(a, count * sizeof(*ret->items));
-	for (n = first; ret->n < count;
-	     n = (const struct dm_names *)((const char *)n + n->next)) {
+	for (n = first; ret->n < count; n = (const struct dm_names *)((const char *)n + n->next)) {
 		struct dm_dev *d = &ret->items[ret->n++];
 		const char *uuid = listed_uuid(n);
 
@@ -187,8 +188,8 @@ static int ask_deps(struct dm_dev *d, struct arena *a)
 	deps = dm_task_get_deps(t);
 	d->deps = arena_alloc(a, (deps ? deps->count : 0) * sizeof(*d->deps));
 	for (uint32_t i = 0; deps && i < deps->count; i++)
-		d->deps[d->n_deps++] = (struct devno){ major(deps->device[i]),
-						       minor(deps->device[i]) };
+		d->deps[d->n_deps++] =
+			(struct devno){ major(deps->device[i]), minor(deps->device[i]) };
 	return 0;
 }
 

@@ -3,8 +3,8 @@
 
 /*
  * What device-mapper says, asked by list, table (which answers info as well) and deps alone, always
- * without flushing: these answer at once even when a disk below has died (decisions 6). The only file
- * that knows libdevmapper. On a recorded node the same comes from capture/dm.txt.
+ * without flushing: these answer at once even when a disk below has died (decisions 6). The only
+ * file that knows libdevmapper. On a recorded node the same comes from capture/dm.txt.
  */
 
 #include "blk/dmname.h"

@@ -117,10 +117,11 @@ struct dm_uuid dmuuid_parse(const char *uuid)
 
 bool dmuuid_is_managed(const char *uuid)
 {
-	/* Kernel documentation asks subsystems to begin their UUIDs with their name and a hyphen. */
-	static const char *const subsystems[] = { "LVM-",     "mpath-",	  "CRYPT-",  "DMRAID-",
-						  "VDO-",     "stratis-", "STRATIS", "SUBSYSTEM-",
-						  "INTEGRITY-", "BCACHE-", "SNAPPER-" };
+	/* Kernel documentation asks subsystems to begin their UUIDs with their name and a hyphen.
+	 */
+	static const char *const subsystems[] = { "LVM-",	"mpath-",   "CRYPT-",  "DMRAID-",
+						  "VDO-",	"stratis-", "STRATIS", "SUBSYSTEM-",
+						  "INTEGRITY-", "BCACHE-",  "SNAPPER-" };
 	struct dm_uuid id = dmuuid_parse(uuid);
 
 	if (id.kind == DM_UUID_PART)

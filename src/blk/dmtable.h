@@ -3,8 +3,8 @@
 
 /*
  * Live tables as the kernel prints them, and the same thing said by LVM's metadata, in one form: a
- * list of segments, each a run of sectors laid over one device (linear) or several (striped). Sectors
- * are 512 bytes.
+ * list of segments, each a run of sectors laid over one device (linear) or several (striped).
+ * Sectors are 512 bytes.
  */
 
 #include "blk/devno.h"
@@ -33,7 +33,8 @@ struct segments {
 	size_t n, cap;
 };
 
-/* "7:0 67584" of linear, "2 128 7:0 2048 7:1 2048" of striped. -EINVAL for any other type or form. */
+/* "7:0 67584" of linear, "2 128 7:0 2048 7:1 2048" of striped. -EINVAL for any other type or form.
+ */
 int segment_parse(struct segment *ret, const struct dm_target *t, struct arena *a);
 
 /* Adds a segment, merged into the last one where both together are one run: LVM splits where the

@@ -9,7 +9,8 @@
 #include "util/proc.h"
 #include "util/str.h"
 
-/* Which process hangs: "PID START_TICKS". Removed by nobody: it speaks of one process of one boot. */
+/* Which process hangs: "PID START_TICKS". Removed by nobody: it speaks of one process of one boot.
+ */
 #define STATE_DIR  "/run/pvewarden/dm"
 #define HANGS_PATH STATE_DIR "/lvm-hangs"
 
@@ -26,10 +27,11 @@ static int refuse_while_hanging(struct err *e)
 		return 0;
 	if (proc_start_ticks((pid_t)pid) != ticks)
 		return 0;
-	return err_set(e, -EBUSY,
-		       "lvm (pid %llu) of an earlier check still hangs in the kernel, no further one "
-		       "is started: look for a disk or multipath map that does not answer",
-		       (unsigned long long)pid);
+	return err_set(
+		e, -EBUSY,
+		"lvm (pid %llu) of an earlier check still hangs in the kernel, no further one "
+		"is started: look for a disk or multipath map that does not answer",
+		(unsigned long long)pid);
 }
 
 static void remember_hanging(const struct proc_result *p)

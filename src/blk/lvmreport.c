@@ -9,18 +9,34 @@
 #include "util/str.h"
 
 const char *const lvmreport_args[] = {
-	"--reportformat", "json", "--units", "b", "--nosuffix", "-a",
-	"--configreport", "vg", "-o",
+	"--reportformat",
+	"json",
+	"--units",
+	"b",
+	"--nosuffix",
+	"-a",
+	"--configreport",
+	"vg",
+	"-o",
 	"vg_name,vg_uuid,vg_seqno,vg_extent_size,vg_exported,vg_lock_type,vg_systemid,"
 	"vg_missing_pv_count,vg_shared,vg_autoactivation",
-	"--configreport", "pv", "-o",
+	"--configreport",
+	"pv",
+	"-o",
 	"pv_name,pv_uuid,pv_major,pv_minor,pe_start,pv_missing,pv_duplicate,pv_exported,vg_uuid",
-	"--configreport", "lv", "-o",
+	"--configreport",
+	"lv",
+	"-o",
 	"lv_name,lv_uuid,lv_attr,lv_size,lv_tags,lv_time,lv_role,lv_layout,lv_autoactivation,"
 	"lv_skip_activation,pool_lv_uuid,origin_uuid",
-	"--configreport", "seg", "-o",
+	"--configreport",
+	"seg",
+	"-o",
 	"lv_uuid,thin_id,segtype,seg_start,seg_size,stripes,stripe_size,seg_le_ranges",
-	"--configreport", "pvseg", "-o", "pvseg_start",
+	"--configreport",
+	"pvseg",
+	"-o",
+	"pvseg_start",
 	NULL,
 };
 
@@ -192,7 +208,8 @@ static int parse_segs(const struct context *c, struct lvm_vg *vg, const json_t *
 	size_t i;
 	int r;
 
-	json_array_foreach (rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		struct lvm_lv *lv = lv_of_row(vg, row);
 
 		if (!lv)
@@ -203,7 +220,8 @@ static int parse_segs(const struct context *c, struct lvm_vg *vg, const json_t *
 		vg->lvs[i].segs = arena_alloc(c->arena, vg->lvs[i].n_segs * sizeof(struct lvm_seg));
 		vg->lvs[i].n_segs = 0;
 	}
-	json_array_foreach (rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		struct lvm_lv *lv = lv_of_row(vg, row);
 
 		r = parse_seg(c, vg, &lv->segs[lv->n_segs++], row);
@@ -237,7 +255,8 @@ static int parse_pvs(const struct context *c, struct lvm_vg *vg, const json_t *r
 	size_t i;
 
 	vg->pvs = arena_alloc(c->arena, json_array_size(rows) * sizeof(*vg->pvs));
-	json_array_foreach (rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		struct lvm_pv *pv = &vg->pvs[vg->n_pvs++];
 		int r = parse_pv(c, pv, row);
 
@@ -255,7 +274,8 @@ static int parse_lvs(const struct context *c, struct lvm_vg *vg, const json_t *r
 	size_t i;
 
 	vg->lvs = arena_alloc(c->arena, json_array_size(rows) * sizeof(*vg->lvs));
-	json_array_foreach (rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		struct lvm_lv *lv = &vg->lvs[vg->n_lvs++];
 		int r = parse_lv(c, lv, row);
 
@@ -303,7 +323,8 @@ int lvmreport_parse(struct lvm_report *ret, struct slice text, const char *what,
 	if (!list)
 		r = err_set(e, -EBADMSG, "%s: no \"report\" in it", what);
 	ret->vgs = arena_alloc(a, json_array_size(list) * sizeof(*ret->vgs));
-	json_array_foreach (list, i, obj) {
+	json_array_foreach(list, i, obj)
+	{
 		r = parse_vg(&c, ret, obj);
 		if (r < 0)
 			break;
@@ -353,7 +374,8 @@ const char *lvm_vg_doubt(const struct lvm_vg *vg)
 
 bool lvm_lv_is_changing(const struct lvm_lv *lv)
 {
-	/* 1: pvmove, conversion, merging; 3: upper case while changes of the allocation are barred. */
+	/* 1: pvmove, conversion, merging; 3: upper case while changes of the allocation are barred.
+	 */
 	return strchr("pcOS", lv->attr[0]) || isupper((unsigned char)lv->attr[2]);
 }
 

@@ -45,7 +45,7 @@ struct lvm_lv {
 	int64_t created; /* Unix seconds, 0 if unknown */
 	bool autoactivation, skip_activation;
 	char pool_uuid[LVM_ID_LEN + 1]; /* of a thin LV; "" otherwise */
-	struct lvm_seg *segs; /* in order */
+	struct lvm_seg *segs;		/* in order */
 	size_t n_segs;
 };
 

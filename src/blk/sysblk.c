@@ -25,11 +25,13 @@ void sysblk_done(struct sysblk *s)
 	vec_free(s);
 }
 
-/* Kinds that carry no physical volume of this node. zd and rbd are guests' own disks, which Proxmox'
- * lvm.conf keeps LVM away from. */
+/* Kinds that carry no physical volume of this node. zd and rbd are guests' own disks, which
+ * Proxmox' lvm.conf keeps LVM away from. */
 static bool is_ignored(const char *name)
 {
-	static const char *const prefixes[] = { "dm-", "ram", "zram", "zd", "rbd", "nbd", "sr", "fd" };
+	static const char *const prefixes[] = {
+		"dm-", "ram", "zram", "zd", "rbd", "nbd", "sr", "fd"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
@@ -106,8 +108,7 @@ static void read_one(struct reader *r, struct sysblk *ret, const char *name)
 	uint64_t sectors = 0, number;
 	char *slash;
 
-	if (!attribute(r, name, "dev") ||
-	    !devno_parse(slice_trim(buf_slice(&r->text)), &d.dev))
+	if (!attribute(r, name, "dev") || !devno_parse(slice_trim(buf_slice(&r->text)), &d.dev))
 		return;
 	if (!attribute_u64(r, name, "size", &sectors) || sectors == 0)
 		return;

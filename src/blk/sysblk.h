@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Block devices that are not device-mapper's, from /sys/class/block: what may carry a physical volume
- * and whether it can be read at this moment. A device that would hang its reader must never be handed
- * to LVM (decisions 7).
+ * Block devices that are not device-mapper's, from /sys/class/block: what may carry a physical
+ * volume and whether it can be read at this moment. A device that would hang its reader must never
+ * be handed to LVM (decisions 7).
  */
 
 #include "blk/dmdev.h"
@@ -15,8 +15,8 @@ struct sysblk_dev {
 	bool partition;
 	struct devno whole; /* of a partition: its disk, and where it begins there */
 	uint64_t start;	    /* sectors */
-	const char *ill; /* NULL: may be read; otherwise why not */
-	bool component; /* of an md array, or a path below a multipath NVMe device */
+	const char *ill;    /* NULL: may be read; otherwise why not */
+	bool component;	    /* of an md array, or a path below a multipath NVMe device */
 };
 
 struct sysblk {

@@ -274,8 +274,9 @@ static int by_device(const void *a, const void *b)
 void users_read(struct dm_users *ret, const struct root *root, const struct dm_set *dm,
 		const struct devno *devs, size_t n_devs, struct arena *a)
 {
-	struct search s = { .root = root, .dm = dm, .devs = devs, .n_devs = n_devs, .arena = a,
-			    .found = ret };
+	struct search s = {
+		.root = root, .dm = dm, .devs = devs, .n_devs = n_devs, .arena = a, .found = ret
+	};
 
 	*ret = (struct dm_users){};
 	if (n_devs == 0)

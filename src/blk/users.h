@@ -3,8 +3,8 @@
 
 /*
  * Who holds an open device: processes, mounts in any mount namespace, swap, loop devices, and other
- * devices that stand on it. Asked only for devices that are open, all of them in one pass, because the
- * pass walks all of /proc. A recorded node answers from capture/users.txt.
+ * devices that stand on it. Asked only for devices that are open, all of them in one pass, because
+ * the pass walks all of /proc. A recorded node answers from capture/users.txt.
  */
 
 #include "blk/dmdev.h"

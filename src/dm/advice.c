@@ -25,8 +25,9 @@ static void add_doubtful_vgs(struct dm_check *c)
 		if (v->class != DM_UNKNOWN || !v->counts)
 			continue;
 		if (v->cause == DM_CAUSE_VG_NOT_SEEN)
-			add(&c->blind, arena_fmt(a, "volume group %s is on no disk that could be read",
-						 map->vg_name));
+			add(&c->blind,
+			    arena_fmt(a, "volume group %s is on no disk that could be read",
+				      map->vg_name));
 		else if (v->cause == DM_CAUSE_VG_DOUBTFUL)
 			add(&c->blind, arena_fmt(a, "volume group %s: %s", map->vg->name,
 						 lvm_vg_doubt(map->vg)));
@@ -34,8 +35,9 @@ static void add_doubtful_vgs(struct dm_check *c)
 			add(&c->blind,
 			    arena_fmt(a, "two volume groups are named %s", map->vg->name));
 		else if (v->cause == DM_CAUSE_STORAGE_UNDEFINED)
-			add(&c->blind, arena_fmt(a, "storage.cfg defines no storage '%s', which %s "
-						    "refers to",
+			add(&c->blind, arena_fmt(a,
+						 "storage.cfg defines no storage '%s', which %s "
+						 "refers to",
 						 v->ref->volume->storage, v->ref->guest->file));
 	}
 }
@@ -96,12 +98,13 @@ static void advise_autoactivation(struct dm_check *c)
 		}
 		if (n)
 			add(&c->advice,
-			    arena_fmt(&c->arena,
-				      "%zu guest volumes of the shared volume group %s are activated on "
-				      "every node at boot, which is where orphans come from: "
-				      "/usr/share/pve-manager/migrations/pve-lvm-disable-autoactivation, "
-				      "or for each: lvchange --setautoactivation n %s/%s",
-				      n, vg->name, vg->name, example));
+			    arena_fmt(
+				    &c->arena,
+				    "%zu guest volumes of the shared volume group %s are activated on "
+				    "every node at boot, which is where orphans come from: "
+				    "/usr/share/pve-manager/migrations/pve-lvm-disable-autoactivation, "
+				    "or for each: lvchange --setautoactivation n %s/%s",
+				    n, vg->name, vg->name, example));
 	}
 }
 
@@ -115,11 +118,12 @@ static void advise_filter(struct dm_check *c)
 		if (map->kind != DM_MAP_LVM || map->host == DM_NONE)
 			continue;
 		add(&c->advice,
-		    arena_fmt(&c->arena,
-			      "volume groups inside guests' disks are active on this host (%s): keep LVM "
-			      "away from them in /etc/lvm/lvm.conf: devices { global_filter = [ "
-			      "\"r|/dev/zd.*|\", \"r|/dev/rbd.*|\", \"r|/dev/mapper/.*-vm--[0-9]+--.*|\" ] }",
-			      map->dev->name));
+		    arena_fmt(
+			    &c->arena,
+			    "volume groups inside guests' disks are active on this host (%s): keep LVM "
+			    "away from them in /etc/lvm/lvm.conf: devices { global_filter = [ "
+			    "\"r|/dev/zd.*|\", \"r|/dev/rbd.*|\", \"r|/dev/mapper/.*-vm--[0-9]+--.*|\" ] }",
+			    map->dev->name));
 		return;
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #pragma once
 
-/* What is said beside the findings: why something could not be told, and what would prevent orphans.
- * Advice changes neither grade nor exit status (decisions 21). */
+/* What is said beside the findings: why something could not be told, and what would prevent
+ * orphans. Advice changes neither grade nor exit status (decisions 21). */
 
 #include "dm/check.h"
 

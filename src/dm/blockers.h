@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Would anything on this node keep a new guest from getting an id? Asked before the guest is made, so
- * that "Device or resource busy" does not come in the middle of it. Pure, from a finished check.
+ * Would anything on this node keep a new guest from getting an id? Asked before the guest is made,
+ * so that "Device or resource busy" does not come in the middle of it. Pure, from a finished check.
  */
 
 #include "dm/check.h"

@@ -193,8 +193,8 @@ const char *dm_guest_status(const struct dm_scan *s, const struct guest *g)
 {
 	const struct running_guest *r = running_find(&s->running, g->vmid);
 	const struct rrd_entry *sample = rrd_guest(&s->cluster.rrd, g->vmid);
-	bool fresh = sample && sample->status &&
-		     s->cluster.node.now - sample->ctime <= SAMPLE_MAX_AGE;
+	bool fresh =
+		sample && sample->status && s->cluster.node.now - sample->ctime <= SAMPLE_MAX_AGE;
 
 	if (strcmp(g->node, s->cluster.node.name) != 0)
 		return fresh ? sample->status : "unknown";

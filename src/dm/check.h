@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The whole check of a node: look, judge, and where there is something to report look again, because a
- * finding must be the same twice (decisions 8). Everything that shows or acts starts from this.
+ * The whole check of a node: look, judge, and where there is something to report look again,
+ * because a finding must be the same twice (decisions 8). Everything that shows or acts starts from
+ * this.
  */
 
 #include "blk/users.h"

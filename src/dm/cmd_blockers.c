@@ -36,14 +36,16 @@ static void describe(const struct dm_check *c, const struct dm_blocker *b,
 					dm_guest_phrase(b->guest->vmid, b->guest, a));
 		break;
 	case DM_BLOCKER_WORK:
-		ret->reason = "somebody works on that id at this moment (a task, a lock or a process)";
+		ret->reason =
+			"somebody works on that id at this moment (a task, a lock or a process)";
 		ret->remedy = "wait until it has ended";
 		break;
 	case DM_BLOCKER_VOLUME:
 		ret->reason = arena_fmt(a, "volume %s/%s exists, no guest refers to it",
 					b->lv->vg->name, b->lv->name);
-		ret->impact = "Proxmox takes the next free disk number; a cloud-init or state volume "
-			      "of that name cannot be made";
+		ret->impact =
+			"Proxmox takes the next free disk number; a cloud-init or state volume "
+			"of that name cannot be made";
 		ret->remedy = "look at what it is; pvesm list STORAGE shows it";
 		break;
 	case DM_BLOCKER_MAPPING:
@@ -87,8 +89,8 @@ static void write_text(struct answer *w, const struct dm_blocker *b,
 		       const struct dm_explanation *text)
 {
 	static const char *const marks[] = {
-		[DM_SEVERITY_NONE] = "ok",	  [DM_SEVERITY_NOTICE] = "notice",
-		[DM_SEVERITY_WARNING] = "WARNING", [DM_SEVERITY_UNKNOWN] = "UNKNOWN",
+		[DM_SEVERITY_NONE] = "ok",	    [DM_SEVERITY_NOTICE] = "notice",
+		[DM_SEVERITY_WARNING] = "WARNING",  [DM_SEVERITY_UNKNOWN] = "UNKNOWN",
 		[DM_SEVERITY_CRITICAL] = "BLOCKED",
 	};
 	const char *name = mapping_name(w->check, b);
@@ -135,7 +137,7 @@ static void answer_for(struct answer *w, uint32_t vmid)
 		jsonw_array(&w->json, "blockers");
 	} else {
 		buf_addf(&w->out, "VMID %u: %s\n", vmid,
-			 worst == DM_SEVERITY_CRITICAL  ? "blocked"
+			 worst == DM_SEVERITY_CRITICAL	? "blocked"
 			 : worst == DM_SEVERITY_UNKNOWN ? "could not tell"
 			 : worst == DM_SEVERITY_WARNING ? "free, but look at this"
 							: "free");
@@ -164,7 +166,8 @@ static void answer_for_next(struct answer *w)
 		id = dm_next_vmid(w->check, id);
 		if (!id) {
 			if (!w->cli->json)
-				buf_adds(&w->out, "No id is free in the range of datacenter.cfg.\n");
+				buf_adds(&w->out,
+					 "No id is free in the range of datacenter.cfg.\n");
 			return;
 		}
 		answer_for(w, id++);

@@ -34,8 +34,10 @@ static int parse_options(const struct cli *cli, struct dm_options *o, struct dm_
 	const char *policy = cli_value(cli, "policy"), *vmid = cli_value(cli, "vmid");
 
 	*o = (struct dm_options){ .min_age = 24 * 3600 };
-	*view = (struct dm_view){ .all = cli_has(cli, "all"), .color = cli->color,
-				  .terminal = isatty(STDOUT_FILENO), .width = term_width() };
+	*view = (struct dm_view){ .all = cli_has(cli, "all"),
+				  .color = cli->color,
+				  .terminal = isatty(STDOUT_FILENO),
+				  .width = term_width() };
 	if (policy && strcmp(policy, "running") == 0)
 		o->policy_running = true;
 	else if (policy && strcmp(policy, "configured") != 0)

@@ -46,8 +46,7 @@ static void json_refs(struct jsonw *w, const struct dm_ref_run *refs, const char
 		jsonw_u64(w, "vmid", ref->guest->vmid);
 		jsonw_str(w, "node", ref->guest->node);
 		jsonw_str(w, "key", ref->volume->key);
-		jsonw_str(w, "section",
-			  ref->volume->section ? ref->volume->section->name : NULL);
+		jsonw_str(w, "section", ref->volume->section ? ref->volume->section->name : NULL);
 		jsonw_str(w, "storage", ref->volume->storage);
 		jsonw_close(w);
 	}
@@ -86,7 +85,8 @@ static void text_volume(struct volumes *v, const struct lvm_lv *lv, const struct
 		if (ref->vg && strcmp(ref->vg, lv->vg->name) != 0)
 			continue;
 		buf_addf(&who, "%s%u %s%s%s on %s", who.len ? ", " : "", ref->guest->vmid,
-			 ref->volume->key, ref->volume->section && ref->volume->section->name ? "@" : "",
+			 ref->volume->key,
+			 ref->volume->section && ref->volume->section->name ? "@" : "",
 			 ref->volume->section && ref->volume->section->name
 				 ? ref->volume->section->name
 				 : "",
@@ -102,7 +102,8 @@ static void text_volume(struct volumes *v, const struct lvm_lv *lv, const struct
 
 static int by_lv(const void *a, const void *b)
 {
-	const struct lvm_lv *x = ((const struct active *)a)->lv, *y = ((const struct active *)b)->lv;
+	const struct lvm_lv *x = ((const struct active *)a)->lv,
+			    *y = ((const struct active *)b)->lv;
 
 	return (x > y) - (x < y);
 }

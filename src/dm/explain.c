@@ -69,7 +69,8 @@ static void set(struct words *w, const char *reason, const char *impact, const c
 }
 
 /* The command as it is when nobody has the device open, otherwise what must happen before it. */
-static void set_command(struct words *w, const char *reason, const char *impact, const char *command)
+static void set_command(struct words *w, const char *reason, const char *impact,
+			const char *command)
 {
 	if (w->map->dev->open_count)
 		set(w, reason, impact,
@@ -113,9 +114,11 @@ static void explain_unknown(struct words *w)
 		why = "something that the verdict needs could not be read (see the reasons above)";
 		break;
 	case DM_CAUSE_VG_NOT_SEEN:
-		why = SAY(w, "its volume group (%s by its name) is on no disk that could be read here",
+		why = SAY(w,
+			  "its volume group (%s by its name) is on no disk that could be read here",
 			  *map->vg_name ? map->vg_name : "?");
-		remedy = "look for disks that are missing or have no active path: pvs; multipath -ll";
+		remedy =
+			"look for disks that are missing or have no active path: pvs; multipath -ll";
 		break;
 	case DM_CAUSE_VG_DOUBTFUL:
 		why = SAY(w, "volume group %s cannot be believed: %s", map->vg->name,
@@ -125,7 +128,8 @@ static void explain_unknown(struct words *w)
 	case DM_CAUSE_VG_NAME_TWICE:
 		why = SAY(w, "two volume groups are named %s, and Proxmox knows them by name only",
 			  map->vg->name);
-		remedy = "give one of them another name: vgs -o vg_name,vg_uuid; vgrename UUID NEWNAME";
+		remedy =
+			"give one of them another name: vgs -o vg_name,vg_uuid; vgrename UUID NEWNAME";
 		break;
 	case DM_CAUSE_STORAGE_UNDEFINED:
 		why = SAY(w, "%s refers to %s:%s, but storage.cfg defines no storage '%s'", w->who,
@@ -176,8 +180,10 @@ static void explain_busy(struct words *w)
 		why = "LVM is moving or converting the volume";
 		break;
 	case DM_CAUSE_YOUNG:
-		why = SAY(w, "no config refers to it yet, but it is only %s old: an import may be under way",
-			  clock_duration(w->m->scan->cluster.node.now - map->lv->created, age));
+		why = SAY(
+			w,
+			"no config refers to it yet, but it is only %s old: an import may be under way",
+			clock_duration(w->m->scan->cluster.node.now - map->lv->created, age));
 		break;
 	case DM_CAUSE_UNSTABLE:
 		why = "two looks at it, one right after the other, did not agree";
@@ -195,30 +201,42 @@ static void explain_ghost(struct words *w)
 
 	switch ((unsigned int)w->v->cause) {
 	case DM_CAUSE_NAMESAKE:
-		reason = SAY(w, "orphan (tombstone): the volume it maps was deleted, and a new volume %s/%s "
-				"has taken its name",
-			     w->map->namesake->vg->name, name);
-		impact = SAY(w, "the new volume cannot be activated on this node (\"Device or resource "
-				"busy\"): %s cannot start here or migrate here. Whoever uses "
-				"/dev/mapper/%s gets the old sectors and may destroy another "
-				"guest's data",
-			     w->who, w->map->dev->name);
+		reason = SAY(
+			w,
+			"orphan (tombstone): the volume it maps was deleted, and a new volume %s/%s "
+			"has taken its name",
+			w->map->namesake->vg->name, name);
+		impact =
+			SAY(w,
+			    "the new volume cannot be activated on this node (\"Device or resource "
+			    "busy\"): %s cannot start here or migrate here. Whoever uses "
+			    "/dev/mapper/%s gets the old sectors and may destroy another "
+			    "guest's data",
+			    w->who, w->map->dev->name);
 		break;
 	case DM_CAUSE_EXTENTS_REUSED:
-		reason = SAY(w, "orphan (tombstone): volume %s was deleted, and its sectors belong to %s "
-				"now",
-			     w->lv, owners(w));
-		impact = SAY(w, "anything written to /dev/mapper/%s destroys that data; the entry blocks "
-				"a new disk %s on this node",
-			     w->map->dev->name, name);
+		reason = SAY(
+			w,
+			"orphan (tombstone): volume %s was deleted, and its sectors belong to %s "
+			"now",
+			w->lv, owners(w));
+		impact = SAY(
+			w,
+			"anything written to /dev/mapper/%s destroys that data; the entry blocks "
+			"a new disk %s on this node",
+			w->map->dev->name, name);
 		break;
 	default:
-		reason = SAY(w, "orphan (tombstone): volume %s was deleted, its entry stayed behind on "
-				"this node",
-			     w->lv);
-		impact = SAY(w, "blocks a new disk %s on this node (\"Device or resource busy\"), and so "
-				"the automatic reuse of VMID %u",
-			     name, w->map->shape.vmid);
+		reason =
+			SAY(w,
+			    "orphan (tombstone): volume %s was deleted, its entry stayed behind on "
+			    "this node",
+			    w->lv);
+		impact = SAY(
+			w,
+			"blocks a new disk %s on this node (\"Device or resource busy\"), and so "
+			"the automatic reuse of VMID %u",
+			name, w->map->shape.vmid);
 		break;
 	}
 	set_command(w, reason, impact, dm_command_remove(w->map, w->a));
@@ -226,10 +244,13 @@ static void explain_ghost(struct words *w)
 
 static void explain_renamed(struct words *w)
 {
-	const char *reason = SAY(w, "the volume is named %s now, the entry has its old name", w->lv);
-	const char *impact = SAY(w, "a volume that is to be called %s cannot be activated here (\"Device or "
-				    "resource busy\"), and whoever uses the old name gets the wrong disk",
-				 w->map->lv_name);
+	const char *reason =
+		SAY(w, "the volume is named %s now, the entry has its old name", w->lv);
+	const char *impact =
+		SAY(w,
+		    "a volume that is to be called %s cannot be activated here (\"Device or "
+		    "resource busy\"), and whoever uses the old name gets the wrong disk",
+		    w->map->lv_name);
 
 	if (w->map->dev->open_count) {
 		set(w, reason, impact, SAY(w, "lvchange -aly %s", select_lv(w->map, w->a)));
@@ -264,12 +285,14 @@ static void explain_stale(struct words *w)
 		w->ret->remedy_is_command = true;
 		return;
 	}
-	set_command(w,
-		    SAY(w, "orphan (tombstone): %s was made larger on another node, the entry still has "
-			   "the old size",
-			w->lv),
-		    "a guest started or migrated here could get the old size",
-		    dm_command_deactivate(w->map, w->a));
+	set_command(
+		w,
+		SAY(w,
+		    "orphan (tombstone): %s was made larger on another node, the entry still has "
+		    "the old size",
+		    w->lv),
+		"a guest started or migrated here could get the old size",
+		dm_command_deactivate(w->map, w->a));
 }
 
 static void explain_handmade(struct words *w)
@@ -277,10 +300,13 @@ static void explain_handmade(struct words *w)
 	const char *reason, *impact;
 
 	if (w->v->class == DM_MANUAL) {
-		reason = "orphan (tombstone): made by hand (no LVM volume), but named like a guest's disk";
-		impact = SAY(w, "whoever takes it for the disk of guest %u is wrong; it may block a disk of "
-				"that name",
-			     w->map->shape.vmid);
+		reason =
+			"orphan (tombstone): made by hand (no LVM volume), but named like a guest's disk";
+		impact = SAY(
+			w,
+			"whoever takes it for the disk of guest %u is wrong; it may block a disk of "
+			"that name",
+			w->map->shape.vmid);
 	} else if (w->v->cause == DM_CAUSE_SAME_SECTORS) {
 		reason = SAY(w, "duplicate: made by hand over sectors of %s", owners(w));
 		impact = "two ways to write the same sectors: data corruption";
@@ -296,27 +322,32 @@ static void explain_wanted_elsewhere(struct words *w)
 {
 	if (w->v->class == DM_COPY) {
 		set(w,
-		    SAY(w, "only %s refers to a volume of this name, through storage %s, which is not "
-			   "shared: probably a copy, or another node's volume of the same name",
-			w->who, w->v->ref->volume->storage ? w->v->ref->volume->storage : "(a path)"),
+		    SAY(w,
+			"only %s refers to a volume of this name, through storage %s, which is not "
+			"shared: probably a copy, or another node's volume of the same name",
+			w->who,
+			w->v->ref->volume->storage ? w->v->ref->volume->storage : "(a path)"),
 		    NULL, NULL);
 		return;
 	}
-	set_command(w,
-		    SAY(w, "orphan (tombstone): active here, but it belongs to %s (shared storage %s)",
-			w->who, w->v->ref->storage->id),
-		    "two nodes have the disk active: it blocks nothing yet, and becomes a ghost when the "
-		    "disk is deleted, resized or renamed there",
-		    dm_command_deactivate(w->map, w->a));
+	set_command(
+		w,
+		SAY(w, "orphan (tombstone): active here, but it belongs to %s (shared storage %s)",
+		    w->who, w->v->ref->storage->id),
+		"two nodes have the disk active: it blocks nothing yet, and becomes a ghost when the "
+		"disk is deleted, resized or renamed there",
+		dm_command_deactivate(w->map, w->a));
 }
 
 static void explain_unreferenced(struct words *w)
 {
 	const char *name = quoted(w->map->lv->name, w->a);
 
-	set(w, SAY(w, "orphan (tombstone): volume %s exists, but no guest of the cluster refers to it",
-		   w->lv),
-	    SAY(w, "takes up space; a new guest %u would get another disk number, or find an old disk",
+	set(w,
+	    SAY(w, "orphan (tombstone): volume %s exists, but no guest of the cluster refers to it",
+		w->lv),
+	    SAY(w,
+		"takes up space; a new guest %u would get another disk number, or find an old disk",
 		w->map->shape.vmid),
 	    SAY(w, "check first whether anything needs it: grep -rF %s /etc/pve/; then: %s", name,
 		dm_command_deactivate(w->map, w->a)));
@@ -335,7 +366,8 @@ static void explain_array(struct words *w)
 
 	set(w,
 	    gone ? SAY(w, "the FlashArray volume%s%s no longer exists",
-		       w->v->array->volume ? " " : "", w->v->array->volume ? w->v->array->volume : "")
+		       w->v->array->volume ? " " : "",
+		       w->v->array->volume ? w->v->array->volume : "")
 		 : "the FlashArray volume is not connected to this node any more",
 	    "I/O to it hangs or fails, and LVM commands may hang with it", "pvewarden array reap");
 	w->ret->remedy_is_command = true;
@@ -346,15 +378,16 @@ static void explain_fine(struct words *w)
 	if (w->v->as_child_of)
 		set(w, SAY(w, "stands on %s", w->v->as_child_of->dev->name), NULL, NULL);
 	else
-		set(w, w->v->class == DM_OK ? SAY(w, "wanted here by %s", w->who)
-					    : "not a guest's volume",
+		set(w,
+		    w->v->class == DM_OK ? SAY(w, "wanted here by %s", w->who)
+					 : "not a guest's volume",
 		    NULL, NULL);
 }
 
 void dm_explain(struct dm_explanation *ret, const struct dm_model *m, const struct dm_mapping *map,
 		const struct dm_verdict *v, struct arena *a)
 {
-	static void (*const by_class[DM_CLASS_MAX])(struct words *w) = {
+	static void (*const by_class[DM_CLASS_MAX])(struct words * w) = {
 		[DM_INFRASTRUCTURE] = explain_fine,
 		[DM_UNKNOWN] = explain_unknown,
 		[DM_BUSY] = explain_busy,

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A verdict in words: what the mapping is and why, what it leads to, and the exact command that mends
- * it, in the words that the old scripts' users know. Names are quoted for the shell in commands; in
- * sentences they stand as they are and are escaped where they are shown.
+ * A verdict in words: what the mapping is and why, what it leads to, and the exact command that
+ * mends it, in the words that the old scripts' users know. Names are quoted for the shell in
+ * commands; in sentences they stand as they are and are escaped where they are shown.
  */
 
 #include "dm/judge.h"

@@ -88,8 +88,8 @@ void extents_add(struct extents *list, const struct resolver *r, const struct se
 			uint64_t length = segs[i].length / segs[i].n_legs;
 			struct leg leg = resolve(r, segs[i].legs[k], length);
 
-			*vec_push(list) = (struct extent){ leg.dev, leg.offset,
-							   leg.offset + length, owner };
+			*vec_push(list) =
+				(struct extent){ leg.dev, leg.offset, leg.offset + length, owner };
 		}
 	}
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Which sectors of which disk a mapping really covers, and who else covers them: live mappings against
- * each other, and against the extents that today's metadata gives to other LVs. Found by sorting and
- * sweeping, O(n log n) in the number of segments. Pure.
+ * Which sectors of which disk a mapping really covers, and who else covers them: live mappings
+ * against each other, and against the extents that today's metadata gives to other LVs. Found by
+ * sorting and sweeping, O(n log n) in the number of segments. Pure.
  */
 
 #include "blk/lvmreport.h"
@@ -21,7 +21,7 @@ struct resolver {
 	struct {
 		struct path {
 			struct devno path, map;
-		} *items;
+		} * items;
 		size_t n, cap;
 	} paths; /* components of multipath maps, sorted */
 };
@@ -60,8 +60,8 @@ void extents_sweep(const struct extents *list,
 		   void (*found)(void *ctx, const struct extent *a, const struct extent *b),
 		   void *ctx);
 
-/* Calls @found for the entries of a sorted list of disjoint extents that share sectors with @with, at
- * most OVERLAPS_MAX times. */
+/* Calls @found for the entries of a sorted list of disjoint extents that share sectors with @with,
+ * at most OVERLAPS_MAX times. */
 void extents_overlapping(const struct extents *list, const struct extent *with,
 			 void (*found)(void *ctx, const struct extent *with,
 				       const struct extent *other),

@@ -12,9 +12,10 @@ struct hearing {
 	const struct dm_mapping *map;
 	struct dm_verdict *v;
 	/* What its references came to. */
-	const struct dm_ref *here;	/* from a guest of this node; one that runs, if any does */
-	const struct dm_ref *elsewhere; /* from another node, through a storage shared with this one */
-	const struct dm_ref *copy;	/* from another node, not provably to this VG */
+	const struct dm_ref *here; /* from a guest of this node; one that runs, if any does */
+	const struct dm_ref
+		*elsewhere;	   /* from another node, through a storage shared with this one */
+	const struct dm_ref *copy; /* from another node, not provably to this VG */
 	const struct dm_ref *undefined; /* through a storage that is not in storage.cfg */
 };
 
@@ -71,8 +72,8 @@ static void hear_references(struct hearing *h)
 		    : h->copy	   ? h->copy
 				   : h->undefined;
 	h->v->vmid = h->v->ref ? h->v->ref->guest->vmid : h->map->shape.vmid;
-	h->v->guest = h->v->ref ? h->v->ref->guest
-				: cluster_guest(&h->m->scan->cluster, h->v->vmid);
+	h->v->guest =
+		h->v->ref ? h->v->ref->guest : cluster_guest(&h->m->scan->cluster, h->v->vmid);
 	h->v->running = h->here && runs_here(h->m, h->here->guest);
 }
 
@@ -80,16 +81,15 @@ static bool is_array_gone(struct hearing *h)
 {
 	const struct array_map *a;
 
-	if (h->map->id.kind != DM_UUID_MPATH ||
-	    !slice_starts(h->map->id.rest, FLASHARRAY_WWID))
+	if (h->map->id.kind != DM_UUID_MPATH || !slice_starts(h->map->id.rest, FLASHARRAY_WWID))
 		return false;
 	a = array_state_find(&h->m->scan->array, h->map->id.rest);
 	if (!a || a->state == ARRAY_MAP_CONNECTED)
 		return false;
 	h->v->array = a;
-	return verdict(h, DM_ARRAY_GONE, DM_SEVERITY_WARNING,
-		       a->state == ARRAY_MAP_GONE ? DM_CAUSE_VOLUME_GONE
-						  : DM_CAUSE_VOLUME_NOT_CONNECTED);
+	return verdict(
+		h, DM_ARRAY_GONE, DM_SEVERITY_WARNING,
+		a->state == ARRAY_MAP_GONE ? DM_CAUSE_VOLUME_GONE : DM_CAUSE_VOLUME_NOT_CONNECTED);
 }
 
 /* Proxmox' volume by its present name, or a config refers to it through a storage of this node. */
@@ -154,7 +154,8 @@ static bool is_unknown(struct hearing *h)
 	return false;
 }
 
-/* Somebody works on the guest: the one that refers to the volume, or the one its name was made for. */
+/* Somebody works on the guest: the one that refers to the volume, or the one its name was made for.
+ */
 static bool guest_is_busy(struct hearing *h, uint32_t vmid)
 {
 	const struct dm_scan *s = h->m->scan;
@@ -289,8 +290,8 @@ static bool is_leftover(struct hearing *h)
 }
 
 /*
- * What covers sectors that belong to somebody else is critical whatever else it is. The one that its
- * metadata agrees with is the rightful one and stays untouched.
+ * What covers sectors that belong to somebody else is critical whatever else it is. The one that
+ * its metadata agrees with is the rightful one and stays untouched.
  */
 static void mark_duplicate(struct hearing *h)
 {
@@ -305,9 +306,10 @@ static void mark_duplicate(struct hearing *h)
 
 static void hear(struct hearing *h)
 {
-	static bool (*const rules[])(struct hearing *h) = {
-		is_infrastructure, is_unknown,	is_busy,	     is_ghost,	      is_renamed,
-		is_stale,	   is_handmade, is_wanted_elsewhere, is_unreferenced, is_leftover,
+	static bool (*const rules[])(struct hearing * h) = {
+		is_infrastructure, is_unknown,	is_busy,     is_ghost,
+		is_renamed,	   is_stale,	is_handmade, is_wanted_elsewhere,
+		is_unreferenced,   is_leftover,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
@@ -352,8 +354,8 @@ const char *dm_class_name(enum dm_class c)
 const char *dm_severity_name(enum dm_severity s)
 {
 	static const char *const names[] = {
-		[DM_SEVERITY_NONE] = "ok",	    [DM_SEVERITY_NOTICE] = "notice",
-		[DM_SEVERITY_WARNING] = "warning",  [DM_SEVERITY_UNKNOWN] = "unknown",
+		[DM_SEVERITY_NONE] = "ok",	     [DM_SEVERITY_NOTICE] = "notice",
+		[DM_SEVERITY_WARNING] = "warning",   [DM_SEVERITY_UNKNOWN] = "unknown",
 		[DM_SEVERITY_CRITICAL] = "critical",
 	};
 

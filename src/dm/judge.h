@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * The judge: from the model of a node to one verdict for each mapping. Pure: no system call, no clock.
- * The order of its rules is decisions 12, first match wins; each rule is settled in decisions 11 to 22.
+ * The judge: from the model of a node to one verdict for each mapping. Pure: no system call, no
+ * clock. The order of its rules is decisions 12, first match wins; each rule is settled in
+ * decisions 11 to 22.
  */
 
 #include "dm/model.h"
@@ -39,11 +40,12 @@ enum dm_severity {
 enum dm_cause {
 	DM_CAUSE_NONE,
 	/* unknown */
-	DM_CAUSE_BLIND,		   /* a global input is missing */
-	DM_CAUSE_VG_NOT_SEEN,	   /* no VG of that UUID in the report */
-	DM_CAUSE_VG_DOUBTFUL,	   /* missing or duplicate PVs, exported, locked */
-	DM_CAUSE_VG_NAME_TWICE,	   /* two VGs of that name */
-	DM_CAUSE_STORAGE_UNDEFINED, /* a config refers to the volume through a storage nobody defines */
+	DM_CAUSE_BLIND,		    /* a global input is missing */
+	DM_CAUSE_VG_NOT_SEEN,	    /* no VG of that UUID in the report */
+	DM_CAUSE_VG_DOUBTFUL,	    /* missing or duplicate PVs, exported, locked */
+	DM_CAUSE_VG_NAME_TWICE,	    /* two VGs of that name */
+	DM_CAUSE_STORAGE_UNDEFINED, /* a config refers to the volume through a storage nobody
+				       defines */
 	/* busy */
 	DM_CAUSE_SUSPENDED,
 	DM_CAUSE_INACTIVE_TABLE,
@@ -51,7 +53,7 @@ enum dm_cause {
 	DM_CAUSE_FLOCK,
 	DM_CAUSE_TASK,
 	DM_CAUSE_INCOMING,
-	DM_CAUSE_WIPING, /* del- */
+	DM_CAUSE_WIPING,   /* del- */
 	DM_CAUSE_CHANGING, /* pvmove, conversion, merge */
 	DM_CAUSE_YOUNG,
 	DM_CAUSE_UNSTABLE, /* two looks did not agree */
@@ -74,15 +76,15 @@ struct dm_verdict {
 	enum dm_class class;
 	enum dm_severity severity;
 	enum dm_cause cause;
-	bool counts;  /* unknown: on a VG of this node's storages, so that the answer is unknown */
-	bool running; /* a guest that refers to it runs here */
-	uint32_t vmid;			/* of the referring guest, else of the name; 0: none */
-	const struct guest *guest;	/* whom the verdict speaks of, NULL if there is none */
-	const struct dm_ref *ref;	/* the reference that decided, NULL without */
-	const struct task *task;	/* of DM_CAUSE_TASK */
-	const struct array_map *array;	/* of array-gone */
+	bool counts;   /* unknown: on a VG of this node's storages, so that the answer is unknown */
+	bool running;  /* a guest that refers to it runs here */
+	uint32_t vmid; /* of the referring guest, else of the name; 0: none */
+	const struct guest *guest;     /* whom the verdict speaks of, NULL if there is none */
+	const struct dm_ref *ref;      /* the reference that decided, NULL without */
+	const struct task *task;       /* of DM_CAUSE_TASK */
+	const struct array_map *array; /* of array-gone */
 	const struct dm_mapping *as_child_of; /* infrastructure inside a guest's disk */
-	bool duplicate;			/* covers sectors that are another's: see the mapping's overlaps */
+	bool duplicate; /* covers sectors that are another's: see the mapping's overlaps */
 };
 
 struct dm_options {

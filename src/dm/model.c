@@ -48,11 +48,12 @@ static const struct dm_dev *find_dev(const struct dm_model *m, struct devno dev)
 }
 
 /*
- * Calls @visit with each device-mapper device below @dev until it returns true. Layers are walked with
- * a list of our own, so that a strange stack cannot exhaust anything.
+ * Calls @visit with each device-mapper device below @dev until it returns true. Layers are walked
+ * with a list of our own, so that a strange stack cannot exhaust anything.
  */
 static bool walk_down(const struct dm_model *m, const struct dm_dev *dev,
-		      bool (*visit)(const struct dm_model *m, const struct dm_dev *below, void *ctx),
+		      bool (*visit)(const struct dm_model *m, const struct dm_dev *below,
+				    void *ctx),
 		      void *ctx)
 {
 	const struct dm_dev *list[ANCESTORS_MAX] = { dev };
@@ -227,8 +228,8 @@ static void add_metadata_extents(struct dm_model *m, const struct resolver *r, s
 	extents_sort(list);
 }
 
-/* Only a mapping that is not simply its LV's own can cover somebody else's sectors; if there is none
- * of them, nothing needs to be swept. */
+/* Only a mapping that is not simply its LV's own can cover somebody else's sectors; if there is
+ * none of them, nothing needs to be swept. */
 static bool is_suspect(const struct dm_mapping *map)
 {
 	return may_overlap(map) && (!map->lv || map->table != DM_TABLE_AGREES);
@@ -480,8 +481,9 @@ const struct dm_ref *dm_model_next_ref(const struct dm_model *m, const struct dm
 		while (it->at < it->run.n) {
 			const struct dm_ref *ref = &it->run.items[it->at++];
 
-			if (it->phase == PHASE_PATH || (means_vg(ref, vg) &&
-			    (it->phase != PHASE_SNAP || has_snapshot(ref->guest, it->snap))))
+			if (it->phase == PHASE_PATH ||
+			    (means_vg(ref, vg) &&
+			     (it->phase != PHASE_SNAP || has_snapshot(ref->guest, it->snap))))
 				return ref;
 		}
 		switch (it->phase) {

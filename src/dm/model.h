@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The joined picture of a node: each mapping with its LV and VG by UUID, whether its table says what
- * the metadata says, who else covers its sectors, what it stands on, and who refers to it. Built from
- * one scan without asking anything more; pure.
+ * The joined picture of a node: each mapping with its LV and VG by UUID, whether its table says
+ * what the metadata says, who else covers its sectors, what it stands on, and who refers to it.
+ * Built from one scan without asking anything more; pure.
  */
 
 #include "dm/extents.h"
@@ -37,7 +37,7 @@ struct dm_mapping {
 	enum dm_table_state table;
 	size_t host; /* the guest's mapping that this one stands on, DM_NONE without */
 	size_t first_child, next_child; /* those that stand on this one; DM_NONE ends the list */
-	size_t overlaps[OVERLAPS_MAX]; /* mappings that cover sectors of it */
+	size_t overlaps[OVERLAPS_MAX];	/* mappings that cover sectors of it */
 	size_t n_overlaps;
 	const struct lvm_lv *owners[OVERLAPS_MAX]; /* LVs that today's metadata gives them to */
 	size_t n_owners;
@@ -51,7 +51,7 @@ struct dm_model {
 	struct dm_mapping *mappings; /* as scan->dm.items */
 	size_t n;
 	struct dm_refs refs;
-	struct segments *tables; /* by mapping */
+	struct segments *tables;	   /* by mapping */
 	const struct lvm_lv **lvs_by_name; /* all, by VG's and own name */
 	size_t n_lvs;
 	const struct lvm_lv **thin_lvs; /* by pool and thin id */

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * One look at a node: everything that a verdict needs, read in the order of decisions 8 (device-mapper
- * first, metadata after it, then who works on the guests). Nothing is judged here.
+ * One look at a node: everything that a verdict needs, read in the order of decisions 8
+ * (device-mapper first, metadata after it, then who works on the guests). Nothing is judged here.
  */
 
 #include "blk/lvm.h"

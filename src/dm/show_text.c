@@ -51,8 +51,7 @@ enum dm_severity dm_view_answer(const struct dm_check *c, const struct dm_view *
 	if (dm_blind(&c->look->model))
 		worst = DM_SEVERITY_UNKNOWN;
 	for (size_t i = 0; i < c->look->model.n; i++)
-		if (dm_concerns(c->look, i, view->vmid) &&
-		    c->look->verdicts[i].severity > worst)
+		if (dm_concerns(c->look, i, view->vmid) && c->look->verdicts[i].severity > worst)
 			worst = c->look->verdicts[i].severity;
 	return worst;
 }
@@ -61,8 +60,8 @@ enum dm_severity dm_view_answer(const struct dm_check *c, const struct dm_view *
 static void show_headline(const struct page *p)
 {
 	static const char *const words[] = {
-		[DM_SEVERITY_NONE] = "OK",	      [DM_SEVERITY_NOTICE] = "OK",
-		[DM_SEVERITY_WARNING] = "WARNING",    [DM_SEVERITY_UNKNOWN] = "UNKNOWN",
+		[DM_SEVERITY_NONE] = "OK",	     [DM_SEVERITY_NOTICE] = "OK",
+		[DM_SEVERITY_WARNING] = "WARNING",   [DM_SEVERITY_UNKNOWN] = "UNKNOWN",
 		[DM_SEVERITY_CRITICAL] = "CRITICAL",
 	};
 	const struct dm_summary *s = &p->c->summary;
@@ -83,11 +82,12 @@ static void show_headline(const struct page *p)
 		if (s->unknowns || p->c->blind.n)
 			buf_addf(&text, ", %zu could not be told", s->unknowns);
 		if (!p->view->terminal)
-			buf_addf(&text,
-				 " | critical=%zu orphans=%zu unknown=%zu duplicates=%zu in_use=%zu "
-				 "mappings=%zu",
-				 s->critical, s->orphans, s->unknowns, s->duplicates, s->in_use,
-				 s->mappings);
+			buf_addf(
+				&text,
+				" | critical=%zu orphans=%zu unknown=%zu duplicates=%zu in_use=%zu "
+				"mappings=%zu",
+				s->critical, s->orphans, s->unknowns, s->duplicates, s->in_use,
+				s->mappings);
 	}
 	add(p, TERM_BOLD, buf_str(&text));
 	buf_addc(p->out, '\n');
@@ -158,7 +158,8 @@ static void show_users(const struct page *p, const struct dm_dev *d)
 	if (n > 6)
 		buf_addf(&text, "; and %zu more", n - 6);
 	if (!n)
-		buf_addf(&text, "opened %u times, by the kernel or by a process that is gone from view",
+		buf_addf(&text,
+			 "opened %u times, by the kernel or by a process that is gone from view",
 			 d->open_count);
 	show_labelled(p, "used by", TERM_PLAIN, buf_str(&text));
 }
@@ -408,7 +409,8 @@ static void show_mappings(const struct page *p)
 			continue;
 		table_addf(&t, DEVNO_FMT, DEVNO_ARG(d->dev));
 		table_addf(&t, "%u", d->open_count);
-		table_add_styled(&t, v->class == DM_INFRASTRUCTURE ? TERM_DIM : style_of(v->severity),
+		table_add_styled(&t,
+				 v->class == DM_INFRASTRUCTURE ? TERM_DIM : style_of(v->severity),
 				 dm_class_name(v->class));
 		if (v->vmid)
 			table_addf(&t, "%u", v->vmid);

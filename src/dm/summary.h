@@ -16,7 +16,7 @@ struct dm_summary {
 	size_t vms, vms_running, cts, cts_running;
 	bool graded;
 	int score;
-	const char *grade; /* "A+", "B", "C", "D", "F"; NULL when not graded */
+	const char *grade;	 /* "A+", "B", "C", "D", "F"; NULL when not graded */
 	enum dm_severity answer; /* the worst; DM_SEVERITY_NONE: all is well */
 };
 

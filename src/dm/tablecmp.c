@@ -133,8 +133,7 @@ enum dm_table_state dm_table_compare(const struct dm_model *m, const struct reso
 		if (!dev)
 			return DM_TABLE_AGREES;
 	}
-	if ((lv->attr[0] != '-' && lv->attr[0] != 'o') ||
-	    !dm_table_expected(lv, &meta, &scratch))
+	if ((lv->attr[0] != '-' && lv->attr[0] != 'o') || !dm_table_expected(lv, &meta, &scratch))
 		return compare_length(dev, lv);
 	return compare_segments(r, &m->tables[dev - m->scan->dm.items], &meta);
 }

@@ -53,7 +53,8 @@ static void put(struct recording *r, const char *path, struct slice text)
 	}
 	fd = openat(r->to, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 && errno == EEXIST)
-		return; /* said already: two guests of one id, or a process that is a task as well */
+		return; /* said already: two guests of one id, or a process that is a task as well
+			 */
 	r->failed = fd < 0 ? -errno : file_write_all(fd, text);
 }
 
@@ -177,13 +178,13 @@ static void record_block_device(struct recording *r, const struct sysblk_dev *d)
 	const struct {
 		const char *attribute;
 		char value[64];
-	} files[] = { { "dev", "" }, { "size", "" }, { "partition", "" }, { "start", "" },
-		      { "device/state", "" }, { "md/array_state", "" } };
+	} files[] = { { "dev", "" },   { "size", "" },	       { "partition", "" },
+		      { "start", "" }, { "device/state", "" }, { "md/array_state", "" } };
 
 	if (strchr(d->name, '/'))
 		return;
-	(void)snprintf(folder, sizeof(folder), "sys/devices/block/%s%s%s",
-		       whole ? whole->name : "", whole ? "/" : "", d->name);
+	(void)snprintf(folder, sizeof(folder), "sys/devices/block/%s%s%s", whole ? whole->name : "",
+		       whole ? "/" : "", d->name);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		(void)snprintf(path, sizeof(path), "sys/class/block/%s/%s", d->name,
 			       files[i].attribute);

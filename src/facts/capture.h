@@ -3,8 +3,8 @@
 
 /*
  * Recording a node into a folder that `--root` takes: Proxmox' files with secrets masked, what
- * device-mapper and LVM said, and of /proc and /sys only what a verdict reads. capture.json says what
- * a folder cannot hold.
+ * device-mapper and LVM said, and of /proc and /sys only what a verdict reads. capture.json says
+ * what a folder cannot hold.
  */
 
 #include "pve/root.h"

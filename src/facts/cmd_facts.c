@@ -11,8 +11,8 @@
 #include "util/table.h"
 
 /*
- * `facts`: what the program understood of this node, so that a person can see why it judged as it did.
- * Reads Proxmox' files only.
+ * `facts`: what the program understood of this node, so that a person can see why it judged as it
+ * did. Reads Proxmox' files only.
  */
 
 struct facts {
@@ -387,8 +387,8 @@ int cmd_facts_node(const struct cli *cli)
 
 int cmd_facts_cluster(const struct cli *cli)
 {
-	static const struct subject s = { "pvewarden.cluster/1", "nodes", member_columns, member_rows,
-					  cluster_members };
+	static const struct subject s = { "pvewarden.cluster/1", "nodes", member_columns,
+					  member_rows, cluster_members };
 
 	return show(cli, &s);
 }

@@ -13,7 +13,8 @@ static bool one_of(struct slice s, const char *const names[], size_t n)
 	return false;
 }
 
-/* What of a value may be a reference to a volume: volume ids and absolute paths, all else masked. */
+/* What of a value may be a reference to a volume: volume ids and absolute paths, all else masked.
+ */
 static void keep_references(struct slice value, struct buf *out)
 {
 	struct slice rest = value, word;
@@ -38,8 +39,10 @@ static void keep_references(struct slice value, struct buf *out)
 /* Keys whose values are people's own text, or secrets. */
 static bool is_private(struct slice key)
 {
-	static const char *const names[] = { "cipassword", "ciuser",	  "sshkeys", "args",
-					     "description", "smbios1", "nameserver", "searchdomain" };
+	static const char *const names[] = {
+		"cipassword",  "ciuser",  "sshkeys",	"args",
+		"description", "smbios1", "nameserver", "searchdomain"
+	};
 
 	return one_of(key, names, ARRAY_SIZE(names));
 }
@@ -97,12 +100,36 @@ void mask_guest(enum guest_type type, struct slice text, struct buf *out)
 void mask_storage_cfg(struct slice text, struct buf *out)
 {
 	static const char *const kept[] = {
-		"vgname",  "thinpool", "pool",	  "path",	"content",     "nodes",
-		"disable", "shared",   "base",	  "saferemove", "tagged_only", "format",
-		"maxfiles", "prune-backups", "mkdir", "is_mountpoint", "krbd", "sparse",
-		"blocksize", "snapshot-as-volume-chain", "create-base-path", "create-subdirs",
-		"saferemove_throughput", "mountpoint", "preallocation", "bwlimit", "protocol",
-		"podname", "vnprefix", "hgsuffix",
+		"vgname",
+		"thinpool",
+		"pool",
+		"path",
+		"content",
+		"nodes",
+		"disable",
+		"shared",
+		"base",
+		"saferemove",
+		"tagged_only",
+		"format",
+		"maxfiles",
+		"prune-backups",
+		"mkdir",
+		"is_mountpoint",
+		"krbd",
+		"sparse",
+		"blocksize",
+		"snapshot-as-volume-chain",
+		"create-base-path",
+		"create-subdirs",
+		"saferemove_throughput",
+		"mountpoint",
+		"preallocation",
+		"bwlimit",
+		"protocol",
+		"podname",
+		"vnprefix",
+		"hgsuffix",
 	};
 	struct slice line;
 

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Configuration files as they may leave the machine. Masking is an allow-list: what is not known to be
- * harmless becomes MASKED, but every reference to a volume stays, because a recorded node must be
- * judged as the real one. Pure.
+ * Configuration files as they may leave the machine. Masking is an allow-list: what is not known to
+ * be harmless becomes MASKED, but every reference to a volume stays, because a recorded node must
+ * be judged as the real one. Pure.
  */
 
 #include "pve/guestconf.h"

@@ -16,8 +16,8 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
-#define NORETURN               __attribute__((noreturn))
-#define MUST_CHECK             __attribute__((warn_unused_result))
+#define NORETURN	       __attribute__((noreturn))
+#define MUST_CHECK	       __attribute__((warn_unused_result))
 
 /* Scoped ownership: CLEANUP(buf_done) struct buf text = {}; */
 #define CLEANUP(fn)  __attribute__((cleanup(fn)))
@@ -28,11 +28,11 @@ void base_free_ptr(void *ptr_to_ptr);
 void base_close_fd(const int *fd);
 
 /* Hands ownership on: the variable forgets what it held. */
-#define take_ptr(p)                                                                                \
-	({                                                                                         \
-		typeof(p) taken_ = (p);                                                            \
-		(p) = NULL;                                                                        \
-		taken_;                                                                            \
+#define take_ptr(p)                     \
+	({                              \
+		typeof(p) taken_ = (p); \
+		(p) = NULL;             \
+		taken_;                 \
 	})
 static inline int take_fd(int *fd)
 {
@@ -60,24 +60,24 @@ char *xstrdup(const char *s) MUST_CHECK __attribute__((malloc));
  * A growing array is three fields named items, n and cap, declared with VEC(). vec_push() returns
  * the address of a new zeroed last element, valid until the next push.
  */
-#define VEC(type)                                                                                  \
-	struct {                                                                                   \
-		type *items;                                                                       \
-		size_t n, cap;                                                                     \
+#define VEC(type)              \
+	struct {               \
+		type *items;   \
+		size_t n, cap; \
 	}
-#define vec_push(v)                                                                                \
-	({                                                                                         \
-		(v)->items = base_grow((v)->items, (v)->n, &(v)->cap, sizeof(*(v)->items));        \
-		&(v)->items[(v)->n++];                                                             \
+#define vec_push(v)                                                                         \
+	({                                                                                  \
+		(v)->items = base_grow((v)->items, (v)->n, &(v)->cap, sizeof(*(v)->items)); \
+		&(v)->items[(v)->n++];                                                      \
 	})
-#define vec_each(it, v)                                                                            \
-	for (typeof((v)->items + 0) it = (v)->items, it##_end = it ? it + (v)->n : it;             \
+#define vec_each(it, v)                                                                \
+	for (typeof((v)->items + 0) it = (v)->items, it##_end = it ? it + (v)->n : it; \
 	     it != it##_end; it++)
-#define vec_free(v)                                                                                \
-	do {                                                                                       \
-		free((v)->items);                                                                  \
-		(v)->items = NULL;                                                                 \
-		(v)->n = (v)->cap = 0;                                                             \
+#define vec_free(v)                    \
+	do {                           \
+		free((v)->items);      \
+		(v)->items = NULL;     \
+		(v)->n = (v)->cap = 0; \
 	} while (0)
 
 /* Makes room for element n in an array of *cap elements, zeroes it, returns the array. */
@@ -89,8 +89,8 @@ struct slice {
 	size_t n;
 };
 
-#define SLICE(literal)  ((struct slice){ (literal), sizeof(literal) - 1 })
-#define SLICE_FMT       "%.*s"
-#define SLICE_ARG(s)    (int)(s).n, (s).p
-#define slice_of(str)   ((struct slice){ (str), strlen(str) })
-#define slice_empty(s)  ((s).n == 0)
+#define SLICE(literal) ((struct slice){ (literal), sizeof(literal) - 1 })
+#define SLICE_FMT      "%.*s"
+#define SLICE_ARG(s)   (int)(s).n, (s).p
+#define slice_of(str)  ((struct slice){ (str), strlen(str) })
+#define slice_empty(s) ((s).n == 0)

@@ -57,8 +57,8 @@ bool cli_has(const struct cli *cli, const char *name);
 int cli_usage(const struct cli *cli, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /*
- * Value of option @name as seconds: "90", "90s", "10m", "24h", "7d". False (with a sentence printed)
- * when it is no duration; *ret is left alone when the option is absent.
+ * Value of option @name as seconds: "90", "90s", "10m", "24h", "7d". False (with a sentence
+ * printed) when it is no duration; *ret is left alone when the option is absent.
  */
 bool cli_duration(const struct cli *cli, const char *name, int64_t *ret);
 

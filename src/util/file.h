@@ -9,9 +9,9 @@
 #include "util/buf.h"
 
 /*
- * Reads all of @fd into @ret (emptied first) with reads of at least 128 KiB, so that generated files
- * are seen in one piece where the kernel allows it. -EFBIG when there are more than @max bytes; @ret
- * then holds the first @max.
+ * Reads all of @fd into @ret (emptied first) with reads of at least 128 KiB, so that generated
+ * files are seen in one piece where the kernel allows it. -EFBIG when there are more than @max
+ * bytes; @ret then holds the first @max.
  */
 int file_read_fd(int fd, size_t max, struct buf *ret);
 

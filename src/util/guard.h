@@ -13,5 +13,6 @@
 /* One guard a process. Returns 0 or -errno (then there is no guard, and nothing else changed). */
 int guard_start(int deadline_ms, int (*late)(void *arg), void *arg);
 
-/* The work is done: no more deadline. Waits for a @late that has already begun (it does not return). */
+/* The work is done: no more deadline. Waits for a @late that has already begun (it does not
+ * return). */
 void guard_stop(void);

@@ -109,8 +109,8 @@ static int wait_until(pid_t pid, int64_t deadline, int *ret_status)
 		pid_t got = waitpid(pid, &status, WNOHANG);
 
 		if (got == pid) {
-			*ret_status = WIFEXITED(status) ? WEXITSTATUS(status)
-							: 128 + WTERMSIG(status);
+			*ret_status =
+				WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 			return 0;
 		}
 		if (got < 0 && errno != EINTR)

@@ -173,7 +173,7 @@ bool str_to_size(struct slice s, uint64_t *ret)
 	}
 	if (!str_to_u64(s, &whole) || __builtin_mul_overflow(whole, unit, &bytes))
 		return false;
-	bytes += (uint64_t)((__extension__(unsigned __int128)fraction * unit) / scale);
+	bytes += (uint64_t)((__extension__(unsigned __int128) fraction * unit) / scale);
 	*ret = bytes;
 	return true;
 }

@@ -106,8 +106,8 @@ static void add_cut(struct buf *out, const char *text, size_t width)
 	buf_addc(out, '~');
 }
 
-static void add_cell(struct buf *out, const struct table_cell *cell, size_t width, unsigned int flags,
-		     bool last, bool color)
+static void add_cell(struct buf *out, const struct table_cell *cell, size_t width,
+		     unsigned int flags, bool last, bool color)
 {
 	CLEANUP(buf_done) struct buf shown = {};
 	size_t w, pad;

@@ -7,9 +7,8 @@
 #include "util/str.h"
 
 static const char *const codes[] = {
-	[TERM_PLAIN] = "",    [TERM_BOLD] = "1",	 [TERM_DIM] = "2",
-	[TERM_GREEN] = "32",  [TERM_YELLOW] = "33", [TERM_RED] = "1;31",
-	[TERM_CYAN] = "36", [TERM_BAD] = "1;37;41",
+	[TERM_PLAIN] = "",    [TERM_BOLD] = "1",   [TERM_DIM] = "2",   [TERM_GREEN] = "32",
+	[TERM_YELLOW] = "33", [TERM_RED] = "1;31", [TERM_CYAN] = "36", [TERM_BAD] = "1;37;41",
 };
 
 bool term_wants_color(void)

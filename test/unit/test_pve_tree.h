@@ -89,3 +89,12 @@ static inline void tree_remove(const struct tree *t, const char *path)
 	if (remove(full) < 0)
 		abort();
 }
+
+static inline void tree_chmod(const struct tree *t, const char *path, mode_t mode)
+{
+	char full[640];
+
+	(void)snprintf(full, sizeof(full), "%s/%s", t->path, path);
+	if (chmod(full, mode) < 0)
+		abort();
+}

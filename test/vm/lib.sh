@@ -117,6 +117,13 @@ lv_create_behind() { # VG LV [EXTENTS]
 	behind_back lvcreate -an -W n -Z n -l "${3:-2}" -n "$2" "$1" "$extents"
 }
 
+# A VG of a name that is taken: LVM looks whether the folder in /dev exists.
+without_dev() { # VG COMMAND...
+	mv "/dev/$1" "/dev/.$1"
+	"${@:2}"
+	mv "/dev/.$1" "/dev/$1"
+}
+
 edit_metadata_behind() { # VG SED-SCRIPT
 	must vgcfgbackup -q -f $V/metadata "$1"
 	sed -i -E "$2" $V/metadata
@@ -139,6 +146,81 @@ lv_dm_uuid() { # VG/LV -> the dm uuid LVM would give it
 }
 same() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'"; return 1; }; }
 differ() { [ "$1" != "$2" ] || { echo "both '$1'"; return 1; }; }
+
+# --- a FlashArray look-alike -------------------------------------------------
+
+lio=/sys/kernel/config/target
+
+mk_array() { # the target in the kernel, once
+	must modprobe -a target_core_mod target_core_file tcm_loop sd_mod scsi_dh_alua
+	mountpoint -q /sys/kernel/config || must mount -t configfs configfs /sys/kernel/config
+	luns=0
+}
+
+# A volume, connected here over two paths; sets $sda and $sdb to their kernel names.
+mk_lun() { # SERIAL(24 hex digits) SIZE
+	local store=$lio/core/fileio_0/v$1 path tpg disk n
+	luns=$((luns + 1))
+	must mkdir -p "$store"
+	truncate -s "$2" "$V/img/$1"
+	echo "fd_dev_name=$V/img/$1,fd_dev_size=$(stat -c %s "$V/img/$1")" >"$store/control"
+	echo 0x24a937 >"$store/wwn/company_id"
+	echo PURE >"$store/wwn/vendor_id"
+	echo FlashArray >"$store/wwn/product_id"
+	echo "0$1" >"$store/wwn/vpd_unit_serial"
+	echo 1 >"$store/enable"
+	n=0
+	for path in a b; do
+		tpg=$lio/loopback/naa.600140500000$(printf '%03d' $luns)$path/tpgt_1
+		must mkdir -p "$tpg"
+		echo "naa.600140510000$(printf '%03d' $luns)$path" >"$tpg/nexus"
+		must mkdir -p "$tpg/lun/lun_0"
+		must ln -s "$store" "$tpg/lun/lun_0/port"
+	done
+	udevadm settle
+	sda='' sdb=''
+	for _ in $(seq 50); do
+		for disk in /sys/block/sd*; do
+			[ "$(cat "$disk/device/wwid" 2>/dev/null)" = "naa.624a9370${1,,}" ] || continue
+			[ -n "$sda" ] && [ "$sda" != "${disk##*/}" ] && sdb=${disk##*/} || sda=${disk##*/}
+		done
+		[ -n "$sdb" ] && break
+		sleep 0.2
+	done
+	[ -n "$sdb" ] || result "not ok" "prepare: two paths to volume $1"
+}
+
+# The map multipathd would make, with its uuid; no_path_retry is "queue".
+mk_multipath() { # SERIAL SDA SDB
+	must dmsetup create "3624a9370${1,,}" -u "mpath-3624a9370${1,,}" --table \
+		"0 $(blockdev --getsz "/dev/$2") multipath 1 queue_if_no_path 0 1 1 service-time 0 2 1 $(cat "/sys/block/$2/dev") 1 $(cat "/sys/block/$3/dev") 1"
+}
+
+paths() { # offline|running SD...
+	local state=$1 map sd
+	shift
+	for sd; do
+		echo "$state" >"/sys/block/$sd/device/state"
+		for map in "/sys/block/$sd/holders"/dm-*; do
+			map=$(cat "$map/dm/name")
+			if [ "$state" = offline ]; then
+				dmsetup message "$map" 0 "fail_path $(cat "/sys/block/$sd/dev")"
+			else
+				dmsetup message "$map" 0 "reinstate_path $(cat "/sys/block/$sd/dev")"
+			fi
+		done
+	done
+}
+
+teardown_array() {
+	local tpg
+	[ -d $lio/loopback ] || return
+	for tpg in $lio/loopback/naa.*/tpgt_1; do
+		rm "$tpg/lun/lun_0/port"
+		rmdir "$tpg/lun/lun_0" "$tpg" "${tpg%/*}"
+	done
+	rmdir $lio/core/fileio_0/v*
+} 2>/dev/null
 
 # --- a Proxmox VE node's files -----------------------------------------------
 
@@ -343,7 +425,7 @@ teardown_all() {
 	sleep 0.2
 	swapoff -a 2>/dev/null
 	while read -r _ m _; do
-		case $m in /mnt/vmtest*) umount "$m" ;; esac
+		case $m in /mnt/vmtest*) umount "$(printf %b "$m")" ;; esac
 	done </proc/mounts
 	for m in $(dmsetup info -c --noheadings -S suspended=1 -o name 2>/dev/null); do
 		[ "$m" = No ] || dmsetup resume "$m" 2>/dev/null
@@ -356,6 +438,7 @@ teardown_all() {
 		sleep 0.3
 	done
 	losetup -D
+	teardown_array
 	rm -rf $V/img $V/pids /etc/pve /run/pvewarden /var/log/pve /run/qemu-server /run/lock/qemu-server \
 		/run/lock/lxc /etc/lvm/backup /etc/lvm/archive /var/lib/vz/images /usr/share/perl5/PVE/pvecfg.pm
 	cp $V/lvmlocal.conf /etc/lvm/lvmlocal.conf

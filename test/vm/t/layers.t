@@ -15,7 +15,10 @@ mk_vg pve "$(mk_disk pve 1g)"
 pve() { dm_name pve "vm-$1-disk-0"; }
 
 partitions() { # ID: one partition on its disk, mapped
-	must sfdisk -q "/dev/mapper/$(pve "$1")" <<<"start=2048, size=4096, type=83"
+	# an MBR: 4096 sectors of type 83 from sector 2048
+	printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\020\0\0' |
+		must dd of="/dev/mapper/$(pve "$1")" bs=1 seek=446 conv=notrunc status=none
+	printf '\125\252' | must dd of="/dev/mapper/$(pve "$1")" bs=1 seek=510 conv=notrunc,fsync status=none
 	must kpartx -a -s "/dev/mapper/$(pve "$1")"
 	check "partition of $1" dm_has "$(pve "$1")p1"
 	check "and its uuid" same "$(dm_uuid "$(pve "$1")p1")" "part1-$(dm_uuid "$(pve "$1")")"
@@ -32,7 +35,7 @@ partitions 302
 # A nested Proxmox guest: its own VG is called pve too, and the host activated it.
 for id in 303 304; do
 	inner="/dev/mapper/$(pve $id)"
-	must vgcreate -q -s 1m --config 'devices { scan_lvs = 1 }' --devices "$inner" pve "$inner"
+	without_dev pve must vgcreate -q -s 1m --config 'devices { scan_lvs = 1 }' --devices "$inner" pve "$inner"
 	[ $id = 303 ] && lv=vm-900-disk-0 || lv=vm-901-disk-0
 	must lvcreate -q -W n -Z n --config 'devices { scan_lvs = 1 }' --devices "$inner" -l 2 -n $lv pve
 	check "LV of the inner VG on $id" dm_has "$(dm_name pve $lv)"
@@ -53,7 +56,7 @@ must swapon "/dev/mapper/$(pve 312)"
 loop=$(losetup -f --show "/dev/mapper/$(pve 313)")
 must dmsetup create stacked --table "0 2048 linear /dev/mapper/$(pve 314) 0"
 for id in 310 311 312 313 314; do
-	check "$id is open" same "$(dm_open "$(pve $id)")" 1
+	check "$id is open" differ "$(dm_open "$(pve $id)")" 0
 done
 
 # Everything except 301 and 303 is removed by another node.
@@ -66,7 +69,7 @@ expect_exit 1
 expect_no_finding "$(pve 301)"
 expect_no_finding "$(pve 303)"
 for id in 302 304 310 311 312 313 314; do
-	expect_class "$(pve $id)" ghost warning '.open_count == 1'
+	expect_class "$(pve $id)" ghost warning '.open_count > 0'
 done
 # Children have no finding of their own: they go with their parent or stay with it.
 for name in "$(pve 301)p1" "$(pve 302)p1" "$(pve 900)" "$(pve 901)" stacked; do
