@@ -424,9 +424,9 @@ teardown_all() {
 	done 2>/dev/null <$V/pids
 	sleep 0.2
 	swapoff -a 2>/dev/null
-	while read -r _ m _; do
-		case $m in /mnt/vmtest*) umount "$(printf %b "$m")" ;; esac
-	done </proc/mounts
+	for m in /mnt/vmtest*; do
+		[ ! -e "$m" ] || { umount "$m"; rmdir "$m"; }
+	done 2>/dev/null
 	for m in $(dmsetup info -c --noheadings -S suspended=1 -o name 2>/dev/null); do
 		[ "$m" = No ] || dmsetup resume "$m" 2>/dev/null
 	done
