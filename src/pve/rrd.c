@@ -65,10 +65,13 @@ static struct rrd_number number(struct slice s)
 	char text[64], *end;
 	double v;
 
-	if (s.n == 0 || s.n >= sizeof(text) || !memchr("+-.0123456789", s.p[0], 13))
+	if (s.n == 0 || s.n >= sizeof(text))
 		return (struct rrd_number){};
 	memcpy(text, s.p, s.n);
 	text[s.n] = '\0';
+	/* strtod() takes blanks, "inf" and hexadecimal too. */
+	if (strspn(text, "+-.0123456789eE") != s.n)
+		return (struct rrd_number){};
 	v = strtod(text, &end);
 	if (end != text + s.n || !isfinite(v))
 		return (struct rrd_number){};
