@@ -46,7 +46,7 @@ int main(void)
 		count++;
 		if (!n->next)
 			break;
-		n = (struct dm_names *)((char *)n + n->next);
+		n = (void *)((char *)n + n->next);
 	}
 	dm_task_destroy(list);
 	printf("%u devices\n", count);

@@ -69,6 +69,12 @@ static const char *listed_uuid(const struct dm_names *n)
 	return flags & LIST_HAS_UUID ? behind + 8 : "";
 }
 
+/* The record behind @n, NULL at the end; the kernel aligns records to eight bytes. */
+static const struct dm_names *next_record(const struct dm_names *n)
+{
+	return n->next ? (const void *)((const char *)n + n->next) : NULL;
+}
+
 /*
  * The list with UUIDs. The kernel adds them (since 5.13) to a request that carries a UUID of its
  * own; a blank one selects nothing and asks for all. A kernel without them lists no flags:
@@ -93,13 +99,10 @@ static int list_devices(struct arena *a, struct dm_set *ret, bool *have_uuids, s
 	if (!first || !first->dev)
 		return 0;
 
-	for (n = first;; n = (const struct dm_names *)((const char *)n + n->next)) {
+	for (n = first; n; n = next_record(n))
 		count++;
-		if (!n->next)
-			break;
-	}
 	ret->items = arena_alloc(a, count * sizeof(*ret->items));
-	for (n = first; ret->n < count; n = (const struct dm_names *)((const char *)n + n->next)) {
+	for (n = first; n; n = next_record(n)) {
 		struct dm_dev *d = &ret->items[ret->n++];
 		const char *uuid = listed_uuid(n);
 

@@ -4,8 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void add(struct diags *d, const char *file, unsigned int line, bool hides, const char *fmt,
-		va_list ap)
+__attribute__((format(printf, 5, 0))) static void add(struct diags *d, const char *file,
+						      unsigned int line, bool hides,
+						      const char *fmt, va_list ap)
 {
 	char text[512];
 	struct diag *item;

@@ -80,9 +80,10 @@ static void reads_a_recording(void **state)
 	tree_write(&t, "etc/pve/.members", MEMBERS("pve1"));
 	tree_link(&t, "etc/pve/local", "nodes/pve1");
 	tree_write(&t, "proc/stat", "btime 5\n");
-	tree_write(&t, "capture.json",
-		   CAPTURE(",\"node\":\"pve1\",\"time\":\"2026-11-21T04:04:04Z\",\"boot_time\":"
-			   "\"2026-11-20T00:00:00Z\",\"quorate\":false,\"kernel\":\"6.8.12-1-pve\""));
+	tree_write(
+		&t, "capture.json",
+		CAPTURE(",\"node\":\"pve1\",\"time\":\"2026-11-21T04:04:04Z\",\"boot_time\":"
+			"\"2026-11-20T00:00:00Z\",\"quorate\":false,\"kernel\":\"6.8.12-1-pve\""));
 	assert_int_equal(node_read(&n, &t.root, &a, NULL), 0);
 	assert_string_equal(n.name, "pve1");
 	assert_int_equal(n.now, 1795233844);
@@ -136,14 +137,10 @@ static void names_must_agree(void **state)
 		int code;
 		const char *name;
 	} cases[] = {
-		{ "aa", "aa", "aa", 0, "aa" },
-		{ NULL, "aa", "aa", 0, "aa" },
-		{ NULL, NULL, "aa", 0, "aa" },
-		{ NULL, "aa", NULL, 0, "aa" },
-		{ "aa", NULL, NULL, 0, "aa" },
-		{ "aa", "bb", NULL, -EUCLEAN, "aa" },
-		{ "aa", NULL, "bb", -EUCLEAN, "aa" },
-		{ NULL, "aa", "bb", -EUCLEAN, "aa" },
+		{ "aa", "aa", "aa", 0, "aa" },	      { NULL, "aa", "aa", 0, "aa" },
+		{ NULL, NULL, "aa", 0, "aa" },	      { NULL, "aa", NULL, 0, "aa" },
+		{ "aa", NULL, NULL, 0, "aa" },	      { "aa", "bb", NULL, -EUCLEAN, "aa" },
+		{ "aa", NULL, "bb", -EUCLEAN, "aa" }, { NULL, "aa", "bb", -EUCLEAN, "aa" },
 		{ "aa", "aa", "bb", -EUCLEAN, "aa" },
 	};
 

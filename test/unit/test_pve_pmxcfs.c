@@ -12,10 +12,10 @@
 #include "test_pve_tree.h"
 #include "util/str.h"
 
-#define CLUSTER                                                                                    \
-	"{\n\"nodename\": \"pve1\",\n\"version\": 7,\n\"cluster\": { \"name\": \"prod\", "         \
-	"\"version\": 3, \"nodes\": 2, \"quorate\": 1 },\n\"nodelist\": {\n"                       \
-	"  \"pve2\": { \"id\": 2, \"online\": 0},\n"                                               \
+#define CLUSTER                                                                            \
+	"{\n\"nodename\": \"pve1\",\n\"version\": 7,\n\"cluster\": { \"name\": \"prod\", " \
+	"\"version\": 3, \"nodes\": 2, \"quorate\": 1 },\n\"nodelist\": {\n"               \
+	"  \"pve2\": { \"id\": 2, \"online\": 0},\n"                                       \
 	"  \"pve1\": { \"id\": 1, \"online\": 1, \"ip\": \"10.0.1.10\"}\n  }\n}\n"
 
 static void reads_members_of_a_cluster(void **state)
@@ -48,9 +48,9 @@ static void a_standalone_node_is_quorate(void **state)
 	struct members m;
 
 	(void)state;
-	assert_int_equal(members_parse(&m, SLICE("{\"nodename\": \"pve1\",\"version\": 0}"), "f",
-				       &a, NULL),
-			 0);
+	assert_int_equal(
+		members_parse(&m, SLICE("{\"nodename\": \"pve1\",\"version\": 0}"), "f", &a, NULL),
+		0);
 	assert_false(m.clustered);
 	assert_true(m.quorate);
 	assert_int_equal(m.n_nodes, 0);
@@ -86,9 +86,9 @@ static void torn_members_are_refused(void **state)
 		struct members m;
 		struct err e = {};
 
-		assert_int_equal(members_parse(&m, (struct slice){ CLUSTER, n }, "the file", &a,
-					       &e),
-				 -EBADMSG);
+		assert_int_equal(
+			members_parse(&m, (struct slice){ CLUSTER, n }, "the file", &a, &e),
+			-EBADMSG);
 		assert_non_null(strstr(e.text, "the file"));
 		arena_done(&a);
 	}

@@ -122,8 +122,8 @@ static void decodes_percent(void **state)
 	static const struct {
 		const char *text, *decoded;
 	} cases[] = {
-		{ "a%3Ab%0A", "a:b\n" }, { "100%", "100%" },	   { "%zz%4", "%zz%4" },
-		{ "%C3%A4", "\xc3\xa4" }, { "%%41", "%A" }, { "", "" },
+		{ "a%3Ab%0A", "a:b\n" },  { "100%", "100%" }, { "%zz%4", "%zz%4" },
+		{ "%C3%A4", "\xc3\xa4" }, { "%%41", "%A" },   { "", "" },
 	};
 
 	(void)state;
@@ -138,9 +138,12 @@ static void decodes_percent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(splits_property_strings), cmocka_unit_test(finds_a_property),
-		cmocka_unit_test(parses_volume_ids),	   cmocka_unit_test(reads_booleans),
-		cmocka_unit_test(walks_lists),		   cmocka_unit_test(decodes_percent),
+		cmocka_unit_test(splits_property_strings),
+		cmocka_unit_test(finds_a_property),
+		cmocka_unit_test(parses_volume_ids),
+		cmocka_unit_test(reads_booleans),
+		cmocka_unit_test(walks_lists),
+		cmocka_unit_test(decodes_percent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

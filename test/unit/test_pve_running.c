@@ -12,12 +12,12 @@
 #include "test_pve_tree.h"
 #include "util/str.h"
 
-#define PIDFILE "-pidfile\0/var/run/qemu-server/100.pid\0"
-#define CMDLINE "/usr/bin/kvm\0-id\000100\0" PIDFILE "-daemonize\0"
-#define STAT                                                                                       \
-	"4711 (kvm) x) S 1 4711 4711 0 -1 138412416 1 2 3 4 5 6 7 8 20 0 5 0 12345 9 8 7 6 5\n"
+#define PIDFILE	  "-pidfile\0/var/run/qemu-server/100.pid\0"
+#define CMDLINE	  "/usr/bin/kvm\0-id\000100\0" PIDFILE "-daemonize\0"
+#define STAT	  "4711 (kvm) x) S 1 4711 4711 0 -1 138412416 1 2 3 4 5 6 7 8 20 0 5 0 12345 9 8 7 6 5\n"
 #define UNIX_HEAD "Num       RefCount Protocol Flags    Type St Inode Path\n"
-#define UNIX_CT(id) "0000000000000000: 00000002 00000000 00010000 0001 01 4242 @/var/lib/lxc/" id "/command\n"
+#define UNIX_CT(id) \
+	"0000000000000000: 00000002 00000000 00010000 0001 01 4242 @/var/lib/lxc/" id "/command\n"
 
 static void tells_qemu_by_its_command_line(void **state)
 {
@@ -40,7 +40,8 @@ static void tells_qemu_by_its_command_line(void **state)
 		{ SLICE("/bin/bash\0/usr/bin/kvm\0" PIDFILE), false, false },
 		{ SLICE("/usr/bin/kvm\0-pidfile\0/run/qemu-server/100.pid\0"), false, false },
 		{ SLICE("/usr/bin/kvm\0-pidfile\0/var/run/qemu-server/1001.pid\0"), false, false },
-		{ SLICE("/usr/bin/kvm\0-pidfile\0x\0/var/run/qemu-server/100.pid\0"), false, false },
+		{ SLICE("/usr/bin/kvm\0-pidfile\0x\0/var/run/qemu-server/100.pid\0"), false,
+		  false },
 		{ SLICE("/usr/bin/kvm\0" PIDFILE "-pidfile\0/other\0"), false, false },
 	};
 
@@ -94,7 +95,8 @@ static void a_stale_pid_file_is_no_vm(void **state)
 		{ "run/qemu-server/100.pid", "99999999999\n" },
 		{ "proc/4711/cmdline", "/bin/sh" },
 		{ "proc/4711/cmdline", "" },
-		{ "proc/4711/stat", "4711 (kvm) Z 1 4711 4711 0 -1 1 1 2 3 4 5 6 7 8 20 0 5 0 12345\n" },
+		{ "proc/4711/stat",
+		  "4711 (kvm) Z 1 4711 4711 0 -1 1 1 2 3 4 5 6 7 8 20 0 5 0 12345\n" },
 		{ "proc/4711/stat", "" },
 		{ "proc/4711/stat", NULL },
 	};
@@ -144,13 +146,13 @@ static void finds_running_containers(void **state)
 
 	(void)state;
 	make_node(&t);
-	tree_write(&t, "proc/net/unix",
-		   UNIX_HEAD UNIX_CT("205") UNIX_CT("101") UNIX_CT("101") UNIX_CT("99")
-		   UNIX_CT("x") UNIX_CT("")
-		   "0: 2 0 0 1 1 1 /var/lib/lxc/102/command\n"
-		   "0: 2 0 0 1 1 1 @/var/lib/lxc/103/commands\n"
-		   "0: 2 0 0 1 1 1 @/var/lib/lxc/104/x/command\n"
-		   "0: 2 0 0 1 1 1\n@/var/lib/lxc//command\n@/var/lib/lxc/command\n");
+	tree_write(
+		&t, "proc/net/unix",
+		UNIX_HEAD UNIX_CT("205") UNIX_CT("101") UNIX_CT("101") UNIX_CT("99") UNIX_CT("x")
+			UNIX_CT("") "0: 2 0 0 1 1 1 /var/lib/lxc/102/command\n"
+				    "0: 2 0 0 1 1 1 @/var/lib/lxc/103/commands\n"
+				    "0: 2 0 0 1 1 1 @/var/lib/lxc/104/x/command\n"
+				    "0: 2 0 0 1 1 1\n@/var/lib/lxc//command\n@/var/lib/lxc/command\n");
 	assert_int_equal(running_read(&r, &t.root, NULL), 0);
 	assert_int_equal(r.n, 3);
 	assert_int_equal(r.items[0].vmid, 100);

@@ -53,9 +53,10 @@ static void reads_sections(void **state)
 		/* Comments vanish wherever they stand, and end nothing. */
 		{ "# x\nlvm: a\n # y\n\tvgname x\n#z\n\tshared 1\n",
 		  "lvm/a/2 vgname=x@4 shared=1@6\n", 0 },
-		/* A header right behind a body line is swallowed: only an empty line ends a section. */
-		{ "lvm: a\n\tvgname x\nlvm: b\n\tvgname y\n",
-		  "lvm/a/1 vgname=x@2 vgname=y@4\n", 2 },
+		/* A header right behind a body line is swallowed: only an empty line ends a
+		   section. */
+		{ "lvm: a\n\tvgname x\nlvm: b\n\tvgname y\n", "lvm/a/1 vgname=x@2 vgname=y@4\n",
+		  2 },
 		/* A line of blanks is not empty. */
 		{ "lvm: a\n  \n\tvgname x\n", "lvm/a/1 vgname=x@3\n", 1 },
 		{ "lvm: a\r\n\tvgname x\r\n\r\nlvm: b\r\n", "lvm/a/1 vgname=x@2\n", 2 },

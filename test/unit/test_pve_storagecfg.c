@@ -79,8 +79,8 @@ static void reads_a_real_file(void **state)
 
 static void knows_types_that_are_shared(void **state)
 {
-	static const char *const shared[] = { "iscsi", "nfs",	"cifs",	       "rbd", "cephfs", "pbs",
-					      "zfs",   "drbd",	"iscsidirect", "glusterfs" };
+	static const char *const shared[] = { "iscsi", "nfs", "cifs", "rbd",	     "cephfs",
+					      "pbs",   "zfs", "drbd", "iscsidirect", "glusterfs" };
 	static const char *const own[] = { "dir", "lvm", "lvmthin", "zfspool", "btrfs", "esxi" };
 	char text[64];
 

@@ -15,8 +15,9 @@
 #include "test_pve_tree.h"
 #include "util/str.h"
 
-#define UPID(type, id)	   "UPID:pve1:00001267:00003039:65530000:" type ":" id ":root@pam:"
-#define STAT(pid, s, start) pid " (task UPID:x) " s " 1 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 5 0 " start " 9\n"
+#define UPID(type, id) "UPID:pve1:00001267:00003039:65530000:" type ":" id ":root@pam:"
+#define STAT(pid, s, start) \
+	pid " (task UPID:x) " s " 1 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 5 0 " start " 9\n"
 
 static void parses_upids(void **state)
 {
@@ -85,10 +86,14 @@ static void lists_tasks_that_live(void **state)
 	struct tasks l;
 
 	(void)state;
-	read_tasks(UPID("vzdump", "100") " 0\n" UPID("vzdump", "100") " 0\n"
-		   UPID("imgdel", "101@local-lvm") " 1\n" UPID("vzdump", "") " 0\n"
-		   UPID("srvreload", "networking") " 0\n" UPID("qmstart", "99") " 0\n",
-		   &l, &a);
+	read_tasks(
+		UPID("vzdump", "100") " 0\n" UPID("vzdump", "100") " 0\n" UPID(
+			"imgdel",
+			"101@local-lvm") " 1\n" UPID("vzdump",
+						     "") " 0\n" UPID("srvreload",
+								     "networking") " 0\n" UPID("qmstart",
+											       "99") " 0\n",
+		&l, &a);
 	assert_int_equal(l.n, 5);
 	assert_string_equal(tasks_find(&l, 100)->type, "vzdump");
 	assert_string_equal(tasks_find(&l, 100)->upid, UPID("vzdump", "100"));

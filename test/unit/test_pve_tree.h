@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #pragma once
 
-/* A node made of files for one test: a fresh folder under /tmp, gone with it. Any failure aborts. */
+/* A node made of files for one test: a fresh folder under /tmp, gone with it. Any failure aborts.
+ */
 
 #include <fcntl.h>
 #include <ftw.h>
