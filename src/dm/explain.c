@@ -132,9 +132,10 @@ static void explain_unknown(struct words *w)
 			"give one of them another name: vgs -o vg_name,vg_uuid; vgrename UUID NEWNAME";
 		break;
 	case DM_CAUSE_STORAGE_UNDEFINED:
-		why = SAY(w, "%s refers to %s:%s, but storage.cfg defines no storage '%s'", w->who,
-			  w->v->ref->volume->storage, w->v->ref->volume->volname,
-			  w->v->ref->volume->storage);
+		why = SAY(
+			w,
+			"%s refers to %s:%s, but storage.cfg does not say which volume group that is",
+			w->who, w->v->ref->volume->storage, w->v->ref->volume->volname);
 		remedy = "define the storage again, or take the disk out of the guest's config";
 		break;
 	default:

@@ -43,6 +43,18 @@ static void add_path(struct dm_refs *ret, struct dm_ref ref, const char *path, s
 	*vec_push(ret) = ref;
 }
 
+/*
+ * Whether volumes of @s can be logical volumes at all, and of which VG. A plugin that we do not
+ * know may use LVM if its storage names a VG; an LVM storage that names none may mean any.
+ */
+static bool may_mean_lvm(const struct storage *s, const char **ret_vg)
+{
+	*ret_vg = s->vgname;
+	if (!*ret_vg && s->section)
+		*ret_vg = section_get(s->section, "vgname");
+	return *ret_vg || strcmp(s->type, "lvm") == 0 || strcmp(s->type, "lvmthin") == 0;
+}
+
 static void add_volume(struct dm_refs *ret, const struct cluster *c, const struct guest *g,
 		       const struct guest_volume *v, struct arena *a)
 {
@@ -53,9 +65,8 @@ static void add_volume(struct dm_refs *ret, const struct cluster *c, const struc
 		return;
 	}
 	ref.storage = storage_find(&c->storages, slice_of(v->storage));
-	if (ref.storage && !ref.storage->vgname)
-		return; /* a folder, a pool: nothing of LVM */
-	ref.vg = ref.storage ? ref.storage->vgname : NULL;
+	if (ref.storage && !may_mean_lvm(ref.storage, &ref.vg))
+		return;
 	ref.lv = last_part(v->volname);
 	*vec_push(ret) = ref;
 }

@@ -273,8 +273,8 @@ mk_pve() { # NODE [NODE...]: /etc/pve as pmxcfs shows it on the first; one alone
 	pve_index
 }
 
-storage_cfg() { # <<EOF
-	cat >/etc/pve/storage.cfg
+storage_cfg() { # <<-EOF takes the indentation away, which belongs to the format
+	sed '/^[a-z]*: /!s/^./\t&/' >/etc/pve/storage.cfg
 	chmod 640 /etc/pve/storage.cfg
 }
 
