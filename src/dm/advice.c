@@ -35,10 +35,12 @@ static void add_doubtful_vgs(struct dm_check *c)
 			add(&c->blind,
 			    arena_fmt(a, "two volume groups are named %s", map->vg->name));
 		else if (v->cause == DM_CAUSE_STORAGE_UNDEFINED)
-			add(&c->blind, arena_fmt(a,
-						 "storage.cfg defines no storage '%s', which %s "
-						 "refers to",
-						 v->ref->volume->storage, v->ref->guest->file));
+			add(&c->blind,
+			    arena_fmt(
+				    a,
+				    "storage.cfg does not say which volume group storage '%s' is, "
+				    "which %s refers to",
+				    v->ref->volume->storage, v->ref->guest->file));
 	}
 }
 
