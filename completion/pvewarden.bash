@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+#
+# bash completion for pvewarden(8). It asks the program, so that both always agree.
+
+_pvewarden() {
+	local word=${COMP_WORDS[COMP_CWORD]} before=() w
+	for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		[[ $w == -* ]] || before+=("$w")
+	done
+	case ${COMP_WORDS[COMP_CWORD-1]} in
+	--root) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
+	--format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") && return ;;
+	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word") && return ;;
+	--policy) mapfile -t COMPREPLY < <(compgen -W 'configured running' -- "$word") && return ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$(pvewarden --complete "${before[@]:0:2}" 2>/dev/null | sed 's/=$//')" -- "$word")
+}
+complete -F _pvewarden pvewarden
