@@ -28,7 +28,7 @@ bool procstat_parse(struct slice text, struct procstat *ret)
 		if (i == FIELD_STATE)
 			found.state = field.p[0];
 	}
-	if (!str_to_u64(field, &found.start))
+	if (found.state < 'A' || found.state > 'z' || !str_to_u64(field, &found.start))
 		return false;
 	*ret = found;
 	return true;

@@ -114,7 +114,9 @@ static bool read_line(struct rrd_entry *e, struct slice line, struct arena *a)
 	size_t colon = slice_find(line, ':');
 	struct rrd_number ctime;
 
-	if (colon == line.n || !read_key(e, (struct slice){ line.p, colon }, a))
+	/* Names end up as strings: a NUL would make two names one. */
+	if (colon == line.n || memchr(line.p, '\0', line.n) ||
+	    !read_key(e, (struct slice){ line.p, colon }, a))
 		return false;
 	read_fields(e, slice_from(line, colon + 1), a);
 	ctime = e->fields[ctime_index(e->kind)];

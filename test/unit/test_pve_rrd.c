@@ -144,6 +144,8 @@ static void a_cut_last_line_is_torn(void **state)
 	assert_non_null(strstr(e.text, ".rrd"));
 	assert_int_equal(rrd_parse(&rrd, SLICE(GUEST "\0"), &a, &e), 0);
 	assert_int_equal(rrd.n, 1);
+	assert_int_equal(rrd_parse(&rrd, SLICE("pve2-node/\0a:1::5\n"), &a, &e), 0);
+	assert_int_equal(rrd.n, 0);
 	assert_int_equal(rrd_parse(&rrd, SLICE(""), &a, &e), 0);
 	assert_int_equal(rrd.n, 0);
 	arena_done(&a);
