@@ -194,6 +194,7 @@ static void sees_locks_by_their_inode(void **state)
 {
 	CLEANUP(buf_done) struct buf locks = {};
 	struct guest_locks l;
+	struct stat st;
 	struct tree t;
 
 	(void)state;
@@ -220,7 +221,11 @@ static void sees_locks_by_their_inode(void **state)
 	guest_locks_done(&l);
 
 	/* The same inode on another device is another file. */
-	tree_write(&t, "proc/locks", "1: FLOCK  ADVISORY  WRITE 7 ff:ff:1 0 EOF\n");
+	assert_int_equal(root_lstat(&t.root, "run/lock/lxc/pve-config-201.lock", &st), 0);
+	buf_reset(&locks);
+	buf_addf(&locks, "1: FLOCK  ADVISORY  WRITE 7 ff:ff:%llu 0 EOF\n",
+		 (unsigned long long)st.st_ino);
+	tree_write(&t, "proc/locks", buf_str(&locks));
 	assert_int_equal(guest_locks_read(&l, &t.root, NULL), 0);
 	assert_int_equal(l.n, 0);
 	guest_locks_done(&l);
