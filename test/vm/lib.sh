@@ -73,7 +73,7 @@ mk_vg() { # VG DISK...: extents of 4 MiB
 }
 
 pv_of() { # VG -> its first disk
-	pvs --noheadings -o pv_name -S "vg_name=\"$1\"" | awk '{print $1; exit}'
+	pvs --noheadings -o pv_name -S "vg_name=\"$1\"" 2>/dev/null | awk '{print $1; exit}'
 }
 
 next_extents() { # VG N: sets $extents to N extents nobody had before
@@ -128,6 +128,13 @@ edit_metadata_behind() { # VG SED-SCRIPT
 	must vgcfgbackup -q -f $V/metadata "$1"
 	sed -i -E "$2" $V/metadata
 	behind_back vgcfgrestore --force --yes -f $V/metadata "$1"
+}
+
+mk_partition() { # MAPPING: an MBR with 4096 sectors of type 83 from sector 2048, mapped by kpartx
+	printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\020\0\0' |
+		must dd of="/dev/mapper/$1" bs=1 seek=446 conv=notrunc status=none
+	printf '\125\252' | must dd of="/dev/mapper/$1" bs=1 seek=510 conv=notrunc,fsync status=none
+	must kpartx -a -s "/dev/mapper/$1"
 }
 
 dm_name() { # VG LV -> mapping's name
@@ -280,6 +287,7 @@ storage_cfg() { # <<-EOF takes the indentation away, which belongs to the format
 
 # .vmlist and .version follow from the files, .rrd from what runs.
 pve_index() {
+	[ -z "${NO_INDEX:-}" ] || return 0
 	local f n id type list='' v=0 now
 	now=$(date +%s)
 	rm -f /etc/pve/.rrd
@@ -311,8 +319,37 @@ pve_index() {
 		echo "pve2-node/$n:315069::$now:0.45:16:0.0456:0.002:67108864000:12787765235:8589934592:0:234567890000:111111101000:123:456"
 		echo "pve2-storage/$n/local:$now:31044079616:17571426304"
 	done >/etc/pve/.rrd
+	for f in /etc/pve/nodes/*/{qemu-server,lxc}/*.conf; do
+		[ ! -e "$f" ] || rrd_guest "$f" "$now"
+	done >>/etc/pve/.rrd
 	chmod 440 /etc/pve/.members /etc/pve/.vmlist /etc/pve/.version /etc/pve/.rrd
 	chgrp -R www-data /etc/pve
+}
+
+# pvestatd's line of one guest; those of other nodes run.
+rrd_guest() { # CONF NOW
+	local id=${1##*/} line='' name='' template=0 state=running pid
+	id=${id%.conf}
+	while read -r line; do
+		case $line in
+		name:* | hostname:*) name=${name:-${line#*: }} ;;
+		template:*) template=1 state=stopped ;;
+		\[*) break ;;
+		esac
+	done <"$1"
+	case $1 in
+	*/nodes/$node/qemu-server/*)
+		pid=
+		[ ! -e /run/qemu-server/$id.pid ] || read -r pid </run/qemu-server/$id.pid
+		[ -n "$pid" ] && [ -d "/proc/$pid" ] || state=stopped
+		;;
+	*/nodes/$node/lxc/*) grep -q "@/var/lib/lxc/$id/command" /proc/net/unix || state=stopped ;;
+	esac
+	if [ $state = running ]; then
+		echo "pve2.3-vm/$id:86400:$name:running:$template:$2:2:0.0105:2147483648:1294967296:8388608:0:1529756162:7750708280:7473739264:15004812"
+	else
+		echo "pve2.3-vm/$id:0:$name:stopped:$template:$2:2:U:2147483648:U:8388608:0:U:U:U:U"
+	fi
 }
 
 conf_vm() { # ID [NODE] <<EOF

@@ -69,7 +69,7 @@ chmod 640 /etc/pve/storage.cfg
 # pmxcfs not mounted: the directory is there and empty
 mv /etc/pve $V/pve
 mkdir /etc/pve
-pve_index() { :; }
+NO_INDEX=1
 check_json --all --min-age 0
 blind "/etc/pve is empty"
 rmdir /etc/pve
@@ -78,6 +78,7 @@ check_json --all --min-age 0 2>/dev/null
 expect_exit 3
 rm -rf /etc/pve
 mv $V/pve /etc/pve
+NO_INDEX=
 mv $V/pvecfg.pm /usr/share/perl5/PVE/
 
 # --- lvm ---------------------------------------------------------------------

@@ -15,11 +15,7 @@ mk_vg pve "$(mk_disk pve 1g)"
 pve() { dm_name pve "vm-$1-disk-0"; }
 
 partitions() { # ID: one partition on its disk, mapped
-	# an MBR: 4096 sectors of type 83 from sector 2048
-	printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\020\0\0' |
-		must dd of="/dev/mapper/$(pve "$1")" bs=1 seek=446 conv=notrunc status=none
-	printf '\125\252' | must dd of="/dev/mapper/$(pve "$1")" bs=1 seek=510 conv=notrunc,fsync status=none
-	must kpartx -a -s "/dev/mapper/$(pve "$1")"
+	mk_partition "$(pve "$1")"
 	check "partition of $1" dm_has "$(pve "$1")p1"
 	check "and its uuid" same "$(dm_uuid "$(pve "$1")p1")" "part1-$(dm_uuid "$(pve "$1")")"
 }
@@ -75,7 +71,7 @@ done
 for name in "$(pve 301)p1" "$(pve 302)p1" "$(pve 900)" "$(pve 901)" stacked; do
 	expect "$name is no finding of its own" '[.findings[] | select(.name == $n)] == []' --arg n "$name"
 done
-expect "only ghosts" '[.findings[].class] | unique == ["ghost"] and .summary.ghosts == 7 and .summary.in_use == 7'
+expect "only ghosts" '([.findings[].class] | unique == ["ghost"]) and .summary.ghosts == 7 and .summary.in_use == 7'
 users() { # ID TEXT CONDITION on a user
 	expect "$1 is held by $2" '.findings[] | select(.name == $n) | .users | any('"$3"')' --arg n "$(pve "$1")" ||
 		jq -c --arg n "$(pve "$1")" '.findings[] | select(.name == $n) | .users' $JSON | diag
