@@ -106,7 +106,9 @@ static void add_tally(struct dm_check *c, uint32_t vmid, const struct dm_verdict
 	t->vmid = vmid;
 	t->worst = v->severity;
 	t->findings = 1;
-	t->orphans = is_in_the_way(v);
+	t->critical = v->severity == DM_SEVERITY_CRITICAL;
+	t->orphans = dm_is_orphan(v, &c->options);
+	t->in_the_way = is_in_the_way(v);
 }
 
 static void tally(struct dm_check *c)
@@ -136,7 +138,9 @@ static void tally(struct dm_check *c)
 		}
 		into = &c->tallies.items[kept - 1];
 		into->findings += t->findings;
+		into->critical += t->critical;
 		into->orphans += t->orphans;
+		into->in_the_way += t->in_the_way;
 		if (t->worst > into->worst)
 			into->worst = t->worst;
 	}

@@ -26,7 +26,8 @@ struct dm_tally {
 	uint32_t vmid;
 	enum dm_severity worst;
 	size_t findings;
-	size_t orphans; /* also critical ones: entries that block the id or endanger it */
+	size_t critical, orphans; /* each finding is in one of them at most */
+	size_t in_the_way;	  /* entries that keep the id from being used again */
 };
 
 struct dm_check {

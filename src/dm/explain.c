@@ -410,7 +410,7 @@ void dm_explain(struct dm_explanation *ret, const struct dm_model *m, const stru
 	w.lv = arena_fmt(a, "%s/%s", map->vg ? map->vg->name : map->vg_name,
 			 map->lv ? map->lv->name : map->lv_name);
 	by_class[v->class](&w);
-	if (v->duplicate)
+	if (v->duplicate && v->class != DM_DUPLICATE)
 		ret->reason = arena_fmt(a, "%s; it covers sectors that are also mapped by %s",
 					ret->reason, overlapping(&w));
 }

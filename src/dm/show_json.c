@@ -210,11 +210,11 @@ static void write_orphan_vmids(struct jsonw *w, const struct dm_check *c)
 {
 	jsonw_array(w, "orphan_vmids");
 	vec_each (t, &c->tallies) {
-		if (!t->orphans || cluster_guest(&c->look->scan.cluster, t->vmid))
+		if (!t->in_the_way || cluster_guest(&c->look->scan.cluster, t->vmid))
 			continue;
 		jsonw_row(w, NULL);
 		jsonw_u64(w, "vmid", t->vmid);
-		jsonw_u64(w, "count", t->orphans);
+		jsonw_u64(w, "count", t->in_the_way);
 		jsonw_close(w);
 	}
 	jsonw_close(w);

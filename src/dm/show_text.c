@@ -186,8 +186,10 @@ static void show_title(const struct page *p, const struct dm_mapping *map,
 	add(p, TERM_BOLD, map->dev->name);
 	(void)snprintf(device, sizeof(device), " (" DEVNO_FMT ")", DEVNO_ARG(map->dev->dev));
 	add(p, TERM_DIM, device);
-	if (map->dev->open_count)
-		add(p, TERM_BAD, " [IN USE] ");
+	if (map->dev->open_count) {
+		buf_addc(p->out, ' ');
+		add(p, TERM_BAD, "[IN USE]");
+	}
 	buf_addc(p->out, '\n');
 }
 
@@ -259,9 +261,11 @@ static void show_blind(const struct page *p)
 static void show_count(const struct page *p, const char *label, size_t n, enum term_style style,
 		       const char *tag)
 {
-	buf_addf(p->out, "    %-34s%6zu  ", label, n);
-	if (n && tag)
+	buf_addf(p->out, "    %-34s%6zu", label, n);
+	if (n && tag) {
+		buf_adds(p->out, "  ");
 		add(p, style, tag);
+	}
 	buf_addc(p->out, '\n');
 }
 
@@ -295,22 +299,24 @@ static enum term_style status_style(const char *status)
 	return strcmp(status, "stopped") == 0 ? TERM_DIM : TERM_YELLOW;
 }
 
+/* "1 critical, 2 orphans"; what is neither is named by its severity. */
 static void add_health(struct table *t, const struct dm_tally *tally)
 {
-	char text[64];
+	CLEANUP(buf_done) struct buf text = {};
 
 	if (!tally) {
 		table_add_styled(t, TERM_GREEN, "clean");
 		return;
 	}
+	if (tally->critical)
+		buf_addf(&text, "%zu critical", tally->critical);
 	if (tally->orphans)
-		(void)snprintf(text, sizeof(text), "%zu orphan%s%s", tally->orphans,
-			       tally->orphans == 1 ? "" : "s",
-			       tally->worst == DM_SEVERITY_CRITICAL ? ", CRITICAL" : "");
-	else
-		(void)snprintf(text, sizeof(text), "%zu %s%s", tally->findings,
-			       dm_severity_name(tally->worst), tally->findings == 1 ? "" : "s");
-	table_add_styled(t, style_of(tally->worst), text);
+		buf_addf(&text, "%s%zu orphan%s", text.len ? ", " : "", tally->orphans,
+			 tally->orphans == 1 ? "" : "s");
+	if (!text.len)
+		buf_addf(&text, "%zu %s%s", tally->findings, dm_severity_name(tally->worst),
+			 tally->findings == 1 || tally->worst == DM_SEVERITY_UNKNOWN ? "" : "s");
+	table_add_styled(t, style_of(tally->worst), text.data);
 }
 
 static void show_guests(const struct page *p)
@@ -350,8 +356,8 @@ static void show_orphan_vmids(const struct page *p)
 	CLEANUP(buf_done) struct buf text = {};
 
 	vec_each (t, &p->c->tallies)
-		if (t->orphans && !cluster_guest(&p->c->look->scan.cluster, t->vmid))
-			buf_addf(&text, "%s%u (%zu)", text.len ? ", " : "", t->vmid, t->orphans);
+		if (t->in_the_way && !cluster_guest(&p->c->look->scan.cluster, t->vmid))
+			buf_addf(&text, "%s%u (%zu)", text.len ? ", " : "", t->vmid, t->in_the_way);
 	if (!text.len)
 		return;
 	buf_addc(p->out, '\n');

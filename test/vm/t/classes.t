@@ -248,20 +248,20 @@ for id in 110 111; do
 	lv_create vg_san vm-$id-disk-0.qcow2
 	conf_vm $id <<-END
 		name: chain$id
-		parent: a
+		parent: before
 		scsi0: san-lun1:vm-$id-disk-0.qcow2,size=8M
 
-		[a]
+		[before]
 		scsi0: san-lun1:vm-$id-disk-0.qcow2,size=8M
 		snaptime: 1714000000
 	END
 done
 fake_running_vm 111 "/dev/mapper/$(san vm-111-disk-0.qcow2)"
 for id in 110 111; do
-	behind_back lvrename vg_san vm-$id-disk-0.qcow2 snap_vm-$id-disk-0_a.qcow2
+	behind_back lvrename vg_san vm-$id-disk-0.qcow2 snap_vm-$id-disk-0_before.qcow2
 	lv_create_behind vg_san vm-$id-disk-0.qcow2
 	check "$id: the mapping is the renamed LV's" same "$(dm_uuid "$(san vm-$id-disk-0.qcow2)")" \
-		"$(lv_dm_uuid vg_san/snap_vm-$id-disk-0_a.qcow2)"
+		"$(lv_dm_uuid vg_san/snap_vm-$id-disk-0_before.qcow2)"
 done
 
 # --- hand-made ---------------------------------------------------------------

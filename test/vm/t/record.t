@@ -158,9 +158,10 @@ small_vm 108 monitoring prod scsi0=san-lun1:vm-108-disk-0
 small_vm 109 dns01 prod scsi0=san-lun1:vm-109-disk-0
 small_vm 110 legacy-app old scsi0=san-lun1:vm-110-disk-0.qcow2
 small_vm 121 intranet prod scsi0=san-lun1:vm-121-disk-0
+sed -i '/^ostype/a parent: v2' /etc/pve/qemu-server/110.conf
 cat >>/etc/pve/qemu-server/110.conf <<-END
 
-	[a]
+	[v2]
 	scsi0: san-lun1:vm-110-disk-0.qcow2,size=8M
 	snaptime: 1762000000
 END
@@ -231,7 +232,7 @@ done
 behind_back lvreduce -f -l -1 vg_san/vm-105-disk-0
 next_extents vg_san 1
 behind_back lvextend -l +1 vg_san/vm-105-disk-0 "$extents"
-behind_back lvrename vg_san vm-110-disk-0.qcow2 snap_vm-110-disk-0_a.qcow2
+behind_back lvrename vg_san vm-110-disk-0.qcow2 snap_vm-110-disk-0_v2.qcow2
 lv_create_behind vg_san vm-110-disk-0.qcow2
 # 116 and 118: volumes nobody refers to; 118 is older than a day
 edit_metadata_behind vg_san '/vm-118-disk-0 \{/,/^\t\t\}/ s/(creation_time = )[0-9]+/\11760000000/'
