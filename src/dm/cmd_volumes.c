@@ -78,6 +78,7 @@ static void text_volume(struct volumes *v, const struct lvm_lv *lv, const struct
 {
 	struct dm_ref_run refs = dm_refs_named(&v->model->refs, slice_of(lv->name));
 	CLEANUP(buf_done) struct buf who = {};
+	char size[24];
 
 	for (size_t i = 0; i < refs.n; i++) {
 		const struct dm_ref *ref = &refs.items[i];
@@ -94,7 +95,7 @@ static void text_volume(struct volumes *v, const struct lvm_lv *lv, const struct
 	}
 	table_add(&v->table, lv->vg->name);
 	table_add(&v->table, lv->name);
-	table_addf(&v->table, "%.1f GiB", (double)lv->size / (1024.0 * 1024 * 1024));
+	table_add(&v->table, str_human_size(lv->size, size));
 	table_add(&v->table, lvm_lv_is_thin(lv) ? "thin" : "thick");
 	table_add(&v->table, d ? d->open_count ? "open" : "active" : "no");
 	table_add(&v->table, buf_str(&who));
@@ -157,7 +158,7 @@ static void show(struct volumes *v)
 		return;
 	}
 	table_column(&v->table, "VG", 0);
-	table_column(&v->table, "VOLUME", TABLE_ELASTIC);
+	table_column(&v->table, "VOLUME", 0);
 	table_column(&v->table, "SIZE", TABLE_RIGHT);
 	table_column(&v->table, "KIND", 0);
 	table_column(&v->table, "ACTIVE", 0);

@@ -63,21 +63,23 @@ const char *dm_command_deactivate(const struct dm_mapping *map, struct arena *a)
 	return arena_fmt(a, "lvchange -aln %s", select_lv(map, a));
 }
 
-static void set(struct words *w, const char *reason, const char *impact, const char *remedy)
+static void set(struct words *w, const char *reason, const char *impact, const char *first,
+		const char *command)
 {
-	*w->ret = (struct dm_explanation){ .reason = reason, .impact = impact, .remedy = remedy };
+	*w->ret = (struct dm_explanation){
+		.reason = reason, .impact = impact, .first = first, .command = command
+	};
+	w->ret->remedy = first && command ? SAY(w, "%s, then: %s", first, command)
+			 : first	  ? first
+					  : command;
 }
 
-/* The command as it is when nobody has the device open, otherwise what must happen before it. */
+/* A command that the kernel or LVM refuses while anybody has the device open. */
 static void set_command(struct words *w, const char *reason, const char *impact,
 			const char *command)
 {
-	if (w->map->dev->open_count)
-		set(w, reason, impact,
-		    SAY(w, "[IN USE] close what holds it first (see above), then: %s", command));
-	else
-		set(w, reason, impact, command);
-	w->ret->remedy_is_command = !w->map->dev->open_count;
+	set(w, reason, impact,
+	    w->map->dev->open_count ? "[IN USE] close what holds it first" : NULL, command);
 }
 
 /* The other mappings over the same sectors. */
@@ -142,7 +144,7 @@ static void explain_unknown(struct words *w)
 		break;
 	}
 	set(w, SAY(w, "could not tell: %s", why), "nothing is known against it, and nothing for it",
-	    remedy);
+	    remedy, NULL);
 }
 
 static void explain_busy(struct words *w)
@@ -192,7 +194,7 @@ static void explain_busy(struct words *w)
 	default:
 		break;
 	}
-	set(w, SAY(w, "hands off: %s", why), NULL, remedy);
+	set(w, SAY(w, "hands off: %s", why), NULL, remedy, NULL);
 }
 
 static void explain_ghost(struct words *w)
@@ -254,8 +256,7 @@ static void explain_renamed(struct words *w)
 		    w->map->lv_name);
 
 	if (w->map->dev->open_count) {
-		set(w, reason, impact, SAY(w, "lvchange -aly %s", select_lv(w->map, w->a)));
-		w->ret->remedy_is_command = true;
+		set(w, reason, impact, NULL, SAY(w, "lvchange -aly %s", select_lv(w->map, w->a)));
 	} else {
 		set_command(w, reason, impact, dm_command_deactivate(w->map, w->a));
 	}
@@ -273,7 +274,8 @@ static void explain_stale(struct words *w)
 		    "reads give wrong data, and writes destroy what lies there now",
 		    in_use ? "stop the guest, do NOT refresh, compare the data before it is started "
 			     "again"
-			   : "do NOT refresh; compare the data, then deactivate: see pvewarden-dm(8)");
+			   : "do NOT refresh; compare the data, then deactivate: see pvewarden-dm(8)",
+		    NULL);
 		return;
 	}
 	if (in_use) {
@@ -282,8 +284,7 @@ static void explain_stale(struct words *w)
 			w->lv),
 		    SAY(w, "%s sees the old size: data behind it cannot be reached and may be lost",
 			w->who),
-		    SAY(w, "lvchange --refresh %s", select_lv(w->map, w->a)));
-		w->ret->remedy_is_command = true;
+		    NULL, SAY(w, "lvchange --refresh %s", select_lv(w->map, w->a)));
 		return;
 	}
 	set_command(
@@ -328,7 +329,7 @@ static void explain_wanted_elsewhere(struct words *w)
 			"shared: probably a copy, or another node's volume of the same name",
 			w->who,
 			w->v->ref->volume->storage ? w->v->ref->volume->storage : "(a path)"),
-		    NULL, NULL);
+		    NULL, NULL, NULL);
 		return;
 	}
 	set_command(
@@ -350,8 +351,8 @@ static void explain_unreferenced(struct words *w)
 	    SAY(w,
 		"takes up space; a new guest %u would get another disk number, or find an old disk",
 		w->map->shape.vmid),
-	    SAY(w, "check first whether anything needs it: grep -rF %s /etc/pve/; then: %s", name,
-		dm_command_deactivate(w->map, w->a)));
+	    SAY(w, "check whether anything needs it: grep -rF %s /etc/pve/", name),
+	    dm_command_deactivate(w->map, w->a));
 }
 
 static void explain_leftover(struct words *w)
@@ -370,19 +371,19 @@ static void explain_array(struct words *w)
 		       w->v->array->volume ? " " : "",
 		       w->v->array->volume ? w->v->array->volume : "")
 		 : "the FlashArray volume is not connected to this node any more",
-	    "I/O to it hangs or fails, and LVM commands may hang with it", "pvewarden array reap");
-	w->ret->remedy_is_command = true;
+	    "I/O to it hangs or fails, and LVM commands may hang with it", NULL,
+	    "pvewarden array reap");
 }
 
 static void explain_fine(struct words *w)
 {
 	if (w->v->as_child_of)
-		set(w, SAY(w, "stands on %s", w->v->as_child_of->dev->name), NULL, NULL);
+		set(w, SAY(w, "stands on %s", w->v->as_child_of->dev->name), NULL, NULL, NULL);
 	else
 		set(w,
 		    w->v->class == DM_OK ? SAY(w, "wanted here by %s", w->who)
 					 : "not a guest's volume",
-		    NULL, NULL);
+		    NULL, NULL, NULL);
 }
 
 void dm_explain(struct dm_explanation *ret, const struct dm_model *m, const struct dm_mapping *map,

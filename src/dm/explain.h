@@ -12,8 +12,9 @@
 struct dm_explanation {
 	const char *reason;
 	const char *impact; /* NULL when there is none */
-	const char *remedy; /* a command, or a sentence with one in it; NULL: nothing to do */
-	bool remedy_is_command;
+	/* What to do: first what must be looked at or done by hand, then the command; either may be
+	 * NULL. @remedy is both in one sentence, NULL: nothing to do. */
+	const char *first, *command, *remedy;
 };
 
 /* Texts are @a's. */

@@ -112,20 +112,13 @@ static void show_where(const struct page *p)
 	buf_addc(p->out, '\n');
 }
 
-static void show_labelled(const struct page *p, const char *label, enum term_style style,
-			  const char *text)
+static void show_labelled(const struct page *p, const char *label, const char *text)
 {
-	CLEANUP(buf_done) struct buf folded = {};
 	char shown[4096];
 
 	str_printable(shown, sizeof(shown), slice_of(text));
-	term_wrap(&folded, shown, LABEL_WIDTH, p->view->width);
 	buf_addf(p->out, "    %-*s", LABEL_WIDTH - 4, label);
-	/* Folded already, and escaped before that: only the colour is added. */
-	if (p->view->color && style == TERM_CYAN)
-		buf_addf(p->out, "\033[36m%s\033[0m", folded.data);
-	else
-		buf_add(p->out, folded.data, folded.len);
+	term_wrap(p->out, shown, LABEL_WIDTH, p->view->width);
 	buf_addc(p->out, '\n');
 }
 
@@ -161,7 +154,7 @@ static void show_users(const struct page *p, const struct dm_dev *d)
 		buf_addf(&text,
 			 "opened %u times, by the kernel or by a process that is gone from view",
 			 d->open_count);
-	show_labelled(p, "used by", TERM_PLAIN, buf_str(&text));
+	show_labelled(p, "used by", buf_str(&text));
 }
 
 static void show_children(const struct page *p, const struct dm_mapping *map)
@@ -172,7 +165,7 @@ static void show_children(const struct page *p, const struct dm_mapping *map)
 	for (size_t i = map->first_child; i != DM_NONE; i = m->mappings[i].next_child)
 		buf_addf(&text, "%s%s", text.len ? ", " : "", m->mappings[i].dev->name);
 	if (text.len)
-		show_labelled(p, "under it", TERM_PLAIN, buf_str(&text));
+		show_labelled(p, "under it", buf_str(&text));
 }
 
 static void show_title(const struct page *p, const struct dm_mapping *map,
@@ -202,17 +195,17 @@ static void show_finding(const struct page *p, size_t i)
 
 	dm_explain(&text, &p->c->look->model, map, v, &scratch);
 	show_title(p, map, v);
-	show_labelled(p, "what", TERM_PLAIN, text.reason);
+	show_labelled(p, "what", text.reason);
 	if (v->severity >= DM_SEVERITY_WARNING && text.impact)
-		show_labelled(p, "impact", TERM_PLAIN, text.impact);
+		show_labelled(p, "impact", text.impact);
 	show_users(p, map->dev);
 	show_children(p, map);
-	if (v->severity < DM_SEVERITY_WARNING || !text.remedy)
+	if (v->severity < DM_SEVERITY_WARNING)
 		return;
-	if (text.remedy_is_command)
-		show_command(p, "fix", text.remedy);
-	else
-		show_labelled(p, "fix", TERM_CYAN, text.remedy);
+	if (text.first)
+		show_labelled(p, text.command ? "first" : "fix", text.first);
+	if (text.command)
+		show_command(p, text.first ? "then" : "fix", text.command);
 }
 
 static void show_findings(const struct page *p)
@@ -255,7 +248,7 @@ static void show_blind(const struct page *p)
 	add(p, TERM_YELLOW, "Could not tell everything, because");
 	buf_addc(p->out, '\n');
 	vec_each (text, &p->c->blind)
-		show_labelled(p, "-", TERM_PLAIN, *text);
+		show_labelled(p, "-", *text);
 }
 
 static void show_count(const struct page *p, const char *label, size_t n, enum term_style style,
@@ -363,7 +356,7 @@ static void show_orphan_vmids(const struct page *p)
 	buf_addc(p->out, '\n');
 	add(p, TERM_BOLD, "Orphans of guests that exist nowhere");
 	buf_addc(p->out, '\n');
-	show_labelled(p, "IDs", TERM_PLAIN, buf_str(&text));
+	show_labelled(p, "IDs", buf_str(&text));
 }
 
 static void show_notes(const struct page *p)
@@ -376,7 +369,7 @@ static void show_notes(const struct page *p)
 		add(p, TERM_BOLD, "Advice");
 		buf_addc(p->out, '\n');
 		vec_each (text, &p->c->advice)
-			show_labelled(p, "-", TERM_PLAIN, *text);
+			show_labelled(p, "-", *text);
 	}
 	if (!d->n)
 		return;
@@ -390,7 +383,7 @@ static void show_notes(const struct page *p)
 		if (d->items[i].line)
 			buf_addf(&line, ", line %u", d->items[i].line);
 		buf_addf(&line, ": %s", d->items[i].text);
-		show_labelled(p, "-", TERM_PLAIN, buf_str(&line));
+		show_labelled(p, "-", buf_str(&line));
 	}
 	if (d->n + d->dropped > shown)
 		buf_addf(p->out, "    and %zu more (--all shows them)\n",
@@ -444,10 +437,10 @@ static void show_next(const struct page *p)
 				continue;
 			dm_explain(&text, &l->model, &l->model.mappings[i], &l->verdicts[i],
 				   &scratch);
-			if (!text.remedy_is_command)
+			if (text.first || !text.command)
 				continue;
 			buf_adds(p->out, "\nNext: ");
-			add(p, TERM_CYAN, text.remedy);
+			add(p, TERM_CYAN, text.command);
 			buf_addc(p->out, '\n');
 			return;
 		}

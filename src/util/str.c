@@ -178,6 +178,18 @@ bool str_to_size(struct slice s, uint64_t *ret)
 	return true;
 }
 
+const char *str_human_size(uint64_t bytes, char buf[24])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	for (; value >= 1024 && unit + 1 < ARRAY_SIZE(units); unit++)
+		value /= 1024;
+	(void)snprintf(buf, 24, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return buf;
+}
+
 size_t str_utf8_len(struct slice s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;

@@ -39,6 +39,9 @@ bool str_hex_to_u64(struct slice s, uint64_t *ret);
 /* A Proxmox size: \d+(\.\d+)?[KMGT]?(i?B)? in bytes. */
 bool str_to_size(struct slice s, uint64_t *ret);
 
+/* "8.0 GiB": bytes for people, into @buf, which is returned. */
+const char *str_human_size(uint64_t bytes, char buf[24]);
+
 /* Length of the valid UTF-8 sequence at the start of @s, 0 if there is none. */
 size_t str_utf8_len(struct slice s);
 bool str_utf8_valid(struct slice s);
