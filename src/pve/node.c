@@ -186,8 +186,9 @@ int node_read(struct node *ret, const struct root *r, struct arena *a, struct er
 	if (!exists(r, "etc/pve") && !exists(r, PVECFG_FILE))
 		return err_set(e, -ENODEV,
 			       "%s is no Proxmox VE node: neither etc/pve nor " PVECFG_FILE
-			       " is there",
-			       r->path);
+			       " is there%s",
+			       r->live ? "this machine" : r->path,
+			       r->live ? " (--root DIR looks at a recorded node)" : "");
 	if (r->live)
 		read_live(&n, &names, r, a);
 	else
