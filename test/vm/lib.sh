@@ -479,6 +479,9 @@ teardown_all() {
 	rm -rf $V/img $V/pids /etc/pve /run/pvewarden /var/log/pve /run/qemu-server /run/lock/qemu-server \
 		/run/lock/lxc /etc/lvm/backup /etc/lvm/archive /var/lib/vz/images /usr/share/perl5/PVE/pvecfg.pm
 	cp $V/lvmlocal.conf /etc/lvm/lvmlocal.conf
+	for m in "${!cursor[@]}"; do # links of VGs whose folder was put aside
+		rm -rf "/dev/$m"
+	done
 	mkdir -p $V/img
 	cursor=()
 	m=$(dmsetup ls 2>/dev/null | grep -v 'No devices'; losetup -nl)
