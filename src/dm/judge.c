@@ -59,13 +59,22 @@ static void sort_reference(struct hearing *h, const struct dm_ref *ref)
 		h->copy = ref;
 }
 
-static void hear_references(struct hearing *h)
+/* To a hand-made entry by its path alone: a volume id means LVM's volume, never this. */
+static void sort_references(struct hearing *h)
 {
+	struct dm_ref_run by_path = dm_refs_path(&h->m->refs, h->map->dev->name);
 	struct dm_ref_iter it = {};
 	const struct dm_ref *ref;
 
-	while ((ref = dm_model_next_ref(h->m, h->map, &it)))
+	for (size_t i = 0; h->map->kind == DM_MAP_HANDMADE && i < by_path.n; i++)
+		sort_reference(h, &by_path.items[i]);
+	while (h->map->kind == DM_MAP_LVM && (ref = dm_model_next_ref(h->m, h->map, &it)))
 		sort_reference(h, ref);
+}
+
+static void hear_references(struct hearing *h)
+{
+	sort_references(h);
 
 	h->v->ref = h->here	   ? h->here
 		    : h->elsewhere ? h->elsewhere

@@ -201,13 +201,19 @@ struct owner_search {
 	const struct lvm_lv **lvs; /* by the metadata extents' owner */
 };
 
+static bool maps_lv(const struct dm_model *m, const struct dm_dev *below, void *ctx)
+{
+	return m->mappings[below - m->scan->dm.items].lv == ctx;
+}
+
+/* What stands on an LV's own mapping covers its sectors by right. */
 static void mapping_and_lv(void *ctx, const struct extent *with, const struct extent *other)
 {
 	struct owner_search *s = ctx;
 	struct dm_mapping *map = &s->m->mappings[with->owner];
 	const struct lvm_lv *lv = s->lvs[other->owner];
 
-	if (lv == map->lv)
+	if (lv == map->lv || walk_down(s->m, map->dev, maps_lv, (void *)lv))
 		return;
 	for (size_t i = 0; i < map->n_owners; i++)
 		if (map->owners[i] == lv)

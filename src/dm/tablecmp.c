@@ -125,6 +125,7 @@ enum dm_table_state dm_table_compare(const struct dm_model *m, const struct reso
 {
 	CLEANUP(segments_done) struct segments meta = {};
 	CLEANUP(arena_done) struct arena scratch = {};
+	const struct segments *live;
 
 	if (lvm_lv_is_thin(lv))
 		return compare_thin(m, dev, lv);
@@ -135,5 +136,9 @@ enum dm_table_state dm_table_compare(const struct dm_model *m, const struct reso
 	}
 	if ((lv->attr[0] != '-' && lv->attr[0] != 'o') || !dm_table_expected(lv, &meta, &scratch))
 		return compare_length(dev, lv);
-	return compare_segments(r, &m->tables[dev - m->scan->dm.items], &meta);
+	/* A live table that is not all linear or striped has no segments: another type. */
+	live = &m->tables[dev - m->scan->dm.items];
+	if (!live->n && dev->n_targets)
+		return DM_TABLE_MOVED;
+	return compare_segments(r, live, &meta);
 }
