@@ -311,7 +311,11 @@ must lvcreate -q -s -l 2 -n handsnap vg_san/vm-137-disk-0
 check "snapshot layers" dm_has "$(san vm-137-disk-0)-real"
 
 # =============================================================================
+kernel_and_lvm() { dmsetup table; dmsetup info -c --noheadings -o name,uuid,suspended,open,events; vgs --readonly --noheadings -o vg_uuid,vg_seqno; }
+kernel_and_lvm >$V/before
 check_json --all --min-age 0
+kernel_and_lvm >$V/after
+check "a look changes nothing" cmp $V/before $V/after
 expect_exit 2
 expect "answer" '.answer == "critical" and .node == "pve1" and .policy == "configured" and .blind == []'
 expect "time is RFC 3339 UTC" '.time | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$")'

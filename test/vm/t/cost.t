@@ -68,7 +68,7 @@ export DM_DISABLE_UDEV=1
 udevadm() { :; }
 
 for count in 10 300; do
-	mk_pve pve1 pve2
+	mk_pve pve1 # alone: .members says nothing of a cluster
 	storage_cfg <<-END
 		lvm: thick
 			vgname vg_big
@@ -84,6 +84,7 @@ for count in 10 300; do
 	fake_running_vm 502
 	programs "clean, $count mappings" 1
 	expect_exit 0
+	expect "a standalone node" '.environment | tostring | test("standalone")'
 	expect "clean" '.summary.guest_mappings == $n and .findings == []' --argjson n $count
 	must dmsetup create "vg_big-vm--555--disk--0" -u "$(dm_uuid vg_big-vm--501--disk--0 | sed 's/......$/zzzzzz/')" \
 		--table "0 8192 linear $disk $((2048 + 400 * 8192))"
