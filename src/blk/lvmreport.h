@@ -40,10 +40,10 @@ struct lvm_lv {
 	const char *name; /* without the brackets of an internal LV */
 	char uuid[LVM_ID_LEN + 1];
 	bool internal;
-	const char *attr, *tags, *role, *layout;
+	const char *attr, *tags;
 	uint64_t size;
 	int64_t created; /* Unix seconds, 0 if unknown */
-	bool autoactivation, skip_activation;
+	bool autoactivation;
 	char pool_uuid[LVM_ID_LEN + 1]; /* of a thin LV; "" otherwise */
 	struct lvm_seg *segs;		/* in order */
 	size_t n_segs;

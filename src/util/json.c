@@ -5,16 +5,26 @@
 
 #include "util/str.h"
 
-int json_parse(struct slice text, const char *what, json_t **ret, struct err *e)
+static int load(struct slice text, size_t flags, const char *what, json_t **ret, struct err *e)
 {
 	json_error_t why;
-	json_t *doc = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+	json_t *doc = json_loadb(text.p, text.n, flags, &why);
 
 	if (!doc)
 		return err_set(e, -EBADMSG, "%s, line %d, column %d: %s", what, why.line,
 			       why.column, why.text);
 	*ret = doc;
 	return 0;
+}
+
+int json_parse(struct slice text, const char *what, json_t **ret, struct err *e)
+{
+	return load(text, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, what, ret, e);
+}
+
+int json_parse_bulk(struct slice text, const char *what, json_t **ret, struct err *e)
+{
+	return load(text, JSON_ALLOW_NUL, what, ret, e);
 }
 
 const char *json_str(const json_t *obj, const char *key)

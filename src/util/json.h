@@ -14,6 +14,10 @@
  * *ret (json_decref). @what names the input in the sentence. Errors: -EBADMSG. */
 int json_parse(struct slice text, const char *what, json_t **ret, struct err *e);
 
+/* The same for megabytes from a program of this machine: a repeated key is not looked for, which
+ * takes a search for each key. */
+int json_parse_bulk(struct slice text, const char *what, json_t **ret, struct err *e);
+
 /* NULL when @obj is no object, has no @key, or the value is of another type. */
 const char *json_str(const json_t *obj, const char *key);
 json_t *json_arr(const json_t *obj, const char *key);

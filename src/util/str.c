@@ -316,13 +316,35 @@ static size_t printable_one(char ret[16], struct slice s)
 	return len;
 }
 
+/* How much of the start of @s is plain ASCII that is shown as it is. */
+static size_t plain_run(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f)
+		n++;
+	return n;
+}
+
 void str_printable(char *ret, size_t size, struct slice s)
 {
 	size_t used = 0;
 
 	while (s.n) {
+		size_t run = plain_run(s), room = size > used ? size - used - 1 : 0, len, n;
 		char one[16];
-		size_t len = printable_one(one, s), n = strlen(one);
+
+		if (run) {
+			run = run < room ? run : room;
+			memcpy(ret + used, s.p, run);
+			used += run;
+			s = slice_from(s, run);
+			if (!run)
+				break;
+			continue;
+		}
+		len = printable_one(one, s);
+		n = strlen(one);
 
 		if (used + n + 1 > size)
 			break;
