@@ -90,7 +90,9 @@ static int parse_pv(const struct context *c, struct lvm_pv *pv, const json_t *ro
 		return broken(c, "a physical volume", "pv_uuid");
 	pv->missing = flag(row, "pv_missing");
 	pv->duplicate = flag(row, "pv_duplicate");
-	if (json_u64(row, "pv_major", &dev_major) && json_u64(row, "pv_minor", &dev_minor)) {
+	/* A PV that is not there is said to be 0:0. */
+	if (json_u64(row, "pv_major", &dev_major) && json_u64(row, "pv_minor", &dev_minor) &&
+	    !pv->missing) {
 		pv->have_dev = true;
 		pv->dev = (struct devno){ (uint32_t)dev_major, (uint32_t)dev_minor };
 	}
