@@ -63,20 +63,25 @@ must dmsetup suspend "$(san 211)"
 check "211 is suspended" same "$(dmsetup info -c --noheadings -o suspended "$(san 211)")" Suspended
 must dmsetup load "$(san 212)" --table "$(dmsetup table "$(san 212)")"
 check "212 has an inactive table" grep -q yes <(dmsetup info -c --noheadings -o tables_loaded "$(san 212)" | sed 's/.*Inactive.*\|Both.*/yes/; s/.*Both.*/yes/')
-# Its extents are being moved to another disk: pvmove looks only once a minute
-# whether the copy is done.
-must modprobe dm-mirror
+# Its extents are being moved, to a disk that takes a second for each write.
+must modprobe -a dm-mirror dm-delay
 from=$(mk_disk from 64m)
-mk_vg vg_move "$from" "$(mk_disk to 64m)"
-lv_create vg_move vm-213-disk-0
+to=$(mk_disk to 64m)
+must dmsetup create slow --table "0 131072 delay $to 0 0"
+echo "devices { global_filter = [ \"r|^$to\$|\" ] }" >>/etc/lvm/lvmlocal.conf
+mk_vg vg_move "$from" /dev/mapper/slow
+next_extents vg_move 8
+must lvcreate -q -W n -Z n -aly -l 8 -n vm-213-disk-0 vg_move "$from"
 conf_disk 213 scsi0=moving:vm-213-disk-0
 on_pve2 213
+must dmsetup reload slow --table "0 131072 delay $to 0 0 $to 0 1000"
+must dmsetup resume slow
 pvmove -q -i 60 "$from" >$V/pvmove 2>&1 </dev/null &
 echo $! >>$V/pids
 disown
-for _ in $(seq 100); do dm_has vg_move-pvmove0 >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 200); do dm_has vg_move-pvmove0 >/dev/null 2>&1 && break; sleep 0.1; done
 sleep 1
-check "213 stands on a pvmove" grep -q pvmove0 <(dmsetup deps -o devname vg_move-vm--213--disk--0; cat $V/pvmove)
+check "213 stands on a pvmove" grep pvmove0 <(dmsetup deps -o devname vg_move-vm--213--disk--0; lvs -a -o+devices vg_move; cat $V/pvmove)
 
 check_json --all
 expect_class vg_move-vm--213--disk--0 busy notice
