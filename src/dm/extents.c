@@ -123,20 +123,36 @@ struct sweep {
 	size_t n;
 };
 
-/* Drops what has ended before @at, and what has partners enough: all but the one that reaches
- * furthest, which overlaps whatever any other would still overlap. */
+/* Of those in the list that are not owner @not_of's the one that reaches furthest, s->n without
+ * any. */
+static size_t furthest(const struct sweep *s, const size_t *not_of)
+{
+	size_t best = s->n;
+
+	for (size_t i = 0; i < s->n; i++)
+		if ((!not_of || s->active[i]->owner != *not_of) &&
+		    (best == s->n || s->active[i]->end > s->active[best]->end))
+			best = i;
+	return best;
+}
+
+/*
+ * Drops what has ended before @at, and what has partners enough: all but the two of different
+ * owners that reach furthest, one of which overlaps whatever any other would still overlap.
+ */
 static void prune(struct sweep *s, const struct extent *at)
 {
-	size_t kept = 0, furthest = 0;
+	size_t kept = 0, first, second;
 
 	if (s->n && !devno_eq(s->active[0]->dev, at->dev))
 		s->n = 0;
-	for (size_t i = 1; i < s->n; i++)
-		if (s->active[i]->end > s->active[furthest]->end)
-			furthest = i;
+	if (!s->n)
+		return;
+	first = furthest(s, NULL);
+	second = furthest(s, &s->active[first]->owner);
 	for (size_t i = 0; i < s->n; i++) {
 		if (s->active[i]->end <= at->start ||
-		    (s->partners[i] >= OVERLAPS_MAX && i != furthest))
+		    (s->partners[i] >= OVERLAPS_MAX && i != first && i != second))
 			continue;
 		s->active[kept] = s->active[i];
 		s->partners[kept++] = s->partners[i];
