@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "facts/mask.h"
 
+#include <ctype.h>
+
 #include "pve/guestkey.h"
-#include "pve/prop.h"
+#include "pve/guestvolume.h"
 #include "util/str.h"
 
 static bool one_of(struct slice s, const char *const names[], size_t n)
@@ -13,25 +15,35 @@ static bool one_of(struct slice s, const char *const names[], size_t n)
 	return false;
 }
 
-/* What of a value may be a reference to a volume: volume ids and absolute paths, all else masked.
- */
-static void keep_references(struct slice value, struct buf *out)
+/* Where the lines come from: a volume scan wants to know. */
+struct masking {
+	struct guest guest;
+	struct arena arena;
+	struct diags diags;
+};
+
+/* A path that is no device's says nothing about volumes. */
+static bool is_reference(const struct guest_volume *v)
 {
-	struct slice rest = value, word;
-	struct volid id;
+	return v->storage || strncmp(v->volname, "/dev/", 5) == 0;
+}
+
+/* The volumes that a line refers to, found as the judge's own reader finds them; all else of its
+ * value is masked. */
+static void keep_references(struct masking *m, const struct guest_line *line, struct buf *out)
+{
+	struct volume_scan scan = { &m->guest, &m->arena, &m->diags };
 	bool any = false;
 
-	while (list_next(&rest, &word)) {
-		size_t equals = slice_find(word, '=');
-		struct slice tail = equals < word.n ? slice_from(word, equals + 1) : word;
-
-		if (!volid_parse(tail, &id) && !slice_starts(tail, "/"))
+	volume_scan_line(&scan, line);
+	vec_each (v, &scan.found) {
+		if (!is_reference(v))
 			continue;
-		if (any)
-			buf_addc(out, ',');
-		buf_add(out, word.p, word.n);
+		buf_addf(out, "%s%s%s%s", any ? "," : "", v->storage ? v->storage : "",
+			 v->storage ? ":" : "", v->volname);
 		any = true;
 	}
+	vec_free(&scan.found);
 	if (!any)
 		buf_adds(out, MASKED);
 }
@@ -40,46 +52,57 @@ static void keep_references(struct slice value, struct buf *out)
 static bool is_private(struct slice key)
 {
 	static const char *const names[] = {
-		"cipassword",  "ciuser",  "sshkeys",	"args",
-		"description", "smbios1", "nameserver", "searchdomain"
+		"cipassword", "ciuser",	      "sshkeys", "smbios1",    "description",
+		"nameserver", "searchdomain", "env",	 "entrypoint",
 	};
 
 	return one_of(key, names, ARRAY_SIZE(names));
 }
 
-static void mask_option(enum guest_type type, const struct guest_line *line, struct buf *out)
+static void mask_option(struct masking *m, const struct guest_line *line, struct buf *out)
 {
-	bool known = guest_key_classify(type, line->key).class != KEY_UNKNOWN;
+	bool known = guest_key_classify(m->guest.type, line->key).class != KEY_UNKNOWN;
 
 	buf_add(out, line->key.p, line->key.n);
 	buf_adds(out, ": ");
-	if (known && !is_private(line->key))
+	if (is_private(line->key))
+		buf_adds(out, MASKED);
+	else if (known && !slice_eq(line->key, "args"))
 		buf_add(out, line->value.p, line->value.n);
 	else
-		keep_references(line->value, out);
+		keep_references(m, line, out);
 	buf_addc(out, '\n');
 }
 
-static void mask_line(enum guest_type type, const struct guest_line *line, struct buf *out)
+/* The name of a section that Proxmox skips may be anything; what stands for it is unknown too. */
+static void mask_section(const struct guest_line *line, struct buf *out)
+{
+	if (line->section == GUEST_SECTION_UNKNOWN)
+		buf_adds(out, "\n[?" MASKED "]\n");
+	else
+		buf_addf(out, "\n[" SLICE_FMT "]\n", SLICE_ARG(line->key));
+}
+
+static void mask_line(struct masking *m, const struct guest_line *line, struct buf *out)
 {
 	switch (line->kind) {
 	case GUEST_LINE_SECTION:
-		buf_addf(out, "\n[" SLICE_FMT "]\n", SLICE_ARG(line->key));
+		mask_section(line, out);
 		break;
 	case GUEST_LINE_DESCRIPTION:
 		buf_adds(out, "#" MASKED "\n");
 		break;
 	case GUEST_LINE_OPTION:
-		mask_option(type, line, out);
+		mask_option(m, line, out);
 		break;
 	case GUEST_LINE_RAW_LXC:
 		buf_addf(out, SLICE_FMT ": ", SLICE_ARG(line->key));
-		keep_references(line->value, out);
+		keep_references(m, line, out);
 		buf_addc(out, '\n');
 		break;
 	case GUEST_LINE_BAD:
 		buf_adds(out, "masked-line ");
-		keep_references(line->value, out);
+		keep_references(m, line, out);
 		buf_addc(out, '\n');
 		break;
 	default:
@@ -89,12 +112,35 @@ static void mask_line(enum guest_type type, const struct guest_line *line, struc
 
 void mask_guest(enum guest_type type, struct slice text, struct buf *out)
 {
+	struct masking m = { .guest = { .type = type, .file = "" }, .diags.arena = &m.arena };
 	struct guest_reader reader;
 	struct guest_line line;
 
 	guest_reader_init(&reader, type, text);
 	while (guest_reader_next(&reader, &line))
-		mask_line(type, &line, out);
+		mask_line(&m, &line, out);
+	diags_done(&m.diags);
+	arena_done(&m.arena);
+}
+
+/* A key as any plugin would call it. */
+static bool is_name(struct slice key)
+{
+	for (size_t i = 0; i < key.n; i++)
+		if (!isalnum((unsigned char)key.p[i]) && key.p[i] != '-' && key.p[i] != '_')
+			return false;
+	return true;
+}
+
+/* "type: id" at the start of a section; whatever else stands there may be anything. */
+static bool is_header(struct slice line)
+{
+	struct slice rest = slice_rtrim(line), first, colon;
+
+	(void)slice_split(&rest, ' ', &first);
+	if (slice_empty(rest))
+		return slice_split(&first, ':', &colon) && colon.n && first.n;
+	return slice_ends(first, ":") && slice_find(slice_trim(rest), ' ') == slice_trim(rest).n;
 }
 
 void mask_storage_cfg(struct slice text, struct buf *out)
@@ -132,25 +178,27 @@ void mask_storage_cfg(struct slice text, struct buf *out)
 		"hgsuffix",
 	};
 	struct slice line;
+	bool inside = false;
 
 	while (slice_split(&text, '\n', &line)) {
-		struct slice body = slice_trim(line), key;
+		struct slice body = slice_trim(line), key = body;
 
-		/* Headers and empty lines are the file's structure; only bodies are indented. */
-		if (slice_empty(body) || !str_is_space(line.p[0]) || slice_starts(body, "#")) {
-			if (slice_starts(body, "#"))
-				buf_adds(out, "#" MASKED "\n");
-			else
-				buf_addf(out, SLICE_FMT "\n", SLICE_ARG(line));
-			continue;
-		}
-		key = body;
 		for (key.n = 0; key.n < body.n && !str_is_space(body.p[key.n]); key.n++)
 			;
-		if (one_of(key, kept, ARRAY_SIZE(kept)))
-			buf_addf(out, SLICE_FMT "\n", SLICE_ARG(line));
-		else
-			buf_addf(out, "\t" SLICE_FMT " " MASKED "\n", SLICE_ARG(key));
+		if (slice_starts(body, "#")) {
+			buf_adds(out, "#" MASKED);
+		} else if (slice_empty(body) || (!inside && is_header(line)) ||
+			   (inside && str_is_space(*line.p) &&
+			    one_of(key, kept, ARRAY_SIZE(kept)))) {
+			buf_add(out, line.p, line.n);
+			/* An empty line ends a section, one of blanks does not. */
+			inside = !slice_empty(line) && (inside || !slice_empty(body));
+		} else if (inside && str_is_space(*line.p) && is_name(key)) {
+			buf_addf(out, "\t" SLICE_FMT " " MASKED, SLICE_ARG(key));
+		} else {
+			buf_adds(out, MASKED);
+		}
+		buf_addc(out, '\n');
 	}
 }
 
@@ -167,14 +215,21 @@ void mask_datacenter_cfg(struct slice text, struct buf *out)
 	}
 }
 
+/* QEMU takes one hyphen and two. */
+static bool is_option(struct slice word, const char *name)
+{
+	return slice_starts(word, "-") &&
+	       slice_eq(slice_from(word, slice_starts(word, "--") ? 2 : 1), name);
+}
+
 void mask_cmdline(struct slice text, struct buf *out)
 {
 	struct slice word;
 	bool first = true, keep_next = false;
 
 	while (slice_split(&text, '\0', &word)) {
-		bool incoming = slice_eq(word, "-incoming");
-		bool named = slice_eq(word, "-id") || slice_eq(word, "-pidfile");
+		bool incoming = is_option(word, "incoming");
+		bool named = is_option(word, "id") || is_option(word, "pidfile");
 
 		if (first || named || keep_next || incoming) {
 			buf_add(out, word.p, word.n);
@@ -185,7 +240,7 @@ void mask_cmdline(struct slice text, struct buf *out)
 			buf_adds(out, MASKED);
 			buf_addc(out, '\0');
 		}
-		keep_next = named;
+		keep_next = named || (keep_next && slice_empty(word));
 		first = false;
 	}
 }
