@@ -134,6 +134,7 @@ bool dmuuid_is_managed(const char *uuid)
 
 bool lvm_id_parse(struct slice text, char ret[LVM_ID_LEN + 1])
 {
+	char id[LVM_ID_LEN + 1];
 	size_t n = 0;
 
 	for (size_t i = 0; i < text.n; i++) {
@@ -141,10 +142,13 @@ bool lvm_id_parse(struct slice text, char ret[LVM_ID_LEN + 1])
 			continue;
 		if (n == LVM_ID_LEN || !isalnum((unsigned char)text.p[i]))
 			return false;
-		ret[n++] = text.p[i];
+		id[n++] = text.p[i];
 	}
-	ret[n] = '\0';
-	return n == LVM_ID_LEN;
+	if (n != LVM_ID_LEN)
+		return false;
+	id[n] = '\0';
+	memcpy(ret, id, sizeof(id));
+	return true;
 }
 
 void lvm_id_format(char ret[LVM_ID_LEN + 7], const char id[LVM_ID_LEN + 1])

@@ -132,15 +132,28 @@ static bool is_name(struct slice key)
 	return true;
 }
 
-/* "type: id" at the start of a section; whatever else stands there may be anything. */
+static struct slice first_word(struct slice s)
+{
+	struct slice word = { s.p, 0 };
+
+	while (word.n < s.n && !str_is_space(s.p[word.n]))
+		word.n++;
+	return word;
+}
+
+/* "type: id" at the start of a section, as the reader takes it; whatever else stands there may be
+ * anything. */
 static bool is_header(struct slice line)
 {
-	struct slice rest = slice_rtrim(line), first, colon;
+	struct slice whole = slice_rtrim(line), first = first_word(whole), rest;
 
-	(void)slice_split(&rest, ' ', &first);
-	if (slice_empty(rest))
-		return slice_split(&first, ':', &colon) && colon.n && first.n;
-	return slice_ends(first, ":") && slice_find(slice_trim(rest), ' ') == slice_trim(rest).n;
+	if (first.n == whole.n) {
+		size_t colon = slice_find(slice_from(first, 1), ':') + 1;
+
+		return colon + 1 < first.n;
+	}
+	rest = slice_trim(slice_from(whole, first.n));
+	return first.n >= 2 && slice_ends(first, ":") && first_word(rest).n == rest.n;
 }
 
 void mask_storage_cfg(struct slice text, struct buf *out)
@@ -181,10 +194,8 @@ void mask_storage_cfg(struct slice text, struct buf *out)
 	bool inside = false;
 
 	while (slice_split(&text, '\n', &line)) {
-		struct slice body = slice_trim(line), key = body;
+		struct slice body = slice_trim(line), key = first_word(body);
 
-		for (key.n = 0; key.n < body.n && !str_is_space(body.p[key.n]); key.n++)
-			;
 		if (slice_starts(body, "#")) {
 			buf_adds(out, "#" MASKED);
 		} else if (slice_empty(body) || (!inside && is_header(line)) ||
