@@ -196,6 +196,7 @@ void mask_storage_cfg(struct slice text, struct buf *out)
 	while (slice_split(&text, '\n', &line)) {
 		struct slice body = slice_trim(line), key = first_word(body);
 
+		key.n = slice_find(key, '\0'); /* as for its reader */
 		if (slice_starts(body, "#")) {
 			buf_adds(out, "#" MASKED);
 		} else if (slice_empty(body) || (!inside && is_header(line)) ||
