@@ -51,15 +51,27 @@ static bool parse_offset(struct slice s, int64_t *ret)
 	return true;
 }
 
+/* "2026-11-21" and "04:04:04" with what must stand between them; no day 99. */
+static bool parse_parts(struct slice s, struct tm *tm)
+{
+	if (!digits(s, 0, 4, &tm->tm_year) || !digits(s, 5, 2, &tm->tm_mon) ||
+	    !digits(s, 8, 2, &tm->tm_mday) || !digits(s, 11, 2, &tm->tm_hour) ||
+	    !digits(s, 14, 2, &tm->tm_min) || !digits(s, 17, 2, &tm->tm_sec))
+		return false;
+	if (s.p[4] != '-' || s.p[7] != '-' || (s.p[10] != 'T' && s.p[10] != ' ') ||
+	    s.p[13] != ':' || s.p[16] != ':')
+		return false;
+	return tm->tm_mon >= 1 && tm->tm_mon <= 12 && tm->tm_mday >= 1 && tm->tm_mday <= 31 &&
+	       tm->tm_hour <= 23 && tm->tm_min <= 59 && tm->tm_sec <= 60;
+}
+
 bool clock_parse(struct slice text, int64_t *ret)
 {
 	struct tm tm = {};
 	struct slice zone;
 	int64_t offset = 0;
 
-	if (!digits(text, 0, 4, &tm.tm_year) || !digits(text, 5, 2, &tm.tm_mon) ||
-	    !digits(text, 8, 2, &tm.tm_mday) || !digits(text, 11, 2, &tm.tm_hour) ||
-	    !digits(text, 14, 2, &tm.tm_min) || !digits(text, 17, 2, &tm.tm_sec))
+	if (!parse_parts(text, &tm))
 		return false;
 	zone = slice_trim(slice_from(text, 19));
 	if (!slice_eq(zone, "Z") && !parse_offset(zone, &offset))

@@ -59,10 +59,24 @@ bool json_u64(const json_t *obj, const char *key, uint64_t *ret)
 	return true;
 }
 
+static bool text_to_i64(struct slice s, int64_t *ret)
+{
+	bool negative = slice_starts(s, "-");
+	uint64_t n;
+
+	if (!str_to_u64(slice_from(s, negative), &n) || n > (uint64_t)INT64_MAX + negative)
+		return false;
+	*ret = negative ? (int64_t)(0 - n) : (int64_t)n;
+	return true;
+}
+
 bool json_i64(const json_t *obj, const char *key, int64_t *ret)
 {
 	const json_t *v = json_object_get(obj, key);
 
+	if (json_is_string(v))
+		return text_to_i64((struct slice){ json_string_value(v), json_string_length(v) },
+				   ret);
 	if (!json_is_integer(v))
 		return false;
 	*ret = json_integer_value(v);
