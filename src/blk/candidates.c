@@ -25,12 +25,19 @@ static size_t index_of(const struct chooser *c, const struct dm_dev *d)
 	return (size_t)(d - c->dm->items);
 }
 
+/* Volumes of one group stand on each other without being its disks. */
+static bool is_in_vg(const struct dm_dev *d, struct slice vg)
+{
+	return slice_eq2(dmuuid_parse(d->uuid).vg, vg);
+}
+
 /* What a device is to those below it: LVM on a PV, or a map that hides them. */
 static void note_roles(struct chooser *c)
 {
 	for (size_t i = 0; i < c->dm->n; i++) {
 		const struct dm_dev *d = &c->dm->items[i];
-		enum dm_uuid_kind kind = dmuuid_parse(d->uuid).kind;
+		struct dm_uuid id = dmuuid_parse(d->uuid);
+		enum dm_uuid_kind kind = id.kind;
 
 		for (size_t k = 0; k < d->n_deps; k++) {
 			const struct dm_dev *below = dm_set_find(c->dm, d->deps[k]);
@@ -38,7 +45,7 @@ static void note_roles(struct chooser *c)
 			if (!below)
 				continue;
 			if (kind == DM_UUID_LVM || kind == DM_UUID_LVM_INTERNAL)
-				c->roles[index_of(c, below)].feeds_lvm = true;
+				c->roles[index_of(c, below)].feeds_lvm |= !is_in_vg(below, id.vg);
 			else if (kind == DM_UUID_PART)
 				c->roles[index_of(c, below)].feeds_partition = true;
 			else if (kind == DM_UUID_MPATH || kind == DM_UUID_CRYPT)
@@ -132,7 +139,6 @@ static bool map_may_be_pv(const struct chooser *c, const struct dm_dev *d)
 	case DM_UUID_OTHER:
 		return carries_lvm;
 	case DM_UUID_LVM:
-		/* An LV below other LVs is a PV only if these are of another VG. */
 		return carries_lvm && strcmp(d->n_targets ? d->targets[0].type : "", "linear") == 0;
 	case DM_UUID_LVM_INTERNAL:
 	default:

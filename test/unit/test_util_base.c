@@ -139,8 +139,11 @@ static void hiding_diagnostics(void **state)
 	struct diags d = { .arena = &a };
 
 	(void)state;
+	for (unsigned int i = 0; i < DIAGS_MAX; i++)
+		diag_add(&d, "f", i, "line %u", i);
 	diag_add_hiding(&d, "f", 1, "torn");
-	assert_true(d.items[0].hides);
+	assert_int_equal(d.n, DIAGS_MAX + 1);
+	assert_true(d.items[DIAGS_MAX].hides);
 	diags_done(&d);
 }
 
