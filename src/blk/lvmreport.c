@@ -360,6 +360,8 @@ const struct lvm_lv *lvm_find_lv(const struct lvm_vg *vg, struct slice uuid)
 
 const char *lvm_vg_doubt(const struct lvm_vg *vg)
 {
+	/* A VG with another host's system ID needs no question: LVM leaves it out of the report,
+	 * and so it counts as not seen. */
 	if (vg->missing_pvs)
 		return "physical volumes of it are missing";
 	if (vg->duplicate_pvs)

@@ -67,6 +67,16 @@ static bool is_mapped(const struct dm_look *l, const struct lvm_lv *lv)
 	return false;
 }
 
+static bool is_referred_to(const struct dm_model *m, const struct lvm_lv *lv)
+{
+	struct dm_ref_run refs = dm_refs_named(&m->refs, slice_of(lv->name));
+
+	for (size_t i = 0; i < refs.n; i++)
+		if (!refs.items[i].vg || strcmp(refs.items[i].vg, lv->vg->name) == 0)
+			return true;
+	return false;
+}
+
 /* Volumes of that id which are not active here, and so no finding. */
 static void find_volumes(struct dm_blockers *ret, const struct dm_check *c, uint32_t vmid)
 {
@@ -75,9 +85,8 @@ static void find_volumes(struct dm_blockers *ret, const struct dm_check *c, uint
 	for (size_t i = 0; i < m->n_lvs; i++) {
 		const struct lvm_lv *lv = m->lvs_by_name[i];
 
-		if (volname_parse(slice_of(lv->name)).vmid != vmid ||
-		    dm_refs_named(&m->refs, slice_of(lv->name)).n || !dm_model_listed(m, lv) ||
-		    is_mapped(c->look, lv))
+		if (volname_parse(slice_of(lv->name)).vmid != vmid || is_referred_to(m, lv) ||
+		    !dm_model_listed(m, lv) || is_mapped(c->look, lv))
 			continue;
 		add(ret, DM_BLOCKER_VOLUME, DM_SEVERITY_WARNING)->lv = lv;
 	}

@@ -252,12 +252,12 @@ static bool is_handmade(struct hearing *h)
 {
 	if (h->map->kind != DM_MAP_HANDMADE)
 		return false;
+	if (h->map->n_overlaps || h->map->n_owners)
+		return verdict(h, DM_DUPLICATE, DM_SEVERITY_CRITICAL, DM_CAUSE_SAME_SECTORS);
 	/* A guest that uses it by its path wants it: somebody's own, deliberate setup. A volume id
 	 * means LVM's volume, never this. */
 	if (dm_refs_path(&h->m->refs, h->map->dev->name).n)
 		return verdict(h, DM_OK, DM_SEVERITY_NONE, DM_CAUSE_NONE);
-	if (h->map->n_overlaps || h->map->n_owners)
-		return verdict(h, DM_DUPLICATE, DM_SEVERITY_CRITICAL, DM_CAUSE_SAME_SECTORS);
 	if (h->map->namesake)
 		return verdict(h, DM_DUPLICATE, DM_SEVERITY_CRITICAL, DM_CAUSE_CLAIMS_NAME);
 	return verdict(h, DM_MANUAL, DM_SEVERITY_WARNING, DM_CAUSE_NONE);

@@ -161,28 +161,15 @@ static const char *config_path(struct reading *rd, const struct listed *l)
 			 folder_of(l->type), l->vmid);
 }
 
-/* Diagnostics that hide part of a config make us as blind as an unreadable one. */
-static void check_hidden(struct reading *rd, size_t from)
-{
-	const struct diags *d = &rd->cluster->diags;
-
-	for (size_t i = from; i < d->n; i++)
-		if (d->items[i].hides)
-			blind_add(rd->blind, "%s, line %u: %s", d->items[i].file, d->items[i].line,
-				  d->items[i].text);
-}
-
 static void parse_config(struct reading *rd, const struct listed *l, const char *file)
 {
 	struct guest *g = vec_push(&rd->guests);
-	size_t before = rd->cluster->diags.n;
 
 	g->vmid = l->vmid;
 	g->type = l->type;
 	g->node = l->node;
 	g->file = file;
 	guest_parse(g, buf_slice(&rd->text), &rd->cluster->arena, &rd->cluster->diags);
-	check_hidden(rd, before);
 }
 
 /*

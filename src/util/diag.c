@@ -4,42 +4,23 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-__attribute__((format(printf, 5, 0))) static void add(struct diags *d, const char *file,
-						      unsigned int line, bool hides,
-						      const char *fmt, va_list ap)
+void diag_add(struct diags *d, const char *file, unsigned int line, const char *fmt, ...)
 {
 	char text[512];
 	struct diag *item;
+	va_list ap;
 
-	/* What hides something decides an answer, so it is never the one that is dropped. */
-	if (d->n >= DIAGS_MAX && !hides) {
+	if (d->n >= DIAGS_MAX) {
 		d->dropped++;
 		return;
 	}
+	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	item = vec_push(d);
 	item->file = file ? arena_str(d->arena, slice_of(file)) : NULL;
 	item->line = line;
-	item->hides = hides;
 	item->text = arena_str(d->arena, slice_of(text));
-}
-
-void diag_add(struct diags *d, const char *file, unsigned int line, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(d, file, line, false, fmt, ap);
-	va_end(ap);
-}
-
-void diag_add_hiding(struct diags *d, const char *file, unsigned int line, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(d, file, line, true, fmt, ap);
-	va_end(ap);
 }
 
 void diags_done(struct diags *d)

@@ -3,8 +3,7 @@
 
 /*
  * What was wrong with an input: file, line and a sentence that says what was expected. Parsers add
- * to the list and go on; whether a problem hides something that a verdict needs is said by @hides,
- * and then the verdict is "could not tell".
+ * to the list and go on: they cut nothing off, so that a strange line never hides a reference.
  */
 
 #include "util/arena.h"
@@ -12,7 +11,6 @@
 struct diag {
 	const char *file;
 	unsigned int line; /* 0: the whole file */
-	bool hides;	   /* part of the content could not be understood at all */
 	const char *text;
 };
 
@@ -26,7 +24,5 @@ struct diags {
 enum { DIAGS_MAX = 200 };
 
 void diag_add(struct diags *d, const char *file, unsigned int line, const char *fmt, ...)
-	PRINTF_LIKE(4, 5);
-void diag_add_hiding(struct diags *d, const char *file, unsigned int line, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
 void diags_done(struct diags *d);

@@ -1175,6 +1175,12 @@ static void handmade_wanted_by_path(struct stage *s)
 	vm(s, 101, "scsi1: /dev/mapper/test-vm--100--disk--9\n");
 }
 
+static void handmade_over_and_wanted(struct stage *s)
+{
+	handmade_over(s);
+	vm(s, 101, "scsi1: /dev/mapper/vg-vm--100--disk--0-copy\n");
+}
+
 static void handmade_other_name(struct stage *s)
 {
 	by_hand(s, "backup-data", "");
@@ -1710,6 +1716,8 @@ static const struct trial trials[] = {
 	{ "thin, longer", thin_longer, MOVED, RUNS },
 	{ "thin that is linear", thin_is_linear, MOVED, RUNS },
 
+	{ "hand-made over a guest's sectors, used by path", handmade_over_and_wanted, DM_DUPLICATE,
+	  CRITICAL, DM_CAUSE_SAME_SECTORS, DUPLICATE, 101 },
 	{ "hand-made over a guest's sectors", handmade_over, DM_DUPLICATE, CRITICAL,
 	  DM_CAUSE_SAME_SECTORS, DUPLICATE },
 	{ "the guest's own beside it", handmade_partner, OK, RUNS },

@@ -128,22 +128,6 @@ static void diagnostics_are_bounded(void **state)
 	assert_int_equal(d.n, DIAGS_MAX);
 	assert_int_equal(d.dropped, 10);
 	assert_string_equal(d.items[3].text, "line 3");
-	assert_false(d.items[3].hides);
-	diags_done(&d);
-}
-
-/* What hides something must be seen however long the list is already. */
-static void hiding_diagnostics(void **state)
-{
-	CLEANUP(arena_done) struct arena a = {};
-	struct diags d = { .arena = &a };
-
-	(void)state;
-	for (unsigned int i = 0; i < DIAGS_MAX; i++)
-		diag_add(&d, "f", i, "line %u", i);
-	diag_add_hiding(&d, "f", 1, "torn");
-	assert_int_equal(d.n, DIAGS_MAX + 1);
-	assert_true(d.items[DIAGS_MAX].hides);
 	diags_done(&d);
 }
 
@@ -354,21 +338,13 @@ static void wrapped_text(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(arrays_grow),
-		cmocka_unit_test(ownership),
-		cmocka_unit_test(arenas),
-		cmocka_unit_test(buffers),
-		cmocka_unit_test(errors),
-		cmocka_unit_test(diagnostics_are_bounded),
-		cmocka_unit_test(hiding_diagnostics),
-		cmocka_unit_test(times),
-		cmocka_unit_test(durations),
-		cmocka_unit_test(json_values),
-		cmocka_unit_test(json_signed_strings),
-		cmocka_unit_test(json_refuses),
-		cmocka_unit_test(json_written),
-		cmocka_unit_test(tables),
-		cmocka_unit_test(wrapped_text),
+		cmocka_unit_test(arrays_grow),	cmocka_unit_test(ownership),
+		cmocka_unit_test(arenas),	cmocka_unit_test(buffers),
+		cmocka_unit_test(errors),	cmocka_unit_test(diagnostics_are_bounded),
+		cmocka_unit_test(times),	cmocka_unit_test(durations),
+		cmocka_unit_test(json_values),	cmocka_unit_test(json_signed_strings),
+		cmocka_unit_test(json_refuses), cmocka_unit_test(json_written),
+		cmocka_unit_test(tables),	cmocka_unit_test(wrapped_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
