@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "pve/volname.h"
 #include "dm/show.h"
 
 static int scan_both(struct dm_scan *s, const struct root *live, const struct root *recorded,
@@ -17,7 +18,7 @@ static int scan_both(struct dm_scan *s, const struct root *live, const struct ro
 	if (r == 0)
 		r = sysblk_read(&s->sys, live, &s->arena, e);
 	if (r == 0) {
-		candidates_choose(&s->candidates, &s->dm, &s->sys, dm_scan_guest_name, &s->arena);
+		candidates_choose(&s->candidates, &s->dm, &s->sys, volname_is_guests, &s->arena);
 		r = lvm_read(&s->lvm, recorded, &s->candidates, &s->arena, NULL, e);
 	}
 	if (r == 0)

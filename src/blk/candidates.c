@@ -8,7 +8,7 @@ enum { DEPTH_MAX = 16 }; /* layers of device-mapper below one device */
 struct chooser {
 	const struct dm_set *dm;
 	const struct sysblk *sys;
-	bool (*guest_lv)(const char *dm_name);
+	bool (*guest_lv)(const char *lv);
 	struct {
 		/* Bits by device-mapper device: what stands on it. */
 		bool feeds_lvm, feeds_map, feeds_partition;
@@ -114,7 +114,10 @@ static bool inside_guest(const struct chooser *c, const struct dm_dev *d)
 	for (int depth = 0; d && depth < DEPTH_MAX; depth++) {
 		enum dm_uuid_kind kind = dmuuid_parse(d->uuid).kind;
 
-		if (kind == DM_UUID_LVM && c->guest_lv(d->name))
+		struct dm_lvm_name name;
+
+		dmname_split(&name, d->name);
+		if (kind == DM_UUID_LVM && c->guest_lv(name.lv))
 			return true;
 		if (kind == DM_UUID_LVM_INTERNAL || d->n_deps == 0)
 			return false;
@@ -157,7 +160,7 @@ static void add(struct candidates *ret, struct arena *a, const char *folder, con
 }
 
 void candidates_choose(struct candidates *ret, const struct dm_set *dm, const struct sysblk *sys,
-		       bool (*guest_lv)(const char *dm_name), struct arena *a)
+		       bool (*guest_lv)(const char *lv), struct arena *a)
 {
 	struct chooser c = { .dm = dm, .sys = sys, .guest_lv = guest_lv };
 

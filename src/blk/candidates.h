@@ -20,7 +20,7 @@ struct candidates {
 	size_t n, cap;
 };
 
-/* Pure: from what dm and /sys say. @guest_lv says by name whether an LV is a guest's disk. */
+/* Pure: from what dm and /sys say. @guest_lv says by its name whether an LV is a guest's. */
 void candidates_choose(struct candidates *ret, const struct dm_set *dm, const struct sysblk *sys,
-		       bool (*guest_lv)(const char *dm_name), struct arena *a);
+		       bool (*guest_lv)(const char *lv), struct arena *a);
 void candidates_done(struct candidates *c);

@@ -3,14 +3,6 @@
 
 #include "pve/volname.h"
 
-bool dm_scan_guest_name(const char *dm_name)
-{
-	struct dm_lvm_name name;
-
-	dmname_split(&name, dm_name);
-	return volname_parse(slice_of(name.lv)).kind != VOLNAME_NONE;
-}
-
 static const char *failure(struct dm_scan *s, int code, const struct err *e)
 {
 	return code < 0 ? arena_str(&s->arena, slice_of(e->text)) : NULL;
@@ -26,7 +18,7 @@ static void read_block_layer(struct dm_scan *s, const struct root *root, struct 
 	s->lvm_failed = failure(s, sysblk_read(&s->sys, root, &s->arena, &e), &e);
 	if (s->lvm_failed)
 		return;
-	candidates_choose(&s->candidates, &s->dm, &s->sys, dm_scan_guest_name, &s->arena);
+	candidates_choose(&s->candidates, &s->dm, &s->sys, volname_is_guests, &s->arena);
 	s->lvm_failed =
 		failure(s, lvm_read(&s->lvm, root, &s->candidates, &s->arena, raw_lvm, &e), &e);
 }

@@ -30,6 +30,3 @@ struct dm_scan {
 /* Fails only where there is no node to speak of (cluster_read). @raw_lvm may be NULL. */
 int dm_scan_read(struct dm_scan *s, const struct root *root, struct buf *raw_lvm, struct err *e);
 void dm_scan_done(struct dm_scan *s);
-
-/* An LV of that dm name is a guest's disk, by its name. */
-bool dm_scan_guest_name(const char *dm_name);

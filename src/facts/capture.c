@@ -149,12 +149,13 @@ static void record_work(struct recording *r)
 	put(r, "proc/net/unix", buf_slice(&r->out));
 }
 
-static bool guest_name(const char *dm_name)
+/* What a guest could be concerned by: only of that is asked who holds it. */
+static bool looks_like_guests(const struct dm_dev *d)
 {
 	struct dm_lvm_name name;
 
-	dmname_split(&name, dm_name);
-	return volname_parse(slice_of(name.lv)).kind != VOLNAME_NONE;
+	dmname_split(&name, d->name);
+	return volname_is_guests(name.lv) || volname_in_dm_name(d->name).kind != VOLNAME_NONE;
 }
 
 static void record_lvm(struct recording *r)
@@ -163,7 +164,7 @@ static void record_lvm(struct recording *r)
 	struct lvm_report report;
 	struct err e = {};
 
-	candidates_choose(&r->candidates, &r->dm, &r->sys, guest_name, &r->arena);
+	candidates_choose(&r->candidates, &r->dm, &r->sys, volname_is_guests, &r->arena);
 	if (lvm_read(&report, r->from, &r->candidates, &r->arena, &raw, &e) < 0)
 		(void)snprintf(r->lvm_error, sizeof(r->lvm_error), "%s", e.text);
 	else
@@ -210,8 +211,7 @@ static void record_block(struct recording *r)
 	put(r, DMREC_PATH, buf_slice(&r->out));
 
 	for (size_t i = 0; i < r->dm.n; i++)
-		if (r->dm.items[i].open_count && (guest_name(r->dm.items[i].name) ||
-						  volname_in_dm_name(r->dm.items[i].name).kind))
+		if (r->dm.items[i].open_count && looks_like_guests(&r->dm.items[i]))
 			open[n++] = r->dm.items[i].dev;
 	users_read(&users, r->from, &r->dm, open, n, &r->arena);
 	buf_reset(&r->out);

@@ -39,6 +39,11 @@ struct volname volname_parse(struct slice lv)
 	return (struct volname){};
 }
 
+bool volname_is_guests(const char *lv)
+{
+	return volname_parse(slice_of(lv)).kind != VOLNAME_NONE;
+}
+
 struct volname volname_in_dm_name(const char *dm_name)
 {
 	struct slice name = slice_of(dm_name);

@@ -24,6 +24,9 @@ struct volname {
 /* Of an LV's name. */
 struct volname volname_parse(struct slice lv);
 
+/* It is one of a guest's, of whatever kind. */
+bool volname_is_guests(const char *lv);
+
 /* Of any device-mapper name, hyphens doubled: finds "vm--N--" or "base--N--" at the start of a
  * part. This is what the old scripts' users know hand-made entries by. */
 struct volname volname_in_dm_name(const char *dm_name);

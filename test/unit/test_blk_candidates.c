@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "blk/dmrec.h"
-#include "dm/scan.h"
+#include "pve/volname.h"
 #include "util/str.h"
 
 #define VG1 "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
@@ -44,7 +44,7 @@ static void choose(struct choice *c, const char *devices)
 	buf_addf(&text, "# pvewarden.dm-record/1\n%s", devices);
 	if (dmrec_parse(&c->dm, buf_slice(&text), "x", &c->arena, &e) < 0)
 		fail_msg("%s", e.text);
-	candidates_choose(&c->list, &c->dm, &c->sys, dm_scan_guest_name, &c->arena);
+	candidates_choose(&c->list, &c->dm, &c->sys, volname_is_guests, &c->arena);
 }
 
 static void choice_done(struct choice *c)
