@@ -169,7 +169,8 @@ void candidates_choose(struct candidates *ret, const struct dm_set *dm, const st
 	for (size_t i = 0; i < sys->n; i++) {
 		const struct sysblk_dev *s = &sys->items[i];
 
-		if (!s->component && !is_under_a_map(&c, s->dev))
+		if (!s->component && !is_under_a_map(&c, s->dev) &&
+		    !(s->partition && is_under_a_map(&c, s->whole)))
 			add(ret, a, "", s->name, s->dev, illness(&c, s->dev));
 	}
 	for (size_t i = 0; i < dm->n; i++) {

@@ -62,6 +62,9 @@ static bool device_at(const struct search *s, const char *path, struct devno *re
 {
 	struct stat st;
 
+	/* Anything else may lie on a file system that does not answer. */
+	if (strncmp(path, "/dev/", 5) != 0)
+		return false;
 	if (root_stat(s->root, path + strspn(path, "/"), &st) < 0 || !S_ISBLK(st.st_mode))
 		return false;
 	*ret = devno_of(st.st_rdev);

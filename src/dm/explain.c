@@ -52,10 +52,15 @@ const char *dm_command_remove(const struct dm_mapping *map, struct arena *a)
 static const char *select_lv(const struct dm_mapping *map, struct arena *a)
 {
 	char vg[LVM_ID_LEN + 7], lv[LVM_ID_LEN + 7];
+	CLEANUP(buf_done) struct buf disks = {};
 
 	lvm_id_format(vg, map->lv->vg->uuid);
 	lvm_id_format(lv, map->lv->uuid);
-	return arena_fmt(a, "--select 'vg_uuid=\"%s\" && lv_uuid=\"%s\"'", vg, lv);
+	/* Only the group's own disks: a dead one of another group would hang the command. */
+	for (size_t i = 0; i < map->lv->vg->n_pvs; i++)
+		buf_addf(&disks, "%s%s", i ? "," : "", map->lv->vg->pvs[i].name);
+	return arena_fmt(a, "--devices %s --select 'vg_uuid=\"%s\" && lv_uuid=\"%s\"'",
+			 quoted(buf_str(&disks), a), vg, lv);
 }
 
 const char *dm_command_deactivate(const struct dm_mapping *map, struct arena *a)
@@ -120,18 +125,22 @@ static void explain_unknown(struct words *w)
 			  "its volume group (%s by its name) is on no disk that could be read here",
 			  *map->vg_name ? map->vg_name : "?");
 		remedy =
-			"look for disks that are missing or have no active path: pvs; multipath -ll";
+			"look for disks that are missing or have no active path: lsblk; multipath -ll "
+			"(LVM commands may hang until they answer)";
 		break;
 	case DM_CAUSE_VG_DOUBTFUL:
 		why = SAY(w, "volume group %s cannot be believed: %s", map->vg->name,
 			  lvm_vg_doubt(map->vg));
-		remedy = "bring the volume group's disks back: pvs; multipath -ll";
+		remedy =
+			"bring the volume group's disks back: lsblk; multipath -ll (LVM commands may "
+			"hang until they answer)";
 		break;
 	case DM_CAUSE_VG_NAME_TWICE:
 		why = SAY(w, "two volume groups are named %s, and Proxmox knows them by name only",
 			  map->vg->name);
 		remedy =
-			"give one of them another name: vgs -o vg_name,vg_uuid; vgrename UUID NEWNAME";
+			"find out whose they are; keep LVM away from one that is inside a guest's disk "
+			"(global_filter in /etc/lvm/lvm.conf)";
 		break;
 	case DM_CAUSE_STORAGE_UNDEFINED:
 		why = SAY(
@@ -156,8 +165,13 @@ static void explain_busy(struct words *w)
 	switch ((unsigned int)w->v->cause) {
 	case DM_CAUSE_SUSPENDED:
 		why = "it is suspended: a storage operation is under way, or was cut off";
-		remedy = SAY(w, "if nothing works on it any more: dmsetup resume %s",
-			     quoted(map->dev->name, w->a));
+		remedy = SAY(
+			w,
+			map->dev->inactive_table
+				? "a second table waits and would become live: compare it with the "
+				  "metadata first: dmsetup table --inactive %s"
+				: "if nothing works on it any more: dmsetup resume %s",
+			quoted(map->dev->name, w->a));
 		break;
 	case DM_CAUSE_INACTIVE_TABLE:
 		why = "a second table waits to become live: a storage operation is under way";
@@ -344,6 +358,7 @@ static void explain_wanted_elsewhere(struct words *w)
 static void explain_unreferenced(struct words *w)
 {
 	const char *name = quoted(w->map->lv->name, w->a);
+	const char *dm_name = quoted(w->map->dev->name, w->a);
 
 	set(w,
 	    SAY(w, "orphan (tombstone): volume %s exists, but no guest of the cluster refers to it",
@@ -351,7 +366,8 @@ static void explain_unreferenced(struct words *w)
 	    SAY(w,
 		"takes up space; a new guest %u would get another disk number, or find an old disk",
 		w->map->shape.vmid),
-	    SAY(w, "check whether anything needs it: grep -rF %s /etc/pve/", name),
+	    SAY(w, "check whether anything needs it: grep -rF -e %s -e %s /etc/pve/", name,
+		dm_name),
 	    dm_command_deactivate(w->map, w->a));
 }
 

@@ -158,7 +158,7 @@ static bool is_unknown(struct hearing *h)
 	if (lvm_vg_doubt(map->vg))
 		return unknown(h, DM_CAUSE_VG_DOUBTFUL);
 	/* A ghost is told by UUID alone; whose an existing LV is goes by the VG's name. */
-	if (map->lv && dm_model_vg_ambiguous(h->m, map->vg))
+	if (map->lv && dm_model_ambiguous(h->m, map->lv))
 		return unknown(h, DM_CAUSE_VG_NAME_TWICE);
 	return false;
 }
@@ -177,7 +177,8 @@ static bool guest_is_busy(struct hearing *h, uint32_t vmid)
 		h->v->guest = g;
 		return verdict(h, DM_BUSY, DM_SEVERITY_NOTICE, DM_CAUSE_GUEST_LOCKED);
 	}
-	if (r && r->incoming)
+	/* A QEMU keeps its -incoming for life: once the config is here, the guest has arrived. */
+	if (r && r->incoming && (!g || strcmp(g->node, h->m->node) != 0))
 		return verdict(h, DM_BUSY, DM_SEVERITY_NOTICE, DM_CAUSE_INCOMING);
 	h->v->task = tasks_find(&s->tasks, vmid);
 	if (h->v->task)

@@ -400,13 +400,26 @@ bool dm_model_vg_served(const struct dm_model *m, const char *vg_name)
 	return false;
 }
 
-bool dm_model_vg_ambiguous(const struct dm_model *m, const struct lvm_vg *vg)
+/* Some LV of it is mapped here. */
+static bool is_active(const struct dm_model *m, const struct lvm_vg *vg)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->mappings[i].vg == vg)
+			return true;
+	return false;
+}
+
+bool dm_model_ambiguous(const struct dm_model *m, const struct lvm_lv *lv)
 {
 	const struct lvm_report *report = &m->scan->lvm;
 
-	for (size_t i = 0; i < report->n_vgs; i++)
-		if (&report->vgs[i] != vg && strcmp(report->vgs[i].name, vg->name) == 0)
+	for (size_t i = 0; i < report->n_vgs; i++) {
+		const struct lvm_vg *twin = &report->vgs[i];
+
+		if (twin != lv->vg && strcmp(twin->name, lv->vg->name) == 0 &&
+		    (is_active(m, twin) || dm_model_lv_named(m, twin->uuid, twin->name, lv->name)))
 			return true;
+	}
 	return false;
 }
 
@@ -458,7 +471,7 @@ static bool has_snapshot(const struct guest *g, struct slice name)
 	return guest_snapshot(g, name) || (g->type == GUEST_LXC && slice_eq(name, "vzdump"));
 }
 
-enum { PHASE_START, PHASE_NAME, PHASE_SNAP, PHASE_PATH_START, PHASE_PATH, PHASE_END };
+enum { PHASE_START, PHASE_NAME, PHASE_SNAP, PHASE_PATH_START, PHASE_PATH, PHASE_UUID, PHASE_END };
 
 /* The run of references for the next way in which a snapshot's name can be split. */
 static bool next_split(const struct dm_model *m, const char *lv_name, struct dm_ref_iter *it)
@@ -487,7 +500,7 @@ const struct dm_ref *dm_model_next_ref(const struct dm_model *m, const struct dm
 		while (it->at < it->run.n) {
 			const struct dm_ref *ref = &it->run.items[it->at++];
 
-			if (it->phase == PHASE_PATH ||
+			if (it->phase == PHASE_PATH || it->phase == PHASE_UUID ||
 			    (means_vg(ref, vg) &&
 			     (it->phase != PHASE_SNAP || has_snapshot(ref->guest, it->snap))))
 				return ref;
@@ -509,6 +522,11 @@ const struct dm_ref *dm_model_next_ref(const struct dm_model *m, const struct dm
 			it->run = dm_refs_path(&m->refs, map->dev->name);
 			it->at = 0;
 			it->phase = PHASE_PATH;
+			break;
+		case PHASE_PATH:
+			it->run = dm_refs_path(&m->refs, map->dev->uuid);
+			it->at = 0;
+			it->phase = PHASE_UUID;
 			break;
 		default:
 			it->phase = PHASE_END;

@@ -66,8 +66,12 @@ void dm_model_done(struct dm_model *m);
 /* An enabled lvm or lvmthin storage of this node names that VG. */
 bool dm_model_vg_served(const struct dm_model *m, const char *vg_name);
 
-/* Another VG of the report has the same name: Proxmox cannot tell them apart. */
-bool dm_model_vg_ambiguous(const struct dm_model *m, const struct lvm_vg *vg);
+/*
+ * Proxmox' VG/LV may mean another volume than @lv: a second VG of that name is active here, or has
+ * an LV of that name. One that is neither is no doubt: it may be inside a guest's disk, hidden by a
+ * filter that --devices passes over.
+ */
+bool dm_model_ambiguous(const struct dm_model *m, const struct lvm_lv *lv);
 
 /* Proxmox would list @lv as a volume of a storage of this node (decisions 11). */
 bool dm_model_listed(const struct dm_model *m, const struct lvm_lv *lv);

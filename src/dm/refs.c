@@ -23,13 +23,25 @@ static const char *last_part(const char *volname)
 	return slash ? slash + 1 : volname;
 }
 
-/* "/dev/mapper/NAME" and "/dev/VG/LV"; other paths say nothing about device-mapper names. */
+/* Links of udev that name a device-mapper device, by its name or its UUID. */
+static const char *dm_link(const char *path)
+{
+	static const char *const prefixes[] = { "/dev/mapper/", "/dev/disk/by-id/dm-name-",
+						"/dev/disk/by-id/dm-uuid-" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (strncmp(path, prefixes[i], strlen(prefixes[i])) == 0)
+			return path + strlen(prefixes[i]);
+	return NULL;
+}
+
+/* Paths of device-mapper devices and "/dev/VG/LV"; others say nothing about either. */
 static void add_path(struct dm_refs *ret, struct dm_ref ref, const char *path, struct arena *a)
 {
 	struct slice rest = slice_of(path), vg;
 
-	if (slice_starts(rest, "/dev/mapper/")) {
-		ref.lv = path + strlen("/dev/mapper/");
+	if (dm_link(path)) {
+		ref.lv = dm_link(path);
 		*vec_push(&ret->by_path) = ref;
 		return;
 	}

@@ -129,6 +129,9 @@ enum dm_table_state dm_table_compare(const struct dm_model *m, const struct reso
 
 	if (lvm_lv_is_thin(lv))
 		return compare_thin(m, dev, lv);
+	/* A thick snapshot is as long as its origin; its own size is that of its store. */
+	if (lv->attr[0] == 's')
+		return DM_TABLE_AGREES;
 	if (lv->attr[0] == 'o' && is_snapshot_origin(dev)) {
 		dev = real_of(m, dev);
 		if (!dev)

@@ -410,7 +410,7 @@ static void remedies(void **state)
 	text = explain(&f, renamed, &a);
 	assert_non_null(strstr(text.remedy, "lvchange -aln --"));
 	text = explain(&f, open, &a);
-	assert_non_null(strstr(text.remedy, "lvchange -aly --select"));
+	assert_non_null(strstr(text.remedy, "lvchange -aly --devices '/dev/"));
 	text = explain(&f, loose, &a);
 	assert_null(strstr(text.remedy ? text.remedy : "", "lvremove"));
 	assert_null(strstr(text.remedy ? text.remedy : "", "pvesm free"));

@@ -401,7 +401,20 @@ static void ghost_in_doubtful_vg_of_nobody(struct stage *s)
 static void two_vgs_of_one_name(struct stage *s)
 {
 	healthy(s);
-	(void)fixture_vg(&s->f, "vg");
+	(void)fixture_lv(&s->f, fixture_vg(&s->f, "vg"), DISK, 4);
+}
+
+static void two_vgs_both_active(struct stage *s)
+{
+	healthy(s);
+	(void)fixture_map(&s->f, fixture_lv(&s->f, fixture_vg(&s->f, "vg"), "other", 4));
+}
+
+/* What a guest has inside its disk: not active, and without the volume in question. */
+static void two_vgs_one_idle(struct stage *s)
+{
+	healthy(s);
+	(void)fixture_lv(&s->f, fixture_vg(&s->f, "vg"), "root", 4);
 }
 
 /* A ghost is told by UUIDs alone. */
@@ -530,6 +543,19 @@ static void incoming(struct stage *s)
 	vm_there(s, 100, "scsi0: san:" DISK "\n");
 	fixture_incoming(&s->f, 100);
 	s->map->open = 1;
+}
+
+/* QEMU keeps the option for life: the guest came here by migration long ago. */
+static void arrived(struct stage *s)
+{
+	healthy(s);
+	fixture_incoming(&s->f, 100);
+}
+
+static void arrived_ghost(struct stage *s)
+{
+	arrived(s);
+	delete_lv(s);
 }
 
 static void wiping(struct stage *s)
@@ -1616,6 +1642,9 @@ static const struct trial trials[] = {
 	  NOTICE, DM_CAUSE_VG_DOUBTFUL },
 	{ "two VGs of one name", two_vgs_of_one_name, DM_UNKNOWN, UNKNOWN, DM_CAUSE_VG_NAME_TWICE,
 	  COUNTS | RUNS },
+	{ "two VGs of one name, both active", two_vgs_both_active, DM_UNKNOWN, UNKNOWN,
+	  DM_CAUSE_VG_NAME_TWICE, COUNTS | RUNS },
+	{ "two VGs of one name, the other idle", two_vgs_one_idle, OK, RUNS },
 	{ "a ghost beside two VGs of one name", ghost_beside_two_vgs, DM_GHOST, WARNING,
 	  DM_CAUSE_DELETED },
 	{ "undefined storage", undefined_storage, DM_UNKNOWN, UNKNOWN, DM_CAUSE_STORAGE_UNDEFINED,
@@ -1638,6 +1667,9 @@ static const struct trial trials[] = {
 	{ "flock held", flock_held, BUSY, DM_CAUSE_FLOCK },
 	{ "task", task_runs, BUSY, DM_CAUSE_TASK },
 	{ "a console is no task", console_runs, PLAIN(LEFTOVER, NOTICE) },
+	{ "arrived by migration", arrived, OK, RUNS },
+	{ "arrived by migration, a ghost", arrived_ghost, DM_GHOST, WARNING, DM_CAUSE_DELETED,
+	  RUNS },
 	{ "incoming migration", incoming, BUSY, DM_CAUSE_INCOMING },
 	{ "being wiped", wiping, BUSY, DM_CAUSE_WIPING },
 	{ "being wiped, old name in dm", wiping_under_old_name, BUSY, DM_CAUSE_WIPING },
