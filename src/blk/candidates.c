@@ -91,6 +91,8 @@ static const char *illness(const struct chooser *c, struct devno dev)
 
 		if (s && s->ill)
 			return s->ill;
+		for (size_t i = 0; s && i < s->n_slaves && n < ARRAY_SIZE(stack); i++)
+			stack[n++] = s->slaves[i];
 		if (!d)
 			continue;
 		if (d->suspended)
@@ -126,12 +128,21 @@ static bool inside_guest(const struct chooser *c, const struct dm_dev *d)
 	return false;
 }
 
+static bool is_md_member(const struct chooser *c, struct devno dev)
+{
+	vec_each (array, c->sys)
+		for (size_t i = 0; i < array->n_slaves; i++)
+			if (devno_eq(array->slaves[i], dev))
+				return true;
+	return false;
+}
+
 static bool map_may_be_pv(const struct chooser *c, const struct dm_dev *d)
 {
 	bool carries_lvm = c->roles[index_of(c, d)].feeds_lvm;
 
-	if (c->roles[index_of(c, d)].feeds_map || c->roles[index_of(c, d)].feeds_partition ||
-	    inside_guest(c, d))
+	if (is_md_member(c, d->dev) || c->roles[index_of(c, d)].feeds_map ||
+	    c->roles[index_of(c, d)].feeds_partition || inside_guest(c, d))
 		return false;
 	switch (dmuuid_parse(d->uuid).kind) {
 	case DM_UUID_MPATH:

@@ -45,6 +45,10 @@ struct context {
 	struct arena *arena;
 	const char *what;
 	struct err *err;
+	struct duplicates {
+		const char **items; /* ids of PVs that are seen on several devices */
+		size_t n, cap;
+	} * duplicates;
 };
 
 static int broken(const struct context *c, const char *which, const char *field)
@@ -287,6 +291,30 @@ static int parse_lvs(const struct context *c, struct lvm_vg *vg, const json_t *r
 	return 0;
 }
 
+/* LVM lists the device that it did not choose of two with one PV outside of any VG. */
+static void note_duplicates(const struct context *c, const json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		char id[LVM_ID_LEN + 1];
+
+		if (flag(row, "pv_duplicate") && id_of(row, "pv_uuid", id))
+			*vec_push(c->duplicates) = arena_strndup(c->arena, id, LVM_ID_LEN);
+	}
+}
+
+static void mark_duplicates(struct lvm_report *report, const struct duplicates *found)
+{
+	for (size_t i = 0; i < report->n_vgs; i++)
+		for (size_t k = 0; k < report->vgs[i].n_pvs; k++)
+			vec_each (id, found)
+				if (strcmp(*id, report->vgs[i].pvs[k].uuid) == 0)
+					report->vgs[i].duplicate_pvs = true;
+}
+
 /* One element of "report". PVs that belong to no VG come in one without a VG's UUID: skipped. */
 static int parse_vg(const struct context *c, struct lvm_report *report, const json_t *obj)
 {
@@ -294,8 +322,10 @@ static int parse_vg(const struct context *c, struct lvm_report *report, const js
 	struct lvm_vg *vg = &report->vgs[report->n_vgs];
 	int r;
 
-	if (!row || !id_of(row, "vg_uuid", vg->uuid))
+	if (!row || !id_of(row, "vg_uuid", vg->uuid)) {
+		note_duplicates(c, json_arr(obj, "pv"));
 		return 0;
+	}
 	if (!json_arr(obj, "pv") || !json_arr(obj, "lv") || !json_arr(obj, "seg"))
 		return err_set(c->err, -EBADMSG, "%s: the report ends early", c->what);
 	report->n_vgs++;
@@ -310,7 +340,8 @@ static int parse_vg(const struct context *c, struct lvm_report *report, const js
 int lvmreport_parse(struct lvm_report *ret, struct slice text, const char *what, struct arena *a,
 		    struct err *e)
 {
-	struct context c = { .arena = a, .what = what, .err = e };
+	struct duplicates duplicates = {};
+	struct context c = { .arena = a, .what = what, .err = e, .duplicates = &duplicates };
 	json_t *doc = NULL, *list, *obj;
 	size_t i;
 	int r = json_parse_bulk(text, what, &doc, e);
@@ -329,6 +360,8 @@ int lvmreport_parse(struct lvm_report *ret, struct slice text, const char *what,
 			break;
 	}
 	json_decref(doc);
+	mark_duplicates(ret, &duplicates);
+	vec_free(&duplicates);
 	if (r < 0)
 		return r;
 	if (ret->n_vgs)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "blk/netfs.h"
 #include "util/str.h"
 
 #define CLASS "sys/class/block"
@@ -42,6 +43,7 @@ static bool is_ignored(const char *name)
 struct reader {
 	const struct root *root;
 	struct arena *arena;
+	struct netfs mounts;
 	struct buf text;
 };
 
@@ -86,8 +88,18 @@ static const char *nvme_illness(struct reader *r, const char *name)
 	return any && !live ? "none of its NVMe controllers is live" : NULL;
 }
 
+/* A loop device over an image on a file server that is gone never answers. */
+static const char *loop_illness(struct reader *r, const char *name)
+{
+	if (attribute(r, name, "loop/backing_file") && netfs_holds(&r->mounts, buf_str(&r->text)))
+		return "its image lies on a network file system";
+	return NULL;
+}
+
 static const char *illness(struct reader *r, const char *name)
 {
+	if (strncmp(name, "loop", 4) == 0)
+		return loop_illness(r, name);
 	if (strncmp(name, "nvme", 4) == 0)
 		return nvme_illness(r, name);
 	if (strncmp(name, "md", 2) == 0) {
@@ -100,6 +112,34 @@ static const char *illness(struct reader *r, const char *name)
 	if (attribute(r, name, "device/state") && strcmp(r->text.data, "running") != 0)
 		return "its SCSI device is not running";
 	return NULL;
+}
+
+/* What an md array is made of, device-mapper's devices among it. */
+static void read_slaves(struct reader *r, struct sysblk_dev *d, const char *name)
+{
+	VEC(struct devno) found = {};
+	struct dirent *entry;
+	char path[512];
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), CLASS "/%s/slaves", name);
+	dir = root_opendir(r->root, path);
+	while (dir && (entry = readdir(dir))) {
+		char attr[300];
+		struct devno dev;
+
+		(void)snprintf(attr, sizeof(attr), "slaves/%s/dev", entry->d_name);
+		if (entry->d_name[0] != '.' && attribute(r, name, attr) &&
+		    devno_parse(slice_trim(buf_slice(&r->text)), &dev))
+			*vec_push(&found) = dev;
+	}
+	if (dir)
+		(void)closedir(dir);
+	d->n_slaves = found.n;
+	d->slaves = arena_alloc(r->arena, found.n * sizeof(*d->slaves));
+	if (found.n)
+		memcpy(d->slaves, found.items, found.n * sizeof(*d->slaves));
+	vec_free(&found);
 }
 
 static void read_one(struct reader *r, struct sysblk *ret, const char *name)
@@ -118,6 +158,8 @@ static void read_one(struct reader *r, struct sysblk *ret, const char *name)
 			      attribute_u64(r, name, "start", &d.start);
 	} else {
 		d.ill = illness(r, name);
+		if (strncmp(name, "md", 2) == 0)
+			read_slaves(r, &d, name);
 	}
 	/* sysfs writes the slash of a name in a sub-folder of /dev as '!'. */
 	d.name = arena_str(r->arena, slice_of(name));
@@ -127,24 +169,13 @@ static void read_one(struct reader *r, struct sysblk *ret, const char *name)
 }
 
 /* Members of md arrays: LVM must see the array, not its parts. */
-static void mark_components(struct reader *r, struct sysblk *s)
+static void mark_components(struct sysblk *s)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		struct dirent *entry;
-		char path[512];
-		DIR *dir;
-
-		if (strncmp(s->items[i].name, "md", 2) != 0)
-			continue;
-		(void)snprintf(path, sizeof(path), CLASS "/%s/slaves", s->items[i].name);
-		dir = root_opendir(r->root, path);
-		while (dir && (entry = readdir(dir)))
-			for (size_t k = 0; k < s->n; k++)
-				if (strcmp(s->items[k].name, entry->d_name) == 0)
-					s->items[k].component = true;
-		if (dir)
-			(void)closedir(dir);
-	}
+	vec_each (array, s)
+		for (size_t i = 0; i < array->n_slaves; i++)
+			vec_each (d, s)
+				if (devno_eq(d->dev, array->slaves[i]))
+					d->component = true;
 }
 
 /* A partition is as well as its disk. */
@@ -172,14 +203,16 @@ int sysblk_read(struct sysblk *ret, const struct root *root, struct arena *a, st
 		return 0;
 	if (!dir)
 		return err_set(e, -errno, "/" CLASS ": %s", strerror(errno));
+	netfs_read(&r.mounts, root);
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.' && !is_ignored(entry->d_name))
 			read_one(&r, ret, entry->d_name);
 	(void)closedir(dir);
 	if (ret->n)
 		qsort(ret->items, ret->n, sizeof(*ret->items), by_devno);
-	mark_components(&r, ret);
+	mark_components(ret);
 	inherit_illness(ret);
+	netfs_done(&r.mounts);
 	buf_done(&r.text);
 	return 0;
 }

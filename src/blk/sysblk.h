@@ -13,10 +13,12 @@ struct sysblk_dev {
 	const char *name; /* as in /dev: "sda3", "cciss/c0d0" */
 	struct devno dev;
 	bool partition;
-	struct devno whole; /* of a partition: its disk, and where it begins there */
-	uint64_t start;	    /* sectors */
-	const char *ill;    /* NULL: may be read; otherwise why not */
-	bool component;	    /* of an md array, or a path below a multipath NVMe device */
+	struct devno whole;   /* of a partition: its disk, and where it begins there */
+	uint64_t start;	      /* sectors */
+	struct devno *slaves; /* of an md array: what it is made of */
+	size_t n_slaves;
+	const char *ill; /* NULL: may be read; otherwise why not */
+	bool component;	 /* of an md array, or a path below a multipath NVMe device */
 };
 
 struct sysblk {

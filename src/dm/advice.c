@@ -68,6 +68,42 @@ void dm_collect_blind(struct dm_check *c)
 	add_refused_disks(c);
 }
 
+static const struct lvm_vg *vg_named(const struct lvm_report *report, const char *name)
+{
+	for (size_t i = 0; i < report->n_vgs; i++)
+		if (strcmp(report->vgs[i].name, name) == 0)
+			return &report->vgs[i];
+	return NULL;
+}
+
+/* A VG that no disk has at all is a storage of other nodes; one may be on a disk that was spared.
+ */
+void dm_collect_unseen(struct dm_check *c)
+{
+	const struct dm_scan *s = &c->look->scan;
+	const char *refused = NULL;
+
+	for (size_t i = 0; i < s->candidates.n; i++)
+		if (s->candidates.items[i].refused)
+			refused = s->candidates.items[i].path;
+	for (size_t i = 0; i < s->cluster.storages.n; i++) {
+		const struct storage *st = &s->cluster.storages.storages[i];
+		const struct lvm_vg *vg;
+
+		if (!st->vgname || !dm_model_vg_served(&c->look->model, st->vgname))
+			continue;
+		vg = vg_named(&s->lvm, st->vgname);
+		if (vg && lvm_vg_doubt(vg))
+			add(&c->unseen, arena_fmt(&c->arena, "volume group %s: %s", vg->name,
+						  lvm_vg_doubt(vg)));
+		else if (!vg && refused)
+			add(&c->unseen,
+			    arena_fmt(&c->arena,
+				      "volume group %s was not found, and %s could not be read",
+				      st->vgname, refused));
+	}
+}
+
 static bool is_shared_vg(const struct dm_model *m, const char *vg_name)
 {
 	const struct storage_cfg *cfg = &m->scan->cluster.storages;
@@ -147,6 +183,10 @@ static void advise_arrays(struct dm_check *c)
 
 void dm_collect_advice(struct dm_check *c)
 {
+	/* No entry of this node is touched by it, so the answer stands; it is said all the same. */
+	vec_each (text, &c->unseen)
+		if (!c->blind.n)
+			add(&c->advice, *text);
 	advise_autoactivation(c);
 	advise_filter(c);
 	advise_arrays(c);

@@ -7,4 +7,6 @@
 #include "dm/check.h"
 
 void dm_collect_blind(struct dm_check *c);
+/* What no entry speaks of, but a new guest's disk may meet: for `dm blockers`. */
+void dm_collect_unseen(struct dm_check *c);
 void dm_collect_advice(struct dm_check *c);

@@ -179,6 +179,7 @@ int dm_check_run(struct dm_check *c, const struct root *root, const struct dm_op
 	tally(c);
 	find_users(c, root);
 	dm_collect_blind(c);
+	dm_collect_unseen(c);
 	dm_collect_advice(c);
 	return 0;
 }
@@ -189,6 +190,7 @@ void dm_check_done(struct dm_check *c)
 	users_done(&c->users);
 	vec_free(&c->tallies);
 	vec_free(&c->blind);
+	vec_free(&c->unseen);
 	vec_free(&c->advice);
 	arena_done(&c->arena);
 }

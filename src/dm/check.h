@@ -39,7 +39,8 @@ struct dm_check {
 		struct dm_tally *items; /* VEC(), sorted by vmid */
 		size_t n, cap;
 	} tallies;
-	struct dm_texts blind; /* why something could not be told, a sentence each */
+	struct dm_texts blind;	/* why something could not be told, a sentence each */
+	struct dm_texts unseen; /* volume groups of this node's storages that could not be read */
 	struct dm_texts advice;
 	struct arena arena;
 };

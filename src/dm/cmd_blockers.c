@@ -113,7 +113,8 @@ static void write_text(struct answer *w, const struct dm_blocker *b,
 
 static enum dm_severity worst_of(const struct dm_blockers *list, const struct dm_check *c)
 {
-	enum dm_severity worst = dm_blind(&c->look->model) ? DM_SEVERITY_UNKNOWN : DM_SEVERITY_NONE;
+	enum dm_severity worst =
+		dm_blind(&c->look->model) || c->unseen.n ? DM_SEVERITY_UNKNOWN : DM_SEVERITY_NONE;
 
 	vec_each (b, list)
 		if (b->severity > worst)
@@ -174,16 +175,34 @@ static void answer_for_next(struct answer *w)
 	}
 }
 
+/* All that keeps the answer from being whole; a group may be among both. */
+static void collect_reasons(const struct dm_check *c, struct dm_texts *ret)
+{
+	vec_each (text, &c->blind)
+		*vec_push(ret) = *text;
+	vec_each (text, &c->unseen) {
+		bool said = false;
+
+		vec_each (old, ret)
+			said |= strcmp(*old, *text) == 0;
+		if (!said)
+			*vec_push(ret) = *text;
+	}
+}
+
 static void begin(struct answer *w)
 {
 	const struct node *node = &w->check->look->scan.cluster.node;
+	struct dm_texts reasons = {};
 
+	collect_reasons(w->check, &reasons);
 	if (!w->cli->json) {
-		vec_each (text, &w->check->blind) {
+		vec_each (text, &reasons) {
 			buf_adds(&w->out, "could not tell everything: ");
 			term_add(&w->out, false, TERM_PLAIN, *text);
 			buf_addc(&w->out, '\n');
 		}
+		vec_free(&reasons);
 		return;
 	}
 	jsonw_begin(&w->json, &w->out);
@@ -191,8 +210,9 @@ static void begin(struct answer *w)
 	jsonw_str(&w->json, "node", node->name);
 	jsonw_time(&w->json, "time", node->now);
 	jsonw_array(&w->json, "blind");
-	vec_each (text, &w->check->blind)
+	vec_each (text, &reasons)
 		jsonw_str(&w->json, NULL, *text);
+	vec_free(&reasons);
 	jsonw_close(&w->json);
 	jsonw_array(&w->json, "ids");
 }
