@@ -1446,6 +1446,30 @@ static void by_lv_path(struct stage *s)
 	fixture_runs(&s->f, 100);
 }
 
+static void by_udev_name(struct stage *s)
+{
+	thick(s, DISK);
+	vm(s, 100, "scsi0: /dev/disk/by-id/dm-name-vg-vm--100--disk--0\n");
+	fixture_runs(&s->f, 100);
+}
+
+static void by_udev_uuid(struct stage *s)
+{
+	thick(s, DISK);
+	vm(s, 100,
+	   arena_fmt(&s->f.arena, "scsi0: /dev/disk/by-id/dm-uuid-%s\n",
+		     fixture_uuid(&s->f, s->lv, "")));
+	fixture_runs(&s->f, 100);
+}
+
+/* Its size in the metadata is that of its store, the live table is as long as the origin. */
+static void thick_snapshot(struct stage *s)
+{
+	healthy(s);
+	s->lv->attr = "swi-XXs---";
+	s->lv->extents = 2;
+}
+
 static void by_mapper_path(struct stage *s)
 {
 	thick(s, DISK);
@@ -1817,6 +1841,9 @@ static const struct trial trials[] = {
 	{ "thick through the thin storage", thick_by_thin_storage, OK, RUNS },
 	{ "by /dev/VG/LV", by_lv_path, OK, RUNS },
 	{ "by /dev/mapper", by_mapper_path, OK, RUNS },
+	{ "by udev's link of the name", by_udev_name, OK, RUNS },
+	{ "by udev's link of the UUID", by_udev_uuid, OK, RUNS },
+	{ "a thick snapshot", thick_snapshot, OK, RUNS },
 	{ "by the path of another", by_path_of_other, PLAIN(UNREFERENCED, WARNING) },
 	{ "not a guest's name, by path", root_by_path, OK, RUNS },
 	{ "in args", in_args, OK, RUNS },
