@@ -107,6 +107,36 @@ static void multipath(void **state)
 		      (const char *const[]){ "/dev/mapper/mpatha", "!/dev/mapper/mpathb", NULL });
 }
 
+/* The kernel's own partitions of a path: LVM must see the map's. */
+static void partitions_of_paths(void **state)
+{
+	struct choice c = {};
+
+	(void)state;
+	disk(&c, "sda", 0, NULL);
+	disk(&c, "sda1", 1, NULL);
+	c.sys.items[1].partition = true;
+	c.sys.items[1].whole = (struct devno){ 8, 0 };
+	choose(&c,
+	       DEV("0", "-", "mpatha", "mpath-1") "deps 8:0\ntarget 0 8 multipath x\npaths 1\n");
+	assert_choice(&c, (const char *const[]){ "/dev/mapper/mpatha", NULL });
+}
+
+/* An array is as well as the maps that it is made of, and they are none of LVM's. */
+static void array_over_dead_map(void **state)
+{
+	struct devno members[] = { { 253, 0 }, { 253, 1 } };
+	struct choice c = {};
+
+	(void)state;
+	disk(&c, "md0", 200, NULL);
+	c.sys.items[0].slaves = members;
+	c.sys.items[0].n_slaves = 2;
+	choose(&c, DEV("0", "-", "mpatha", "mpath-1") "target 0 8 multipath x\npaths 1\n" DEV(
+			   "1", "-", "mpathb", "mpath-2") "target 0 8 multipath x\n");
+	assert_choice(&c, (const char *const[]){ "!/dev/md0", NULL });
+}
+
 static void suspended(void **state)
 {
 	struct choice c = {};
@@ -215,6 +245,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(disks),
 		cmocka_unit_test(multipath),
+		cmocka_unit_test(partitions_of_paths),
+		cmocka_unit_test(array_over_dead_map),
 		cmocka_unit_test(suspended),
 		cmocka_unit_test(layers),
 		cmocka_unit_test(inside_guests),
