@@ -105,6 +105,23 @@ static void no_devices_is_no_error(void **state)
 #define REPORT(vg, pv, lv, seg) \
 	"{\"report\":[{" vg ",\"pv\":[" pv "],\"lv\":[" lv "],\"pvseg\":[],\"seg\":[" seg "]}]}"
 
+/* The device that LVM did not choose of two stands in an element without a VG: doubt on the VG. */
+static void duplicates_outside_a_group(void **state)
+{
+	static const char other[] =
+		"{\"report\":[{" VG_ROW ",\"pv\":[" PV_ROW "],\"lv\":[],\"pvseg\":[],\"seg\":[]},"
+		"{\"vg\":[],\"pv\":[{\"pv_name\":\"/dev/sdz3\","
+		"\"pv_uuid\":\"PPPPPP-PPPP-PPPP-PPPP-PPPP-PPPP-PPPPPP\","
+		"\"pv_duplicate\":\"duplicate\"}],\"lv\":[],\"pvseg\":[],\"seg\":[]}]}";
+	CLEANUP(arena_done) struct arena a = {};
+	struct lvm_report r;
+
+	(void)state;
+	assert_int_equal(lvmreport_parse(&r, slice_of(other), "x", &a, NULL), 0);
+	assert_int_equal(r.n_vgs, 1);
+	assert_non_null(lvm_vg_doubt(&r.vgs[0]));
+}
+
 static void reads_reports(void **state)
 {
 	static const char text[] = REPORT(
@@ -317,6 +334,7 @@ int main(void)
 		cmocka_unit_test(says_which_line_is_wrong),
 		cmocka_unit_test(no_devices_is_no_error),
 		cmocka_unit_test(reads_reports),
+		cmocka_unit_test(duplicates_outside_a_group),
 		cmocka_unit_test(refuses_reports),
 		cmocka_unit_test(orphan_pvs_are_no_group),
 		cmocka_unit_test(changing_volumes),
