@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <libdevmapper.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <sys/sysmacros.h>
 
+#include "blk/dmdev_act.h"
 #include "blk/dmrec.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/str.h"
 
@@ -293,6 +296,12 @@ static int read_recorded(struct dm_set *ret, const struct root *root, struct are
 	return dmrec_parse(ret, buf_slice(&text), DMREC_PATH, a, e);
 }
 
+static void begin(void)
+{
+	dm_log_with_errno_init(library_says);
+	(void)dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
+}
+
 int dmdev_read(struct dm_set *ret, const struct root *root, struct arena *a, struct err *e)
 {
 	int r = -EAGAIN;
@@ -300,8 +309,7 @@ int dmdev_read(struct dm_set *ret, const struct root *root, struct arena *a, str
 	if (!root->live)
 		return read_recorded(ret, root, a, e);
 
-	dm_log_with_errno_init(library_says);
-	(void)dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
+	begin();
 	for (int i = 0; i < ATTEMPTS && r == -EAGAIN; i++)
 		r = read_all(ret, a, e);
 	dm_lib_release();
@@ -310,6 +318,107 @@ int dmdev_read(struct dm_set *ret, const struct root *root, struct arena *a, str
 	if (r == 0)
 		dm_set_sort(ret);
 	return r;
+}
+
+/* By UUID alone where there is one: name and UUID together the kernel refuses. */
+static bool address(struct dm_task *t, const struct dm_dev *d)
+{
+	if (!t)
+		return false;
+	return *d->uuid ? dm_task_set_uuid(t, d->uuid) : dm_task_set_name(t, d->name);
+}
+
+int dmdev_read_one(struct dm_dev *ret, const struct dm_dev *like, struct arena *a, struct err *e)
+{
+	DM_TASK *t = NULL;
+	struct dm_info info;
+	int r;
+
+	begin();
+	t = dm_task_create(DM_DEVICE_INFO);
+	r = address(t, like) ? ask(t) : -ENOMEM;
+	if (r == 0 && (!dm_task_get_info(t, &info) || !info.exists))
+		r = -ENXIO;
+	if (r == 0) {
+		*ret = (struct dm_dev){ .name = arena_str(a, slice_of(like->name)),
+					.uuid = arena_str(a, slice_of(like->uuid)),
+					.dev = { info.major, info.minor } };
+		r = read_device(ret, true, a);
+	}
+	dm_lib_release();
+	return r < 0 ? err_set(e, r, "%s: %s", like->name, strerror(-r)) : 0;
+}
+
+/* Runs a change whose end udev reports. @cookie is 0 where udev does not. */
+static int change(struct dm_task *t, uint32_t *cookie)
+{
+	int r;
+
+	*cookie = 0;
+	if (!dm_task_set_cookie(t, cookie, 0))
+		return -EIO;
+	errno = 0;
+	if (dm_task_run(t))
+		return 0;
+	r = dm_task_get_errno(t) ? dm_task_get_errno(t) : errno;
+	(void)dmdev_udev_wait(*cookie, 0);
+	*cookie = 0;
+	return r ? -r : -EIO;
+}
+
+int dmdev_remove(const struct dm_dev *d, uint32_t *cookie, struct err *e)
+{
+	DM_TASK *t = NULL;
+	int r;
+
+	begin();
+	t = dm_task_create(DM_DEVICE_REMOVE);
+	r = address(t, d) ? change(t, cookie) : -ENOMEM;
+	dm_lib_release();
+	return r < 0 ? err_set(e, r, "device-mapper does not remove %s: %s", d->name, strerror(-r))
+		     : 0;
+}
+
+static bool describe(struct dm_task *t, const struct dm_dev *d)
+{
+	if (!t || !dm_task_set_name(t, d->name) || (*d->uuid && !dm_task_set_uuid(t, d->uuid)) ||
+	    (d->read_only && !dm_task_set_ro(t)) || !dm_task_set_add_node(t, DM_ADD_NODE_ON_RESUME))
+		return false;
+	for (size_t i = 0; i < d->n_targets; i++)
+		if (!dm_task_add_target(t, d->targets[i].start, d->targets[i].length,
+					d->targets[i].type, d->targets[i].params))
+			return false;
+	return d->n_targets > 0;
+}
+
+int dmdev_create(const struct dm_dev *d, uint32_t *cookie, struct err *e)
+{
+	DM_TASK *t = NULL;
+	int r;
+
+	begin();
+	t = dm_task_create(DM_DEVICE_CREATE);
+	r = describe(t, d) ? change(t, cookie) : -ENOMEM;
+	dm_lib_release();
+	return r < 0 ? err_set(e, r, "device-mapper does not make %s: %s", d->name, strerror(-r))
+		     : 0;
+}
+
+bool dmdev_udev_wait(uint32_t cookie, int deadline_ms)
+{
+	int64_t deadline = clock_boot_ms() + deadline_ms;
+	int ready = 0;
+
+	while (cookie && dm_udev_wait_immediate(cookie, &ready) && !ready) {
+		if (clock_boot_ms() >= deadline) {
+			/* In udev's place, so that the semaphore does not stay for ever. */
+			(void)dm_udev_complete(cookie);
+			(void)dm_udev_wait_immediate(cookie, &ready);
+			return false;
+		}
+		(void)poll(NULL, 0, 2);
+	}
+	return true;
 }
 
 void dmdev_versions(char driver[64], char library[64])

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "blk/lvm_act.h"
 #include "util/file.h"
 #include "util/proc.h"
 #include "util/str.h"
@@ -64,7 +65,7 @@ static const char *lvm_program(void)
 	return NULL;
 }
 
-static int fail_with_its_words(const struct proc_result *p, struct err *e)
+static int fail_with_its_words(const struct proc_result *p, const char *command, struct err *e)
 {
 	struct slice rest = buf_slice(&p->err), line = {};
 	char shown[300];
@@ -72,7 +73,7 @@ static int fail_with_its_words(const struct proc_result *p, struct err *e)
 	while (slice_split(&rest, '\n', &line) && slice_empty(slice_trim(line)))
 		;
 	str_printable(shown, sizeof(shown), slice_trim(line));
-	return err_set(e, -EIO, "lvm fullreport ended with status %d: %s", p->status,
+	return err_set(e, -EIO, "lvm %s ended with status %d: %s", command, p->status,
 		       *shown ? shown : "no message");
 }
 
@@ -92,7 +93,7 @@ static int run(const char *devices, struct proc_result *p, struct err *e)
 		remember_hanging(p);
 		return r;
 	}
-	return p->status ? fail_with_its_words(p, e) : 0;
+	return p->status ? fail_with_its_words(p, "fullreport", e) : 0;
 }
 
 static int read_recorded(struct lvm_report *ret, const struct root *root, struct arena *a,
@@ -131,4 +132,34 @@ int lvm_read(struct lvm_report *ret, const struct root *root, const struct candi
 	if (raw)
 		buf_add(raw, p.out.data, p.out.len);
 	return lvmreport_parse(ret, buf_slice(&p.out), "lvm fullreport", a, e);
+}
+
+int lvm_change(const struct lvm_lv *lv, enum lvm_act act, int deadline_ms, bool *ret_hangs,
+	       struct err *e)
+{
+	static const char *const env[] = { "LVM_SUPPRESS_FD_WARNINGS=1", NULL };
+	CLEANUP(proc_result_done) struct proc_result p = {};
+	CLEANUP(arena_done) struct arena scratch = {};
+	const char *const argv[] = { lvm_program(),
+				     "lvchange",
+				     act == LVM_ACTIVATE ? "-aly" : "-aln",
+				     "--devices",
+				     lvm_pv_list(lv->vg, &scratch),
+				     "--select",
+				     lvm_lv_selection(lv, &scratch),
+				     NULL };
+	int r;
+
+	*ret_hangs = false;
+	if (!argv[0])
+		return err_set(e, -EIO, "lvm is not installed (package lvm2)");
+	r = refuse_while_hanging(e);
+	if (r == 0) {
+		r = proc_run(argv, env, deadline_ms, LVM_REPORT_MAX, &p, e);
+		*ret_hangs = p.pid != 0;
+		remember_hanging(&p);
+	}
+	if (r < 0)
+		return r;
+	return p.status ? fail_with_its_words(&p, "lvchange", e) : 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "util/clock.h"
+#include "util/buf.h"
 #include "util/json.h"
 #include "util/str.h"
 
@@ -421,4 +422,22 @@ bool lvm_lv_has_tag(const struct lvm_lv *lv, const char *tag)
 		if (slice_eq(one, tag))
 			return true;
 	return false;
+}
+
+const char *lvm_pv_list(const struct lvm_vg *vg, struct arena *a)
+{
+	CLEANUP(buf_done) struct buf list = {};
+
+	for (size_t i = 0; i < vg->n_pvs; i++)
+		buf_addf(&list, "%s%s", i ? "," : "", vg->pvs[i].name);
+	return arena_str(a, buf_slice(&list));
+}
+
+const char *lvm_lv_selection(const struct lvm_lv *lv, struct arena *a)
+{
+	char vg_id[LVM_ID_LEN + 7], lv_id[LVM_ID_LEN + 7];
+
+	lvm_id_format(vg_id, lv->vg->uuid);
+	lvm_id_format(lv_id, lv->uuid);
+	return arena_fmt(a, "vg_uuid=\"%s\" && lv_uuid=\"%s\"", vg_id, lv_id);
 }

@@ -92,3 +92,8 @@ bool lvm_lv_is_changing(const struct lvm_lv *lv);
 
 /* Has @tag among its comma separated tags. */
 bool lvm_lv_has_tag(const struct lvm_lv *lv, const char *tag);
+
+/* How lvchange is told which volume is meant: the group's disks, comma separated, for --devices,
+ * and both UUIDs for --select. */
+const char *lvm_pv_list(const struct lvm_vg *vg, struct arena *a);
+const char *lvm_lv_selection(const struct lvm_lv *lv, struct arena *a);

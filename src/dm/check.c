@@ -7,34 +7,6 @@
 /* How long ago pvestatd may have sampled a guest for its status still to mean something. */
 enum { SAMPLE_MAX_AGE = 60 };
 
-static void look_done(struct dm_look *l)
-{
-	if (!l)
-		return;
-	free(l->verdicts);
-	dm_model_done(&l->model);
-	dm_scan_done(&l->scan);
-	free(l);
-}
-
-static int look_at(struct dm_look **ret, const struct root *root, const struct dm_options *o,
-		   struct err *e)
-{
-	struct dm_look *l = xcalloc(1, sizeof(*l));
-	int r = dm_scan_read(&l->scan, root, NULL, e);
-
-	if (r < 0) {
-		dm_scan_done(&l->scan);
-		free(l);
-		return r;
-	}
-	dm_model_build(&l->model, &l->scan);
-	l->verdicts = xcalloc(l->model.n, sizeof(*l->verdicts));
-	dm_judge(&l->model, o, l->verdicts);
-	*ret = l;
-	return 0;
-}
-
 /* Something that a second look could take back. */
 static bool has_findings(const struct dm_look *l)
 {
@@ -44,21 +16,13 @@ static bool has_findings(const struct dm_look *l)
 	return false;
 }
 
-static const struct dm_verdict *same_device(const struct dm_look *l, const struct dm_dev *d)
-{
-	const struct dm_dev *other = dm_set_find(&l->scan.dm, d->dev);
-
-	if (!other || strcmp(other->uuid, d->uuid) != 0 || strcmp(other->name, d->name) != 0)
-		return NULL;
-	return &l->verdicts[other - l->scan.dm.items];
-}
-
 /* A finding that the first look did not have, or had otherwise, is something that is changing. */
 static void keep_what_is_stable(struct dm_look *now, const struct dm_look *before)
 {
 	for (size_t i = 0; i < now->model.n; i++) {
 		struct dm_verdict *v = &now->verdicts[i];
-		const struct dm_verdict *old = same_device(before, now->model.mappings[i].dev);
+		size_t at = dm_look_find(before, now->model.mappings[i].dev);
+		const struct dm_verdict *old = at == DM_NONE ? NULL : &before->verdicts[at];
 
 		if (!dm_is_finding(v) || v->class == DM_UNKNOWN || v->class == DM_BUSY)
 			continue;
@@ -162,16 +126,16 @@ int dm_check_run(struct dm_check *c, const struct root *root, const struct dm_op
 	int r;
 
 	*c = (struct dm_check){ .options = *o };
-	r = look_at(&c->look, root, o, e);
+	r = dm_look_take(&c->look, root, o, e);
 	if (r < 0)
 		return r;
 	/* A recorded node is what it is. */
 	if (root->live && has_findings(c->look)) {
 		before = take_ptr(c->look);
-		r = look_at(&c->look, root, o, e);
+		r = dm_look_take(&c->look, root, o, e);
 		if (r == 0)
 			keep_what_is_stable(c->look, before);
-		look_done(before);
+		dm_look_free(before);
 		if (r < 0)
 			return r;
 	}
@@ -186,7 +150,7 @@ int dm_check_run(struct dm_check *c, const struct root *root, const struct dm_op
 
 void dm_check_done(struct dm_check *c)
 {
-	look_done(c->look);
+	dm_look_free(c->look);
 	users_done(&c->users);
 	vec_free(&c->tallies);
 	vec_free(&c->blind);
@@ -208,9 +172,4 @@ const char *dm_guest_status(const struct dm_scan *s, const struct guest *g)
 		return "stopped";
 	/* The process runs; what it does, pvestatd has asked: paused, io-error, prelaunch, ... */
 	return fresh && strcmp(sample->status, "stopped") != 0 ? sample->status : "running";
-}
-
-bool dm_concerns(const struct dm_look *l, size_t i, uint32_t vmid)
-{
-	return l->verdicts[i].vmid == vmid || l->model.mappings[i].shape.vmid == vmid;
 }

@@ -8,13 +8,8 @@
  */
 
 #include "blk/users.h"
+#include "dm/look.h"
 #include "dm/summary.h"
-
-struct dm_look {
-	struct dm_scan scan;
-	struct dm_model model;
-	struct dm_verdict *verdicts; /* by mapping */
-};
 
 struct dm_texts {
 	const char **items; /* VEC() */
@@ -55,6 +50,3 @@ const char *dm_guest_status(const struct dm_scan *s, const struct guest *g);
 
 /* NULL when no finding concerns that guest. */
 const struct dm_tally *dm_tally_of(const struct dm_check *c, uint32_t vmid);
-
-/* Finding @i concerns guest @vmid. */
-bool dm_concerns(const struct dm_look *l, size_t i, uint32_t vmid);

@@ -49,18 +49,11 @@ const char *dm_command_remove(const struct dm_mapping *map, struct arena *a)
 	return arena_fmt(a, "dmsetup remove %s", quoted(map->dev->name, a));
 }
 
+/* Only the group's own disks: a dead one of another group would hang the command. */
 static const char *select_lv(const struct dm_mapping *map, struct arena *a)
 {
-	char vg[LVM_ID_LEN + 7], lv[LVM_ID_LEN + 7];
-	CLEANUP(buf_done) struct buf disks = {};
-
-	lvm_id_format(vg, map->lv->vg->uuid);
-	lvm_id_format(lv, map->lv->uuid);
-	/* Only the group's own disks: a dead one of another group would hang the command. */
-	for (size_t i = 0; i < map->lv->vg->n_pvs; i++)
-		buf_addf(&disks, "%s%s", i ? "," : "", map->lv->vg->pvs[i].name);
-	return arena_fmt(a, "--devices %s --select 'vg_uuid=\"%s\" && lv_uuid=\"%s\"'",
-			 quoted(buf_str(&disks), a), vg, lv);
+	return arena_fmt(a, "--devices %s --select %s", quoted(lvm_pv_list(map->lv->vg, a), a),
+			 quoted(lvm_lv_selection(map->lv, a), a));
 }
 
 const char *dm_command_deactivate(const struct dm_mapping *map, struct arena *a)

@@ -36,13 +36,10 @@ static void read_work(struct dm_scan *s, const struct root *root)
 	s->work_failed = failure(s, r, &e);
 }
 
-int dm_scan_read(struct dm_scan *s, const struct root *root, struct buf *raw_lvm, struct err *e)
+static int read_guests(struct dm_scan *s, const struct root *root, struct err *e)
 {
-	int r;
+	int r = cluster_read(&s->cluster, root, e);
 
-	*s = (struct dm_scan){};
-	read_block_layer(s, root, raw_lvm);
-	r = cluster_read(&s->cluster, root, e);
 	if (r < 0)
 		return r;
 	read_work(s, root);
@@ -50,13 +47,36 @@ int dm_scan_read(struct dm_scan *s, const struct root *root, struct buf *raw_lvm
 	return 0;
 }
 
+int dm_scan_read(struct dm_scan *s, const struct root *root, struct buf *raw_lvm, struct err *e)
+{
+	*s = (struct dm_scan){};
+	read_block_layer(s, root, raw_lvm);
+	return read_guests(s, root, e);
+}
+
+int dm_scan_read_again(struct dm_scan *s, const struct dm_scan *before, const struct root *root,
+		       struct err *e)
+{
+	struct err own = {};
+
+	*s = (struct dm_scan){ .borrowed = true,
+			       .sys = before->sys,
+			       .candidates = before->candidates,
+			       .lvm = before->lvm,
+			       .lvm_failed = before->lvm_failed };
+	s->dm_failed = failure(s, dmdev_read(&s->dm, root, &s->arena, &own), &own);
+	return read_guests(s, root, e);
+}
+
 void dm_scan_done(struct dm_scan *s)
 {
 	guest_locks_done(&s->locks);
 	tasks_done(&s->tasks);
 	running_done(&s->running);
-	candidates_done(&s->candidates);
-	sysblk_done(&s->sys);
+	if (!s->borrowed) {
+		candidates_done(&s->candidates);
+		sysblk_done(&s->sys);
+	}
 	cluster_done(&s->cluster);
 	arena_done(&s->arena);
 }

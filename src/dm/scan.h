@@ -24,9 +24,13 @@ struct dm_scan {
 	struct array_state array;
 	/* Why a source could not be read; NULL: it was. Each makes the whole answer "unknown". */
 	const char *dm_failed, *lvm_failed, *work_failed;
+	bool borrowed; /* sys, candidates and lvm are another scan's */
 	struct arena arena;
 };
 
 /* Fails only where there is no node to speak of (cluster_read). @raw_lvm may be NULL. */
 int dm_scan_read(struct dm_scan *s, const struct root *root, struct buf *raw_lvm, struct err *e);
+/* All but what LVM and /sys say, which is @before's; it must outlive @s. */
+int dm_scan_read_again(struct dm_scan *s, const struct dm_scan *before, const struct root *root,
+		       struct err *e);
 void dm_scan_done(struct dm_scan *s);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "pve/capture.h"
 #include "pve/guest.h"
@@ -138,7 +139,8 @@ static void check_file(struct guest_locks *ret, const struct flocks *flocks, int
 		return;
 	key = (struct flock_entry){ .dev = st.st_dev, .ino = st.st_ino };
 	found = bsearch(&key, flocks->items, flocks->n, sizeof(key), cmp_flock);
-	if (found)
+	/* What this process holds itself says nothing of others. */
+	if (found && found->pid != getpid())
 		*vec_push(ret) = (struct guest_lock){ vmid, folder->type, found->pid };
 }
 

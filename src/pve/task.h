@@ -36,7 +36,7 @@ struct upid {
 };
 bool upid_parse(struct slice text, struct upid *ret);
 
-/* Guests whose flock somebody holds: lock-ID.conf of VMs, pve-config-ID.lock of containers. */
+/* Guests whose flock somebody else holds: lock-ID.conf of VMs, pve-config-ID.lock of containers. */
 struct guest_locks {
 	struct guest_lock {
 		uint32_t vmid;

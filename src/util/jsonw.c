@@ -14,6 +14,12 @@ void jsonw_begin(struct jsonw *w, struct buf *out)
 	jsonw_object(w, NULL);
 }
 
+void jsonw_begin_row(struct jsonw *w, struct buf *out)
+{
+	*w = (struct jsonw){ .out = out };
+	jsonw_row(w, NULL);
+}
+
 void jsonw_end(struct jsonw *w)
 {
 	jsonw_close(w);

@@ -20,6 +20,8 @@ struct jsonw {
 };
 
 void jsonw_begin(struct jsonw *w, struct buf *out);
+/* The same on one line, for files that grow line by line. */
+void jsonw_begin_row(struct jsonw *w, struct buf *out);
 void jsonw_end(struct jsonw *w);
 
 void jsonw_object(struct jsonw *w, const char *key);
