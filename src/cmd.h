@@ -7,11 +7,15 @@
 
 #include "util/cli.h"
 
-/* src/dm/cmd_check.c, src/dm/cmd_blockers.c */
+/* src/dm/ */
 extern const struct cli_option dm_check_options[];
 int cmd_dm_check(const struct cli *cli);
 extern const struct cli_option dm_blockers_options[];
 int cmd_dm_blockers(const struct cli *cli);
+extern const struct cli_option dm_clean_options[];
+int cmd_dm_clean(const struct cli *cli);
+extern const struct cli_option dm_restore_options[];
+int cmd_dm_restore(const struct cli *cli);
 
 /* src/facts/ */
 int cmd_facts_guests(const struct cli *cli);

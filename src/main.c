@@ -4,6 +4,10 @@
 static const struct cli_verb verbs[] = {
 	{ "dm", "check", NULL, 0, 0, dm_check_options,
 	  "Find the device-mapper entries that block or endanger guests", cmd_dm_check },
+	{ "dm", "clean", NULL, 0, 0, dm_clean_options,
+	  "Clean up what check found: asks for each entry, keeps a journal", cmd_dm_clean },
+	{ "dm", "restore", "[RUN]", 0, 1, dm_restore_options,
+	  "List what was cleaned, or bring back what a run took away", cmd_dm_restore },
 	{ "dm", "blockers", "[VMID]", 0, 1, dm_blockers_options,
 	  "Say whether anything on this node would block a new guest of that id", cmd_dm_blockers },
 	{ "facts", "guests", NULL, 0, 0, NULL, "Show the guests of the cluster and their volumes",

@@ -37,12 +37,15 @@ struct dm_set {
 int dmdev_read(struct dm_set *ret, const struct root *root, struct arena *a, struct err *e);
 
 /*
- * One device of the live machine, found by its UUID, or by its name where it has none. -ENXIO: there
- * is none. -EAGAIN: what answered has another name or UUID than @like.
+ * One device of the live machine, found by its UUID, or by its name where it has none. -ENXIO:
+ * there is none. -EAGAIN: what answered has another name or UUID than @like.
  */
 int dmdev_read_one(struct dm_dev *ret, const struct dm_dev *like, struct arena *a, struct err *e);
 
 const struct dm_dev *dm_set_find(const struct dm_set *set, struct devno dev);
+
+/* The same mode and the same table, word by word. */
+bool dm_same_table(const struct dm_dev *a, const struct dm_dev *b);
 
 /* Version of the driver and the library, for `capture`; "" if unknown. Live only. */
 void dmdev_versions(char driver[64], char library[64]);

@@ -215,3 +215,16 @@ int dmrec_parse(struct dm_set *ret, struct slice text, const char *file, struct 
 	vec_free(&r.targets);
 	return code;
 }
+
+bool dm_same_table(const struct dm_dev *a, const struct dm_dev *b)
+{
+	if (a->n_targets != b->n_targets || a->read_only != b->read_only)
+		return false;
+	for (size_t i = 0; i < a->n_targets; i++)
+		if (a->targets[i].start != b->targets[i].start ||
+		    a->targets[i].length != b->targets[i].length ||
+		    strcmp(a->targets[i].type, b->targets[i].type) != 0 ||
+		    strcmp(a->targets[i].params, b->targets[i].params) != 0)
+			return false;
+	return true;
+}

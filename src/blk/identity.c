@@ -14,7 +14,8 @@ static bool read_wwid(const struct root *root, const char *name, struct buf *ret
 		char path[320];
 
 		(void)snprintf(path, sizeof(path), "sys/class/block/%s/%s", name, places[i]);
-		if (root_read_line(root, path, ret) == 0 && !slice_empty(slice_trim(buf_slice(ret))))
+		if (root_read_line(root, path, ret) == 0 &&
+		    !slice_empty(slice_trim(buf_slice(ret))))
 			return true;
 	}
 	return false;
@@ -88,7 +89,8 @@ static bool by_wwid(const char *wwid, const struct sysblk *sys, const struct roo
 	return found == 1;
 }
 
-static bool by_pv_uuid(const char *uuid, const struct lvm_report *lvm, struct devno *ret, bool *have)
+static bool by_pv_uuid(const char *uuid, const struct lvm_report *lvm, struct devno *ret,
+		       bool *have)
 {
 	size_t found = 0;
 

@@ -17,8 +17,8 @@ int dm_look_take(struct dm_look **ret, const struct root *root, const struct dm_
 		 struct err *e);
 
 /*
- * A new look at all that answers at once: device-mapper, /etc/pve, who works on guests. What LVM and
- * /sys said is taken from @before, which must outlive the new look.
+ * A new look at all that answers at once: device-mapper, /etc/pve, who works on guests. What LVM
+ * and /sys said is taken from @before, which must outlive the new look.
  */
 int dm_look_again(struct dm_look **ret, const struct dm_look *before, const struct root *root,
 		  const struct dm_options *o, struct err *e);

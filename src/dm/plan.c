@@ -146,11 +146,13 @@ static bool refuse_by_kind(struct draft *d)
 
 	if (d->item->step == DM_STEP_REMOVE && !is_plain_table(map->dev) &&
 	    !(map->kind == DM_MAP_LVM && is_thin(map->dev)))
-		return REFUSE(d,
-			      "it is the top of a stack (%s), whose other layers would stay behind: "
-			      "dmsetup ls --tree shows them",
-			      map->dev->targets[0].type);
-	if (d->item->step == DM_STEP_DEACTIVATE && (!map->lv || !strchr("-VmMrRC", map->lv->attr[0])))
+		return REFUSE(
+			d,
+			"it is the top of a stack (%s), whose other layers would stay behind: "
+			"dmsetup ls --tree shows them",
+			map->dev->targets[0].type);
+	if (d->item->step == DM_STEP_DEACTIVATE &&
+	    (!map->lv || !strchr("-VmMrRC", map->lv->attr[0])))
 		return refuse(d, "other volumes hang on it (a snapshot or its origin): deactivate "
 				 "them together by hand");
 	return false;
@@ -179,8 +181,8 @@ static const char *broken_vg_of(const struct draft *d, const struct guest *g)
 
 	for (size_t i = 0; i < g->n_volumes; i++) {
 		const char *storage = g->volumes[i].storage;
-		const struct storage *st = storage ? storage_find(&s->cluster.storages, slice_of(storage))
-						   : NULL;
+		const struct storage *st =
+			storage ? storage_find(&s->cluster.storages, slice_of(storage)) : NULL;
 		const struct lvm_vg *vg;
 
 		if (!st || !st->vgname || !dm_model_vg_served(&d->l->model, st->vgname))
@@ -197,8 +199,7 @@ static bool refuse_by_guest(struct draft *d)
 	const uint32_t ids[] = { d->v->vmid, d->map->shape.vmid };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		const struct guest *g =
-			ids[i] ? cluster_guest(&d->l->scan.cluster, ids[i]) : NULL;
+		const struct guest *g = ids[i] ? cluster_guest(&d->l->scan.cluster, ids[i]) : NULL;
 		const char *vg = g ? broken_vg_of(d, g) : NULL;
 
 		if (vg)
@@ -221,7 +222,8 @@ static const struct dm_dev *dev_at(const struct draft *d, size_t i)
 	return d->l->model.mappings[i].dev;
 }
 
-/* Everything that stands on the mapping, unordered. False: more than anybody would clean at once. */
+/* Everything that stands on the mapping, unordered. False: more than anybody would clean at once.
+ */
 static bool gather_children(struct draft *d)
 {
 	const struct dm_model *m = &d->l->model;
@@ -251,8 +253,8 @@ static bool refuse_child(struct draft *d, size_t at)
 
 	if (!*child->uuid)
 		return REFUSE(d, "%s stands on it and has no UUID: remove that first", child->name);
-	if (!is_plain_table(child) || (kind != DM_UUID_PART && kind != DM_UUID_LVM &&
-				       kind != DM_UUID_LVM_INTERNAL))
+	if (!is_plain_table(child) ||
+	    (kind != DM_UUID_PART && kind != DM_UUID_LVM && kind != DM_UUID_LVM_INTERNAL))
 		return REFUSE(d, "%s stands on it: close that first (%s)", child->name,
 			      child->n_targets ? child->targets[0].type : "no table");
 	if (child->suspended || child->inactive_table)

@@ -31,7 +31,7 @@ struct dm_plan_options {
 	bool only[DM_CLASS_MAX]; /* all false: every class but unreferenced */
 	uint32_t vmid;		 /* 0: all */
 	bool policy_running;
-	int64_t min_age;       /* seconds; 0: an unreferenced volume need not have been seen before */
+	int64_t min_age; /* seconds; 0: an unreferenced volume need not have been seen before */
 	const struct dm_seen *seen; /* what earlier looks saw; may be NULL */
 };
 

@@ -37,7 +37,8 @@ static void read_entries(struct dm_seen *s, const json_t *doc)
 		/* A time to come is of another boot, or wrong. */
 		if (!uuid || !json_i64(item, "since", &since) || since < 0 || since > s->now)
 			continue;
-		*vec_push(s) = (struct dm_seen_entry){ arena_str(&s->arena, slice_of(uuid)), since };
+		*vec_push(s) =
+			(struct dm_seen_entry){ arena_str(&s->arena, slice_of(uuid)), since };
 	}
 	sort(s);
 }
@@ -103,12 +104,13 @@ void dm_seen_update(struct dm_seen *s, const struct dm_look *l, const struct roo
 		const char *uuid = l->model.mappings[i].dev->uuid;
 		int64_t age = dm_seen_age(s, uuid);
 
-		/* Young ones count as well: what is too young for a verdict was seen all the same. */
+		/* Young ones count as well: what is too young for a verdict was seen all the same.
+		 */
 		if (l->verdicts[i].class == DM_UNREFERENCED ||
 		    (l->verdicts[i].class == DM_BUSY && l->verdicts[i].cause == DM_CAUSE_YOUNG))
-			*vec_push(&now) = (struct dm_seen_entry){ arena_str(&now.arena,
-									    slice_of(uuid)),
-								  age < 0 ? s->now : s->now - age };
+			*vec_push(&now) =
+				(struct dm_seen_entry){ arena_str(&now.arena, slice_of(uuid)),
+							age < 0 ? s->now : s->now - age };
 	}
 	dm_seen_done(s);
 	*s = now;

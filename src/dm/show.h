@@ -16,5 +16,9 @@ struct dm_view {
 void dm_show_text(const struct dm_check *c, const struct dm_view *view, struct buf *out);
 void dm_show_json(const struct dm_check *c, const struct dm_view *view, struct buf *out);
 
+/* One finding: what it is, what it leads to, who has it open, what stands on it. */
+void dm_show_finding(const struct dm_check *c, const struct dm_view *view, size_t i,
+		     struct buf *out);
+
 /* The worst severity among what the view shows. */
 enum dm_severity dm_view_answer(const struct dm_check *c, const struct dm_view *view);

@@ -186,21 +186,44 @@ static void show_title(const struct page *p, const struct dm_mapping *map,
 	buf_addc(p->out, '\n');
 }
 
-static void show_finding(const struct page *p, size_t i)
+static void describe(const struct page *p, size_t i, const struct dm_explanation *text)
 {
 	const struct dm_mapping *map = &p->c->look->model.mappings[i];
 	const struct dm_verdict *v = &p->c->look->verdicts[i];
+
+	show_title(p, map, v);
+	show_labelled(p, "what", text->reason);
+	if (v->severity >= DM_SEVERITY_WARNING && text->impact)
+		show_labelled(p, "impact", text->impact);
+	show_users(p, map->dev);
+	show_children(p, map);
+}
+
+static void explain(const struct page *p, size_t i, struct dm_explanation *ret, struct arena *a)
+{
+	dm_explain(ret, &p->c->look->model, &p->c->look->model.mappings[i],
+		   &p->c->look->verdicts[i], a);
+}
+
+void dm_show_finding(const struct dm_check *c, const struct dm_view *view, size_t i,
+		     struct buf *out)
+{
+	struct page p = { .c = c, .view = view, .out = out };
 	CLEANUP(arena_done) struct arena scratch = {};
 	struct dm_explanation text;
 
-	dm_explain(&text, &p->c->look->model, map, v, &scratch);
-	show_title(p, map, v);
-	show_labelled(p, "what", text.reason);
-	if (v->severity >= DM_SEVERITY_WARNING && text.impact)
-		show_labelled(p, "impact", text.impact);
-	show_users(p, map->dev);
-	show_children(p, map);
-	if (v->severity < DM_SEVERITY_WARNING)
+	explain(&p, i, &text, &scratch);
+	describe(&p, i, &text);
+}
+
+static void show_finding(const struct page *p, size_t i)
+{
+	CLEANUP(arena_done) struct arena scratch = {};
+	struct dm_explanation text;
+
+	explain(p, i, &text, &scratch);
+	describe(p, i, &text);
+	if (p->c->look->verdicts[i].severity < DM_SEVERITY_WARNING)
 		return;
 	if (text.first)
 		show_labelled(p, text.command ? "first" : "fix", text.first);
@@ -435,8 +458,7 @@ static void show_next(const struct page *p)
 
 			if (l->verdicts[i].severity != (enum dm_severity)s || !in_view(p, i))
 				continue;
-			dm_explain(&text, &l->model, &l->model.mappings[i], &l->verdicts[i],
-				   &scratch);
+			explain(p, i, &text, &scratch);
 			if (text.first || !text.command)
 				continue;
 			buf_adds(p->out, "\nNext: ");

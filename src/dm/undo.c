@@ -128,8 +128,8 @@ static int make_file(struct dm_undo_writer *w, const struct root *root, int64_t 
 			compact[n++] = *p;
 	(void)snprintf(w->id, sizeof(w->id), "%s-%ld", compact, (long)getpid());
 	path_of(path, w->id);
-	w->fd = openat(root->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-		       0600);
+	w->fd = openat(root->fd, path,
+		       O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (w->fd < 0)
 		return err_set(e, -errno, "the undo journal /%s: %s", path, strerror(errno));
 	return 0;

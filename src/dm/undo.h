@@ -33,8 +33,8 @@ struct dm_undo_entry {
 	unsigned int n;	 /* counts from 1 */
 	unsigned int of; /* the entry that this one was removed for, 0: for itself */
 	enum dm_step step;
-	struct dm_dev dev;		/* as it was: name, UUID, mode, table */
-	struct blk_identity *parents;	/* of each device in the table */
+	struct dm_dev dev;	      /* as it was: name, UUID, mode, table */
+	struct blk_identity *parents; /* of each device in the table */
 	size_t n_parents;
 	const char *class;
 	uint32_t vmid;

@@ -188,7 +188,8 @@ static int read_parents(struct reader *r, const json_t *obj, struct dm_undo_entr
 	const json_t *list = json_arr(obj, "parents"), *item;
 	size_t i;
 
-	entry->parents = arena_alloc(&r->run->arena, json_array_size(list) * sizeof(*entry->parents));
+	entry->parents =
+		arena_alloc(&r->run->arena, json_array_size(list) * sizeof(*entry->parents));
 	json_array_foreach(list, i, item)
 	{
 		struct blk_identity *p = &entry->parents[entry->n_parents++];

@@ -66,8 +66,8 @@ static int take_one(struct held_locks *l, const struct root *r, uint32_t vmid, e
 		int code = errno == EWOULDBLOCK ? -EBUSY : -errno;
 
 		return code == -EBUSY
-			       ? err_set(e, code, "somebody works on %s %u (its lock is held)", kind,
-					 vmid)
+			       ? err_set(e, code, "somebody works on %s %u (its lock is held)",
+					 kind, vmid)
 			       : err_set(e, code, "the lock of %s %u: %s", kind, vmid,
 					 strerror(-code));
 	}

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "dm/clean.h"
+
+#include <errno.h>
+
+#include "blk/dmdev_act.h"
+#include "blk/lvm_act.h"
+#include "dm/restore.h"
+#include "pve/guestlock.h"
+#include "util/clock.h"
+#include "util/guard.h"
+#include "util/worker.h"
+
+enum {
+	LOOK_MS = 30000,      /* a whole look, LVM included */
+	LOOK_FRESH_MS = 1000, /* what LVM said may be this old when the locks are held */
+	UDEV_MS = 5000,
+	ATTEMPTS = 3, /* at getting the locks while the look is still fresh */
+};
+
+/* One act, from the first look to its end. */
+struct act {
+	struct dm_cleaner *c;
+	struct dm_outcome *ret;
+	struct held_locks locks;
+	struct dm_look *again; /* the look under the locks */
+	uint32_t cookies[DM_PLAN_CHILDREN_MAX + 1];
+	size_t n_cookies;
+};
+
+static bool end_as(struct act *a, enum dm_result result, const char *text)
+{
+	a->ret->result = result;
+	a->ret->text = arena_str(&a->c->arena, slice_of(text));
+	return false;
+}
+
+#define END_AS(a, result, ...) end_as(a, result, arena_fmt(&(a)->c->arena, __VA_ARGS__))
+
+static int64_t time_left(const struct act *a)
+{
+	return a->c->lock_ms - (clock_boot_ms() - a->locks.since);
+}
+
+/* --- looking ------------------------------------------------------------------------------- */
+
+static bool look_anew(struct act *a)
+{
+	struct dm_cleaner *c = a->c;
+	struct err e = {};
+	int r;
+
+	dm_look_free(take_ptr(c->look));
+	(void)guard_start(LOOK_MS, c->late, c->late_arg);
+	r = dm_look_take(&c->look, c->root, &c->judge, &e);
+	guard_stop();
+	return r == 0 || end_as(a, DM_SKIPPED, e.text);
+}
+
+/* Under the locks, and so with their time as the deadline: if /etc/pve does not answer, the guard
+ * ends the process and the kernel releases them. Nothing was changed yet. */
+static bool look_again(struct act *a)
+{
+	struct dm_cleaner *c = a->c;
+	struct err e = {};
+	int r;
+
+	if (time_left(a) <= 0)
+		return end_as(a, DM_SKIPPED, "no time was left under the guest's lock");
+	dm_look_free(take_ptr(a->again));
+	(void)guard_start((int)time_left(a), c->late, c->late_arg);
+	r = dm_look_again(&a->again, c->look, c->root, &c->judge, &e);
+	guard_stop();
+	return r == 0 || end_as(a, DM_SKIPPED, e.text);
+}
+
+static bool same_device(const struct dm_dev *a, const struct dm_dev *b)
+{
+	return strcmp(a->uuid, b->uuid) == 0 && strcmp(a->name, b->name) == 0 &&
+	       devno_eq(a->dev, b->dev) && a->event_nr == b->event_nr && dm_same_table(a, b);
+}
+
+/* The mapping as @l sees it: it must be there, be what was shown, and still be for cleaning. */
+static bool plan_in(struct act *a, const struct dm_look *l, const struct dm_target_shown *what,
+		    struct dm_plan_item *ret)
+{
+	size_t at = dm_look_find(l, what->dev);
+	const struct dm_verdict *v;
+
+	if (at == DM_NONE)
+		return end_as(a, DM_SKIPPED, "it is gone, or is another device now");
+	v = &l->verdicts[at];
+	if (!same_device(l->model.mappings[at].dev, what->dev))
+		return end_as(a, DM_SKIPPED, "its table has changed meanwhile");
+	if (v->class != what->class || v->cause != what->cause)
+		return END_AS(a, DM_SKIPPED, "it has changed meanwhile: it is %s now",
+			      dm_class_name(v->class));
+	if (!dm_plan_one(ret, l, at, &a->c->plan, &a->c->arena))
+		return end_as(a, DM_SKIPPED, "it is not for cleaning any more");
+	if (ret->why_not)
+		return end_as(a, DM_SKIPPED, ret->why_not);
+	return ret->step == what->step || end_as(a, DM_SKIPPED, "it has changed meanwhile");
+}
+
+/* --- the undo journal ---------------------------------------------------------------------- */
+
+static size_t list_parents(const struct dm_dev *d, struct blk_identity **ret,
+			   const struct dm_look *l, const struct root *root, struct arena *a)
+{
+	*ret = arena_alloc(a, d->n_deps * sizeof(**ret));
+	for (size_t i = 0; i < d->n_deps; i++)
+		blk_identify(&(*ret)[i], d->deps[i], &l->scan.dm, &l->scan.sys, &l->scan.lvm, root,
+			     a);
+	return d->n_deps;
+}
+
+static bool intend_one(struct act *a, size_t mapping, enum dm_step step, enum dm_class class,
+		       unsigned int of)
+{
+	struct dm_cleaner *c = a->c;
+	const struct dm_mapping *map = &c->look->model.mappings[mapping];
+	struct dm_undo_entry entry = { .of = of,
+				       .step = step,
+				       .dev = *map->dev,
+				       .class = dm_class_name(class),
+				       .vmid = c->look->verdicts[mapping].vmid };
+	struct err e = {};
+
+	entry.n_parents = list_parents(map->dev, &entry.parents, c->look, c->root, &c->arena);
+	if (map->vg) {
+		entry.vg_name = map->vg->name;
+		entry.vg_uuid = map->vg->uuid;
+		entry.vg_seqno = map->vg->seqno;
+	}
+	if (map->lv) {
+		entry.lv_name = map->lv->name;
+		entry.lv_uuid = map->lv->uuid;
+	}
+	if (c->journal.fd <= 0 &&
+	    dm_undo_create(&c->journal, c->root, &c->look->scan.cluster.node, &e) < 0)
+		return end_as(a, DM_FAILED, e.text);
+	if (dm_undo_intend(&c->journal, &entry, &e) < 0)
+		return end_as(a, DM_FAILED, e.text);
+	a->ret->journal = c->journal.id;
+	return true;
+}
+
+/* Children first, as they will go. The last number is the mapping's own. */
+static bool intend(struct act *a, const struct dm_plan_item *item)
+{
+	enum dm_class class = a->c->look->verdicts[item->mapping].class;
+	unsigned int own = a->c->journal.n + (unsigned int)item->n_children + 1;
+
+	for (size_t i = 0; i < item->n_children; i++)
+		if (!intend_one(a, item->children[i], DM_STEP_REMOVE, class, own))
+			return false;
+	return intend_one(a, item->mapping, item->step, class, 0);
+}
+
+static void mark(struct act *a, unsigned int n, enum dm_undo_state state)
+{
+	struct err e = {};
+
+	/* What was done stands in the kernel; the intent is on disk already. */
+	(void)dm_undo_mark(&a->c->journal, n, state, a->ret->text, &e);
+}
+
+/* --- locks --------------------------------------------------------------------------------- */
+
+static bool lock_guests(struct act *a, const uint32_t *ids, size_t n)
+{
+	struct err e = {};
+
+	for (size_t i = 0; i < n; i++) {
+		int wait = a->locks.n ? 0 : GUEST_LOCK_WAIT_MS;
+
+		if (ids[i] && guest_lock_take(&a->locks, a->c->root, ids[i], wait, &e) < 0)
+			return end_as(a, DM_SKIPPED, e.text);
+	}
+	return true;
+}
+
+static bool is_fresh(const struct dm_cleaner *c)
+{
+	return clock_boot_ms() - c->look->taken <= LOOK_FRESH_MS;
+}
+
+/* --- acting -------------------------------------------------------------------------------- */
+
+static bool hung_before(const struct dm_cleaner *c, const struct dm_mapping *map)
+{
+	for (size_t i = 0; map->vg && i < c->hung.n; i++)
+		if (strcmp(c->hung.items[i], map->vg->uuid) == 0)
+			return true;
+	return false;
+}
+
+static void note_hung(struct dm_cleaner *c, const struct lvm_vg *vg)
+{
+	if (vg)
+		*vec_push(&c->hung) = arena_str(&c->arena, slice_of(vg->uuid));
+}
+
+/* Asked by ioctl, by UUID; the only proof there is. */
+static bool is_gone(const struct dm_dev *d)
+{
+	CLEANUP(arena_done) struct arena scratch = {};
+	struct dm_dev now;
+
+	return dmdev_read_one(&now, d, &scratch, NULL) == -ENXIO;
+}
+
+static int remove_in_worker(void *arg, void *answer, struct err *e)
+{
+	return dmdev_remove(arg, answer, e);
+}
+
+static int create_in_worker(void *arg, void *answer, struct err *e)
+{
+	return dmdev_create(arg, answer, e);
+}
+
+/* Runs one change of device-mapper while the locks last. */
+static int change(struct act *a, int (*fn)(void *arg, void *answer, struct err *e),
+		  const struct dm_dev *d, const struct lvm_vg *vg, struct err *e)
+{
+	struct worker_left left = {};
+	uint32_t cookie = 0;
+	int r;
+
+	if (time_left(a) <= 0)
+		return err_set(e, -ETIME, "no time was left under the guest's lock");
+	r = worker_run(fn, (void *)d, &cookie, sizeof(cookie), (int)time_left(a), &left, e);
+	if (left.pid)
+		note_hung(a->c, vg);
+	if (r == 0 && a->n_cookies < ARRAY_SIZE(a->cookies))
+		a->cookies[a->n_cookies++] = cookie;
+	return r;
+}
+
+static bool remove_mapping(struct act *a, const struct dm_dev *d, const struct lvm_vg *vg)
+{
+	struct err e = {};
+	int r = change(a, remove_in_worker, d, vg, &e);
+
+	if (r == -ETIME)
+		return end_as(a, DM_SKIPPED, e.text);
+	if (is_gone(d))
+		return true;
+	if (r == -EBUSY)
+		return END_AS(a, DM_SKIPPED, "[IN USE] somebody has opened %s meanwhile", d->name);
+	return end_as(a, DM_FAILED, r < 0 ? e.text : "the kernel says yes, and it is still there");
+}
+
+static bool deactivate_volume(struct act *a, const struct dm_mapping *map)
+{
+	struct err e = {};
+	bool hangs = false;
+	int r;
+
+	if (time_left(a) <= 0)
+		return end_as(a, DM_SKIPPED, "no time was left under the guest's lock");
+	r = lvm_change(map->lv, LVM_DEACTIVATE, (int)time_left(a), &hangs, &e);
+	if (hangs)
+		note_hung(a->c, map->vg);
+	if (is_gone(map->dev))
+		return true;
+	return end_as(a, DM_FAILED, r < 0 ? e.text : "LVM says yes, and it is still there");
+}
+
+/* Everything that was intended, in that order. The journal's numbers are @first and following. */
+static bool carry_out(struct act *a, const struct dm_look *l, const struct dm_plan_item *item)
+{
+	const struct dm_mapping *map = &l->model.mappings[item->mapping];
+
+	for (size_t i = 0; i < item->n_children; i++) {
+		if (!remove_mapping(a, l->model.mappings[item->children[i]].dev, map->vg))
+			return false;
+		a->ret->children++;
+	}
+	return item->step == DM_STEP_DEACTIVATE ? deactivate_volume(a, map)
+						: remove_mapping(a, map->dev, map->vg);
+}
+
+/* The children that are to go are the ones that the journal has. */
+static bool same_children(const struct dm_look *l, const struct dm_plan_item *x,
+			  const struct dm_look *k, const struct dm_plan_item *y)
+{
+	if (x->n_children != y->n_children)
+		return false;
+	for (size_t i = 0; i < x->n_children; i++)
+		if (!same_device(l->model.mappings[x->children[i]].dev,
+				 k->model.mappings[y->children[i]].dev))
+			return false;
+	return true;
+}
+
+static bool look_and_act(struct act *a, const struct dm_target_shown *what,
+			 const struct dm_plan_item *before)
+{
+	struct dm_plan_item item;
+
+	if (!look_again(a) || !plan_in(a, a->again, what, &item))
+		return false;
+	if (!same_children(a->c->look, before, a->again, &item))
+		return end_as(a, DM_SKIPPED, "what stands on it has changed meanwhile");
+	return carry_out(a, a->again, &item);
+}
+
+static void release(struct act *a)
+{
+	guest_lock_release(&a->locks);
+	for (size_t i = 0; i < a->n_cookies; i++)
+		(void)dmdev_udev_wait(a->cookies[i], UDEV_MS);
+	a->n_cookies = 0;
+	dm_look_free(take_ptr(a->again));
+}
+
+/* A look, the journal, the locks: all before the look is too old to go by. */
+static bool prepare(struct act *a, const struct dm_target_shown *what, struct dm_plan_item *item,
+		    unsigned int *first)
+{
+	struct dm_cleaner *c = a->c;
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		if ((i || !c->look || !is_fresh(c)) && !look_anew(a))
+			return false;
+		if (!plan_in(a, c->look, what, item))
+			return false;
+		if (hung_before(c, &c->look->model.mappings[item->mapping]))
+			return end_as(a, DM_SKIPPED,
+				      "something hung in its volume group a moment ago");
+		*first = c->journal.n + 1;
+		if (!intend(a, item))
+			return false;
+		if (!lock_guests(a,
+				 (uint32_t[]){ c->look->model.mappings[item->mapping].shape.vmid,
+					       c->look->verdicts[item->mapping].vmid },
+				 2))
+			return false;
+		if (is_fresh(c))
+			return true;
+		/* The lock had to be waited for: much may have happened. */
+		guest_lock_release(&a->locks);
+		for (unsigned int n = *first; n <= c->journal.n; n++)
+			mark(a, n, DM_UNDO_SKIPPED);
+	}
+	return end_as(a, DM_SKIPPED, "Proxmox is at work on the guest all the time");
+}
+
+static void mark_all(struct act *a, unsigned int first)
+{
+	for (unsigned int n = first, child = 0; n <= a->c->journal.n; n++, child++) {
+		bool done = a->ret->result == DM_CLEANED || child < a->ret->children;
+
+		mark(a, n,
+		     done			   ? DM_UNDO_DONE
+		     : a->ret->result == DM_FAILED ? DM_UNDO_FAILED
+						   : DM_UNDO_SKIPPED);
+	}
+}
+
+void dm_clean_one(struct dm_cleaner *c, const struct dm_target_shown *what, struct dm_outcome *ret)
+{
+	struct act a = { .c = c, .ret = ret };
+	unsigned int first = 0, before = c->journal.n;
+	struct dm_plan_item item;
+
+	*ret = (struct dm_outcome){ .result = DM_CLEANED };
+	if (prepare(&a, what, &item, &first))
+		(void)look_and_act(&a, what, &item);
+	release(&a);
+	if (c->journal.n > before && first > before)
+		mark_all(&a, first);
+	/* What was done is not in the look any more. */
+	if (ret->result != DM_SKIPPED || ret->children)
+		dm_look_free(take_ptr(c->look));
+}
+
+/* --- restoring ----------------------------------------------------------------------------- */
+
+static bool plan_restore(struct act *a, const struct dm_look *l, const struct dm_undo_run *run,
+			 const struct dm_undo_entry *entry, struct dm_restore_plan *ret)
+{
+	struct dm_cleaner *c = a->c;
+	struct dm_restore_facts facts = { .boot_id = dm_boot_id(c->root, &c->arena),
+					  .ghosts_allowed = c->ghosts_allowed };
+
+	dm_restore_find_parents(&facts, entry, l, c->root, &c->arena);
+	dm_restore_plan(ret, l, run, entry, &facts, &c->arena);
+	if (ret->why_not)
+		return end_as(a, DM_SKIPPED, ret->why_not);
+	return true;
+}
+
+static bool somebody_works(const struct dm_look *l, uint32_t vmid)
+{
+	const struct guest *g = cluster_guest(&l->scan.cluster, vmid);
+
+	return vmid && ((g && g->lock) || tasks_find(&l->scan.tasks, vmid) ||
+			guest_locks_find(&l->scan.locks, vmid));
+}
+
+/* It is there, with the table that was planned, and nothing else. */
+static bool is_back(struct act *a, const struct dm_dev *wanted)
+{
+	CLEANUP(arena_done) struct arena scratch = {};
+	struct dm_dev now;
+
+	if (dmdev_read_one(&now, wanted, &scratch, NULL) < 0)
+		return false;
+	return dm_same_table(&now, wanted) ||
+	       end_as(a, DM_FAILED, "it is back, but not as it was: look at its table");
+}
+
+static bool create_mapping(struct act *a, const struct dm_restore_plan *plan)
+{
+	struct err e = {};
+	int r;
+
+	if (plan->half && !remove_mapping(a, &plan->dev, NULL))
+		return false;
+	r = change(a, create_in_worker, &plan->dev, NULL, &e);
+	if (r == -ETIME)
+		return end_as(a, DM_SKIPPED, e.text);
+	if (is_back(a, &plan->dev))
+		return true;
+	return a->ret->text ? false
+			    : end_as(a, DM_FAILED,
+				     r < 0 ? e.text : "the kernel says yes, and it is not there");
+}
+
+static bool activate_volume(struct act *a, const struct dm_restore_plan *plan)
+{
+	struct err e = {};
+	bool hangs = false;
+	int r = time_left(a) > 0 ? lvm_change(plan->lv, LVM_ACTIVATE, (int)time_left(a), &hangs, &e)
+				 : err_set(&e, -ETIME, "no time was left under the guest's lock");
+
+	if (is_back(a, &plan->dev))
+		return true;
+	return a->ret->text
+		       ? false
+		       : end_as(a, DM_FAILED, r < 0 ? e.text : "LVM says yes, and it is not there");
+}
+
+static bool restore_under_locks(struct act *a, const struct dm_undo_run *run,
+				const struct dm_undo_entry *entry)
+{
+	struct dm_restore_plan plan;
+	struct err e = {};
+
+	if (!look_again(a) || !plan_restore(a, a->again, run, entry, &plan))
+		return false;
+	if (somebody_works(a->again, entry->vmid))
+		return END_AS(a, DM_SKIPPED, "somebody works on guest %u", entry->vmid);
+	if (plan.there)
+		return true;
+	if (dm_undo_mark(&a->c->journal, entry->n, DM_UNDO_RESTORING, NULL, &e) < 0)
+		return end_as(a, DM_FAILED, e.text);
+	return entry->step == DM_STEP_DEACTIVATE ? activate_volume(a, &plan)
+						 : create_mapping(a, &plan);
+}
+
+void dm_restore_one(struct dm_cleaner *c, const struct dm_undo_run *run,
+		    const struct dm_undo_entry *entry, struct dm_outcome *ret)
+{
+	struct act a = { .c = c, .ret = ret };
+	struct dm_restore_plan plan;
+	bool fresh = false;
+
+	*ret = (struct dm_outcome){ .result = DM_CLEANED, .journal = run->id };
+	for (int i = 0; i < ATTEMPTS && !fresh; i++) {
+		guest_lock_release(&a.locks);
+		if (!look_anew(&a) || !plan_restore(&a, c->look, run, entry, &plan) ||
+		    !lock_guests(&a, &entry->vmid, 1))
+			break;
+		fresh = is_fresh(c);
+		if (!fresh)
+			(void)end_as(&a, DM_SKIPPED,
+				     "Proxmox is at work on the guest all the time");
+	}
+	if (fresh) {
+		*ret = (struct dm_outcome){ .result = DM_CLEANED, .journal = run->id };
+		(void)restore_under_locks(&a, run, entry);
+	}
+	release(&a);
+	if (ret->result == DM_CLEANED)
+		mark(&a, entry->n, DM_UNDO_RESTORED);
+}
+
+void dm_cleaner_done(struct dm_cleaner *c)
+{
+	dm_look_free(c->look);
+	dm_undo_close(&c->journal);
+	vec_free(&c->hung);
+	arena_done(&c->arena);
+}
