@@ -167,16 +167,28 @@ static void mark(struct act *a, unsigned int n, enum dm_undo_state state)
 
 /* --- locks --------------------------------------------------------------------------------- */
 
-static bool lock_guests(struct act *a, const uint32_t *ids, size_t n)
+static bool lock_guest(struct act *a, uint32_t vmid)
 {
 	struct err e = {};
+	int wait = a->locks.n ? 0 : GUEST_LOCK_WAIT_MS;
 
-	for (size_t i = 0; i < n; i++) {
-		int wait = a->locks.n ? 0 : GUEST_LOCK_WAIT_MS;
+	if (!vmid || guest_lock_take(&a->locks, a->c->root, vmid, wait, &e) == 0)
+		return true;
+	return end_as(a, DM_SKIPPED, e.text);
+}
 
-		if (ids[i] && guest_lock_take(&a->locks, a->c->root, ids[i], wait, &e) < 0)
-			return end_as(a, DM_SKIPPED, e.text);
-	}
+/* The guest that the name was made for, and every guest whose config refers to the volume: any of
+ * them may be about to start. */
+static bool lock_guests_of(struct act *a, const struct dm_look *l, const struct dm_mapping *map)
+{
+	struct dm_ref_iter it = {};
+	const struct dm_ref *ref;
+
+	if (!lock_guest(a, map->shape.vmid))
+		return false;
+	while ((ref = dm_model_next_ref(&l->model, map, &it)))
+		if (!lock_guest(a, ref->guest->vmid))
+			return false;
 	return true;
 }
 
@@ -333,10 +345,7 @@ static bool prepare(struct act *a, const struct dm_target_shown *what, struct dm
 		*first = c->journal.n + 1;
 		if (!intend(a, item))
 			return false;
-		if (!lock_guests(a,
-				 (uint32_t[]){ c->look->model.mappings[item->mapping].shape.vmid,
-					       c->look->verdicts[item->mapping].vmid },
-				 2))
+		if (!lock_guests_of(a, c->look, &c->look->model.mappings[item->mapping]))
 			return false;
 		if (is_fresh(c))
 			return true;
@@ -473,7 +482,8 @@ void dm_restore_one(struct dm_cleaner *c, const struct dm_undo_run *run,
 	for (int i = 0; i < ATTEMPTS && !fresh; i++) {
 		guest_lock_release(&a.locks);
 		if (!look_anew(&a) || !plan_restore(&a, c->look, run, entry, &plan) ||
-		    !lock_guests(&a, &entry->vmid, 1))
+		    !lock_guest(&a, volname_in_dm_name(entry->dev.name).vmid) ||
+		    !lock_guest(&a, entry->vmid))
 			break;
 		fresh = is_fresh(c);
 		if (!fresh)

@@ -139,6 +139,24 @@ static void labelled(struct dm_dialogue *d, const char *label, enum term_style s
 	buf_addc(&d->out, '\n');
 }
 
+/* For what is skipped: a person may do it, once what is in the way is gone. */
+static void what_to_do(struct dm_dialogue *d, const struct dm_plan_item *item)
+{
+	const struct dm_look *l = d->check->look;
+	CLEANUP(arena_done) struct arena scratch = {};
+	struct dm_explanation text;
+
+	dm_explain(&text, &l->model, &l->model.mappings[item->mapping], &l->verdicts[item->mapping],
+		   &scratch);
+	if (text.first)
+		labelled(d, "first   ", TERM_PLAIN, text.first);
+	if (!text.command)
+		return;
+	buf_adds(&d->out, "    by hand ");
+	add(d, TERM_CYAN, text.command);
+	buf_addc(&d->out, '\n');
+}
+
 void dm_dialogue_entry(struct dm_dialogue *d, size_t at)
 {
 	const struct dm_plan_item *item = &d->plan->items[at];
@@ -148,10 +166,12 @@ void dm_dialogue_entry(struct dm_dialogue *d, size_t at)
 	place_heading(d, at);
 	kept_ones(d, at);
 	dm_show_finding(d->check, &view, item->mapping, &d->out);
-	if (item->why_not)
-		labelled(d, "skip    ", TERM_YELLOW, item->why_not);
-	else
+	if (!item->why_not) {
 		dm_dialogue_steps(d, item);
+		return;
+	}
+	labelled(d, "skip    ", TERM_YELLOW, item->why_not);
+	what_to_do(d, item);
 }
 
 void dm_dialogue_outcome(struct dm_dialogue *d, const struct dm_outcome *o)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "dm/explain.h"
+#include "dm/plan.h"
 #include "util/clock.h"
 #include "util/str.h"
 #include "util/table.h"
@@ -446,10 +447,32 @@ static void show_mappings(const struct page *p)
 	table_write(&t, p->out, 2, p->view->width, p->view->color);
 }
 
-/* What to type next: the remedy of the worst finding that has a plain command. */
+/* Cleaning has something to do that it would do. */
+static bool clean_would_act(const struct page *p)
+{
+	struct dm_plan_options options = { .vmid = p->view->vmid,
+					   .policy_running = p->c->options.policy_running,
+					   .min_age = p->c->options.min_age };
+	CLEANUP(dm_plan_done) struct dm_plan plan = {};
+
+	dm_plan_make(&plan, p->c->look, &options);
+	for (size_t i = 0; i < plan.n; i++)
+		if (!plan.items[i].why_not)
+			return true;
+	return false;
+}
+
+/* What to type next: cleaning, else the remedy of the worst finding that has a plain command. */
 static void show_next(const struct page *p)
 {
 	const struct dm_look *l = p->c->look;
+
+	if (clean_would_act(p)) {
+		buf_adds(p->out, "\nNext: ");
+		add(p, TERM_CYAN, "pvewarden dm clean");
+		buf_adds(p->out, " asks for each entry; --dry-run only shows the steps\n");
+		return;
+	}
 
 	for (int s = DM_SEVERITY_CRITICAL; s >= DM_SEVERITY_WARNING; s--) {
 		for (size_t i = 0; i < l->model.n; i++) {
