@@ -13,7 +13,7 @@
 
 enum {
 	LOOK_MS = 30000,      /* a whole look, LVM included */
-	LOOK_FRESH_MS = 1000, /* what LVM said may be this old when the locks are held */
+	LOOK_FRESH_MS = 2000, /* what LVM said may be this old when the locks are held */
 	UDEV_MS = 5000,
 	ATTEMPTS = 3, /* at getting the locks while the look is still fresh */
 };
@@ -354,7 +354,8 @@ static bool prepare(struct act *a, const struct dm_target_shown *what, struct dm
 		for (unsigned int n = *first; n <= c->journal.n; n++)
 			mark(a, n, DM_UNDO_SKIPPED);
 	}
-	return end_as(a, DM_SKIPPED, "Proxmox is at work on the guest all the time");
+	return end_as(a, DM_SKIPPED,
+		      "its guest's lock could not be had while what was read was still fresh");
 }
 
 static void mark_all(struct act *a, unsigned int first)
@@ -487,8 +488,9 @@ void dm_restore_one(struct dm_cleaner *c, const struct dm_undo_run *run,
 			break;
 		fresh = is_fresh(c);
 		if (!fresh)
-			(void)end_as(&a, DM_SKIPPED,
-				     "Proxmox is at work on the guest all the time");
+			(void)end_as(
+				&a, DM_SKIPPED,
+				"its guest's lock could not be had while what was read was still fresh");
 	}
 	if (fresh) {
 		*ret = (struct dm_outcome){ .result = DM_CLEANED, .journal = run->id };
