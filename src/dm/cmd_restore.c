@@ -194,7 +194,7 @@ static void show_outcome(struct run *r, const struct dm_undo_entry *entry,
 			 const struct dm_outcome *o)
 {
 	static const char *const words[] = {
-		[DM_CLEANED] = "restored", [DM_SKIPPED] = "refused", [DM_FAILED] = "FAILED"
+		[DM_CLEANED] = "back", [DM_SKIPPED] = "refused", [DM_FAILED] = "FAILED"
 	};
 	const char *word = r->dry_run && o->result == DM_CLEANED ? "plan" : words[o->result];
 	struct buf *out = &r->dialogue.out;

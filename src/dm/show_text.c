@@ -166,7 +166,7 @@ static void show_children(const struct page *p, const struct dm_mapping *map)
 	for (size_t i = map->first_child; i != DM_NONE; i = m->mappings[i].next_child)
 		buf_addf(&text, "%s%s", text.len ? ", " : "", m->mappings[i].dev->name);
 	if (text.len)
-		show_labelled(p, "under it", buf_str(&text));
+		show_labelled(p, "carries", buf_str(&text));
 }
 
 static void show_title(const struct page *p, const struct dm_mapping *map,
