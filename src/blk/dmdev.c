@@ -99,7 +99,9 @@ static int list_devices(struct arena *a, struct dm_set *ret, bool *have_uuids, s
 	first = dm_task_get_names(t);
 	*ret = (struct dm_set){};
 	*have_uuids = false;
-	if (!first || !first->dev)
+	/* For an empty list the kernel writes nothing, and the blank UUID of the request is still
+	 * there; a device always has a name. */
+	if (!first || !first->dev || !*first->name)
 		return 0;
 
 	for (n = first; n; n = next_record(n))

@@ -138,16 +138,20 @@ int lvm_change(const struct lvm_lv *lv, enum lvm_act act, int deadline_ms, bool 
 	       struct err *e)
 {
 	static const char *const env[] = { "LVM_SUPPRESS_FD_WARNINGS=1", NULL };
+	/* Somebody else's open device is not waited for, and no pool is checked on its way out:
+	 * what would be killed half-way is not begun. */
+	static const char at_once[] =
+		"activation { retry_deactivation = 0 } "
+		"global { thin_check_executable = \"\" cache_check_executable = \"\" }";
 	CLEANUP(proc_result_done) struct proc_result p = {};
 	CLEANUP(arena_done) struct arena scratch = {};
-	const char *const argv[] = { lvm_program(),
-				     "lvchange",
-				     act == LVM_ACTIVATE ? "-aly" : "-aln",
-				     "--devices",
-				     lvm_pv_list(lv->vg, &scratch),
-				     "--select",
-				     lvm_lv_selection(lv, &scratch),
-				     NULL };
+	const char *const argv[] = {
+		lvm_program(), "lvchange", act == LVM_ACTIVATE ? "-aly" : "-aln", "--config",
+		at_once, "--devices", lvm_pv_list(lv->vg, &scratch), "--select",
+		lvm_lv_selection(lv, &scratch),
+		/* Snapshots have a flag that keeps them from being activated. */
+		act == LVM_ACTIVATE ? "-K" : NULL, NULL
+	};
 	int r;
 
 	*ret_hangs = false;

@@ -5,10 +5,12 @@
 
 #include "blk/dmdev_act.h"
 #include "blk/lvm_act.h"
+#include "dm/clean_log.h"
 #include "dm/restore.h"
 #include "pve/guestlock.h"
 #include "util/clock.h"
 #include "util/guard.h"
+#include "util/proc.h"
 #include "util/worker.h"
 
 enum {
@@ -37,9 +39,10 @@ static bool end_as(struct act *a, enum dm_result result, const char *text)
 
 #define END_AS(a, result, ...) end_as(a, result, arena_fmt(&(a)->c->arena, __VA_ARGS__))
 
+/* What is left for a call, so that even one that must be killed ends in time. */
 static int64_t time_left(const struct act *a)
 {
-	return a->c->lock_ms - (clock_boot_ms() - a->locks.since);
+	return a->c->lock_ms - PROC_GRACE_MS - (clock_boot_ms() - a->locks.since);
 }
 
 /* --- looking ------------------------------------------------------------------------------- */
@@ -51,7 +54,8 @@ static bool look_anew(struct act *a)
 	int r;
 
 	dm_look_free(take_ptr(c->look));
-	(void)guard_start(LOOK_MS, c->late, c->late_arg);
+	if (guard_start(LOOK_MS, c->late, c->late_arg) < 0)
+		return end_as(a, DM_SKIPPED, "no deadline could be set for a look");
 	r = dm_look_take(&c->look, c->root, &c->judge, &e);
 	guard_stop();
 	return r == 0 || end_as(a, DM_SKIPPED, e.text);
@@ -68,7 +72,8 @@ static bool look_again(struct act *a)
 	if (time_left(a) <= 0)
 		return end_as(a, DM_SKIPPED, "no time was left under the guest's lock");
 	dm_look_free(take_ptr(a->again));
-	(void)guard_start((int)time_left(a), c->late, c->late_arg);
+	if (guard_start((int)time_left(a), c->late, c->late_arg) < 0)
+		return end_as(a, DM_SKIPPED, "no deadline could be set for a look");
 	r = dm_look_again(&a->again, c->look, c->root, &c->judge, &e);
 	guard_stop();
 	return r == 0 || end_as(a, DM_SKIPPED, e.text);
@@ -114,7 +119,14 @@ static size_t list_parents(const struct dm_dev *d, struct blk_identity **ret,
 	return d->n_deps;
 }
 
-static bool intend_one(struct act *a, size_t mapping, enum dm_step step, enum dm_class class,
+static uint32_t vmid_of(const struct dm_look *l, size_t mapping)
+{
+	uint32_t vmid = l->verdicts[mapping].vmid;
+
+	return vmid ? vmid : l->model.mappings[mapping].shape.vmid;
+}
+
+static bool intend_one(struct act *a, size_t mapping, enum dm_step step, size_t host,
 		       unsigned int of)
 {
 	struct dm_cleaner *c = a->c;
@@ -122,8 +134,8 @@ static bool intend_one(struct act *a, size_t mapping, enum dm_step step, enum dm
 	struct dm_undo_entry entry = { .of = of,
 				       .step = step,
 				       .dev = *map->dev,
-				       .class = dm_class_name(class),
-				       .vmid = c->look->verdicts[mapping].vmid };
+				       .class = dm_class_name(c->look->verdicts[host].class),
+				       .vmid = vmid_of(c->look, host) };
 	struct err e = {};
 
 	entry.n_parents = list_parents(map->dev, &entry.parents, c->look, c->root, &c->arena);
@@ -148,13 +160,12 @@ static bool intend_one(struct act *a, size_t mapping, enum dm_step step, enum dm
 /* Children first, as they will go. The last number is the mapping's own. */
 static bool intend(struct act *a, const struct dm_plan_item *item)
 {
-	enum dm_class class = a->c->look->verdicts[item->mapping].class;
 	unsigned int own = a->c->journal.n + (unsigned int)item->n_children + 1;
 
 	for (size_t i = 0; i < item->n_children; i++)
-		if (!intend_one(a, item->children[i], DM_STEP_REMOVE, class, own))
+		if (!intend_one(a, item->children[i], DM_STEP_REMOVE, item->mapping, own))
 			return false;
-	return intend_one(a, item->mapping, item->step, class, 0);
+	return intend_one(a, item->mapping, item->step, item->mapping, 0);
 }
 
 static void mark(struct act *a, unsigned int n, enum dm_undo_state state)
@@ -172,9 +183,11 @@ static bool lock_guest(struct act *a, uint32_t vmid)
 	struct err e = {};
 	int wait = a->locks.n ? 0 : GUEST_LOCK_WAIT_MS;
 
-	if (!vmid || guest_lock_take(&a->locks, a->c->root, vmid, wait, &e) == 0)
-		return true;
-	return end_as(a, DM_SKIPPED, e.text);
+	if (vmid && guest_lock_take(&a->locks, a->c->root, vmid, wait, &e) < 0)
+		return end_as(a, DM_SKIPPED, e.text);
+	if (!a->locks.n)
+		a->locks.since = clock_boot_ms();
+	return true;
 }
 
 /* The guest that the name was made for, and every guest whose config refers to the volume: any of
@@ -192,9 +205,22 @@ static bool lock_guests_of(struct act *a, const struct dm_look *l, const struct 
 	return true;
 }
 
+/* A guest may have got a reference since: its lock is not among those that are held. */
+static bool all_locked(struct act *a, const struct dm_look *l, const struct dm_mapping *map)
+{
+	struct dm_ref_iter it = {};
+	const struct dm_ref *ref;
+
+	while ((ref = dm_model_next_ref(&l->model, map, &it)))
+		if (!guest_lock_held(&a->locks, ref->guest->vmid))
+			return END_AS(a, DM_SKIPPED, "guest %u refers to it since a moment",
+				      ref->guest->vmid);
+	return true;
+}
+
 static bool is_fresh(const struct dm_cleaner *c)
 {
-	return clock_boot_ms() - c->look->taken <= LOOK_FRESH_MS;
+	return clock_boot_ms() - c->look->scan.lvm_at <= LOOK_FRESH_MS;
 }
 
 /* --- acting -------------------------------------------------------------------------------- */
@@ -207,10 +233,13 @@ static bool hung_before(const struct dm_cleaner *c, const struct dm_mapping *map
 	return false;
 }
 
-static void note_hung(struct dm_cleaner *c, const struct lvm_vg *vg)
+/* No more acts on that group in this run. */
+static bool end_hung(struct act *a, const struct lvm_vg *vg, const char *what, bool gone)
 {
 	if (vg)
-		*vec_push(&c->hung) = arena_str(&c->arena, slice_of(vg->uuid));
+		*vec_push(&a->c->hung) = arena_str(&a->c->arena, slice_of(vg->uuid));
+	return END_AS(a, DM_FAILED, "%s hangs in the kernel%s", what,
+		      gone ? "; the entry itself is gone" : "");
 }
 
 /* Asked by ioctl, by UUID; the only proof there is. */
@@ -234,34 +263,45 @@ static int create_in_worker(void *arg, void *answer, struct err *e)
 
 /* Runs one change of device-mapper while the locks last. */
 static int change(struct act *a, int (*fn)(void *arg, void *answer, struct err *e),
-		  const struct dm_dev *d, const struct lvm_vg *vg, struct err *e)
+		  const struct dm_dev *d, struct worker_left *left, struct err *e)
 {
-	struct worker_left left = {};
 	uint32_t cookie = 0;
 	int r;
 
+	*left = (struct worker_left){};
 	if (time_left(a) <= 0)
 		return err_set(e, -ETIME, "no time was left under the guest's lock");
-	r = worker_run(fn, (void *)d, &cookie, sizeof(cookie), (int)time_left(a), &left, e);
-	if (left.pid)
-		note_hung(a->c, vg);
-	if (r == 0 && a->n_cookies < ARRAY_SIZE(a->cookies))
+	r = worker_run(fn, (void *)d, &cookie, sizeof(cookie), (int)time_left(a), left, e);
+	if (r == -ETIMEDOUT)
+		(void)dmdev_udev_wait(cookie, 0);
+	else if (r == 0 && a->n_cookies < ARRAY_SIZE(a->cookies))
 		a->cookies[a->n_cookies++] = cookie;
 	return r;
 }
 
 static bool remove_mapping(struct act *a, const struct dm_dev *d, const struct lvm_vg *vg)
 {
+	struct worker_left left;
 	struct err e = {};
-	int r = change(a, remove_in_worker, d, vg, &e);
+	int r = change(a, remove_in_worker, d, &left, &e);
 
 	if (r == -ETIME)
 		return end_as(a, DM_SKIPPED, e.text);
+	if (left.pid)
+		return end_hung(a, vg, "the removal", is_gone(d));
 	if (is_gone(d))
 		return true;
 	if (r == -EBUSY)
 		return END_AS(a, DM_SKIPPED, "[IN USE] somebody has opened %s meanwhile", d->name);
 	return end_as(a, DM_FAILED, r < 0 ? e.text : "the kernel says yes, and it is still there");
+}
+
+static bool is_open(const struct dm_dev *d)
+{
+	CLEANUP(arena_done) struct arena scratch = {};
+	struct dm_dev now;
+
+	return dmdev_read_one(&now, d, &scratch, NULL) == 0 && now.open_count;
 }
 
 static bool deactivate_volume(struct act *a, const struct dm_mapping *map)
@@ -274,9 +314,11 @@ static bool deactivate_volume(struct act *a, const struct dm_mapping *map)
 		return end_as(a, DM_SKIPPED, "no time was left under the guest's lock");
 	r = lvm_change(map->lv, LVM_DEACTIVATE, (int)time_left(a), &hangs, &e);
 	if (hangs)
-		note_hung(a->c, map->vg);
+		return end_hung(a, map->vg, "lvchange", is_gone(map->dev));
 	if (is_gone(map->dev))
 		return true;
+	if (is_open(map->dev))
+		return end_as(a, DM_SKIPPED, "[IN USE] somebody has opened it meanwhile");
 	return end_as(a, DM_FAILED, r < 0 ? e.text : "LVM says yes, and it is still there");
 }
 
@@ -286,8 +328,12 @@ static bool carry_out(struct act *a, const struct dm_look *l, const struct dm_pl
 	const struct dm_mapping *map = &l->model.mappings[item->mapping];
 
 	for (size_t i = 0; i < item->n_children; i++) {
-		if (!remove_mapping(a, l->model.mappings[item->children[i]].dev, map->vg))
+		const struct dm_dev *child = l->model.mappings[item->children[i]].dev;
+
+		if (!remove_mapping(a, child, map->vg))
 			return false;
+		dm_log_outcome(DM_LOG_CLEAN, child, "child", DM_STEP_REMOVE,
+			       vmid_of(l, item->mapping), a->ret);
 		a->ret->children++;
 	}
 	return item->step == DM_STEP_DEACTIVATE ? deactivate_volume(a, map)
@@ -316,6 +362,8 @@ static bool look_and_act(struct act *a, const struct dm_target_shown *what,
 		return false;
 	if (!same_children(a->c->look, before, a->again, &item))
 		return end_as(a, DM_SKIPPED, "what stands on it has changed meanwhile");
+	if (!all_locked(a, a->again, &a->again->model.mappings[item.mapping]))
+		return false;
 	return carry_out(a, a->again, &item);
 }
 
@@ -342,6 +390,12 @@ static bool prepare(struct act *a, const struct dm_target_shown *what, struct dm
 		if (hung_before(c, &c->look->model.mappings[item->mapping]))
 			return end_as(a, DM_SKIPPED,
 				      "something hung in its volume group a moment ago");
+		if (c->look->scan.guests_ms > c->lock_ms / 2)
+			return END_AS(
+				a, DM_SKIPPED,
+				"/etc/pve took %lld ms to read, too long to hold a guest's lock "
+				"for it (--lock-time)",
+				(long long)c->look->scan.guests_ms);
 		*first = c->journal.n + 1;
 		if (!intend(a, item))
 			return false;
@@ -403,12 +457,21 @@ static bool plan_restore(struct act *a, const struct dm_look *l, const struct dm
 	return true;
 }
 
-static bool somebody_works(const struct dm_look *l, uint32_t vmid)
+static bool refuse_busy(struct act *a, const struct dm_look *l, uint32_t vmid)
 {
 	const struct guest *g = cluster_guest(&l->scan.cluster, vmid);
+	const struct running_guest *r = running_find(&l->scan.running, vmid);
 
-	return vmid && ((g && g->lock) || tasks_find(&l->scan.tasks, vmid) ||
-			guest_locks_find(&l->scan.locks, vmid));
+	if (!vmid || !((g && g->lock) || tasks_find(&l->scan.tasks, vmid) ||
+		       guest_locks_find(&l->scan.locks, vmid) || (r && r->incoming)))
+		return true;
+	return END_AS(a, DM_SKIPPED, "somebody works on guest %u", vmid);
+}
+
+/* The guest that a name was made for; what stood on an entry was named inside of a guest. */
+static uint32_t named_guest(const struct dm_undo_entry *entry)
+{
+	return entry->of ? 0 : volname_in_dm_name(entry->dev.name).vmid;
 }
 
 /* It is there, with the table that was planned, and nothing else. */
@@ -425,14 +488,17 @@ static bool is_back(struct act *a, const struct dm_dev *wanted)
 
 static bool create_mapping(struct act *a, const struct dm_restore_plan *plan)
 {
+	struct worker_left left;
 	struct err e = {};
 	int r;
 
 	if (plan->half && !remove_mapping(a, &plan->dev, NULL))
 		return false;
-	r = change(a, create_in_worker, &plan->dev, NULL, &e);
+	r = change(a, create_in_worker, &plan->dev, &left, &e);
 	if (r == -ETIME)
 		return end_as(a, DM_SKIPPED, e.text);
+	if (left.pid)
+		return end_hung(a, NULL, "the creation", false);
 	if (is_back(a, &plan->dev))
 		return true;
 	return a->ret->text ? false
@@ -447,6 +513,8 @@ static bool activate_volume(struct act *a, const struct dm_restore_plan *plan)
 	int r = time_left(a) > 0 ? lvm_change(plan->lv, LVM_ACTIVATE, (int)time_left(a), &hangs, &e)
 				 : err_set(&e, -ETIME, "no time was left under the guest's lock");
 
+	if (hangs)
+		return end_hung(a, plan->lv->vg, "lvchange", false);
 	if (is_back(a, &plan->dev))
 		return true;
 	return a->ret->text
@@ -458,44 +526,52 @@ static bool restore_under_locks(struct act *a, const struct dm_undo_run *run,
 				const struct dm_undo_entry *entry)
 {
 	struct dm_restore_plan plan;
-	struct err e = {};
 
-	if (!look_again(a) || !plan_restore(a, a->again, run, entry, &plan))
+	if (!look_again(a) || !plan_restore(a, a->again, run, entry, &plan) ||
+	    !refuse_busy(a, a->again, entry->vmid) || !refuse_busy(a, a->again, named_guest(entry)))
 		return false;
-	if (somebody_works(a->again, entry->vmid))
-		return END_AS(a, DM_SKIPPED, "somebody works on guest %u", entry->vmid);
 	if (plan.there)
 		return true;
-	if (dm_undo_mark(&a->c->journal, entry->n, DM_UNDO_RESTORING, NULL, &e) < 0)
-		return end_as(a, DM_FAILED, e.text);
 	return entry->step == DM_STEP_DEACTIVATE ? activate_volume(a, &plan)
 						 : create_mapping(a, &plan);
+}
+
+/* On disk before the locks: a crash in the middle of the act must be known for what it was. */
+static bool mark_restoring(struct act *a, const struct dm_undo_entry *entry)
+{
+	struct err e = {};
+
+	if (dm_undo_mark(&a->c->journal, entry->n, DM_UNDO_RESTORING, NULL, &e) < 0)
+		return end_as(a, DM_FAILED, e.text);
+	return true;
+}
+
+static bool prepare_restore(struct act *a, const struct dm_undo_run *run,
+			    const struct dm_undo_entry *entry)
+{
+	struct dm_restore_plan plan;
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		if (!look_anew(a) || !plan_restore(a, a->c->look, run, entry, &plan) ||
+		    (!plan.there && !mark_restoring(a, entry)) ||
+		    !lock_guest(a, named_guest(entry)) || !lock_guest(a, entry->vmid))
+			return false;
+		if (is_fresh(a->c))
+			return true;
+		guest_lock_release(&a->locks);
+	}
+	return end_as(a, DM_SKIPPED,
+		      "its guest's lock could not be had while what was read was still fresh");
 }
 
 void dm_restore_one(struct dm_cleaner *c, const struct dm_undo_run *run,
 		    const struct dm_undo_entry *entry, struct dm_outcome *ret)
 {
 	struct act a = { .c = c, .ret = ret };
-	struct dm_restore_plan plan;
-	bool fresh = false;
 
 	*ret = (struct dm_outcome){ .result = DM_CLEANED, .journal = run->id };
-	for (int i = 0; i < ATTEMPTS && !fresh; i++) {
-		guest_lock_release(&a.locks);
-		if (!look_anew(&a) || !plan_restore(&a, c->look, run, entry, &plan) ||
-		    !lock_guest(&a, volname_in_dm_name(entry->dev.name).vmid) ||
-		    !lock_guest(&a, entry->vmid))
-			break;
-		fresh = is_fresh(c);
-		if (!fresh)
-			(void)end_as(
-				&a, DM_SKIPPED,
-				"its guest's lock could not be had while what was read was still fresh");
-	}
-	if (fresh) {
-		*ret = (struct dm_outcome){ .result = DM_CLEANED, .journal = run->id };
+	if (prepare_restore(&a, run, entry))
 		(void)restore_under_locks(&a, run, entry);
-	}
 	release(&a);
 	if (ret->result == DM_CLEANED)
 		mark(&a, entry->n, DM_UNDO_RESTORED);

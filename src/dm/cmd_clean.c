@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -55,24 +54,6 @@ struct run {
 	bool *tried;
 	const char *journal;
 };
-
-static volatile sig_atomic_t told_to_stop;
-
-static void stop(int signal)
-{
-	(void)signal;
-	told_to_stop = 1;
-}
-
-/* A signal ends the run between two mappings, never in the middle of one. */
-static void catch_signals(void)
-{
-	struct sigaction act = { .sa_handler = stop };
-
-	(void)sigaction(SIGINT, &act, NULL);
-	(void)sigaction(SIGTERM, &act, NULL);
-	(void)sigaction(SIGHUP, &act, NULL);
-}
 
 /* --- options ------------------------------------------------------------------------------- */
 
@@ -171,7 +152,7 @@ static void show_closing(struct run *r)
 
 	buf_addf(out, "\n%zu cleaned, %zu skipped, %zu failed, %zu left.\n", c->cleaned, c->skipped,
 		 c->failed, c->left);
-	if (r->journal)
+	if (r->journal && r->counts.cleaned)
 		buf_addf(out, "To bring back what was taken away: pvewarden dm restore %s\n",
 			 r->journal);
 }
@@ -265,7 +246,7 @@ static void go_through(struct run *r)
 		const struct dm_plan_item *item = &r->plan.items[i];
 		enum dm_reply reply = DM_REPLY_YES;
 
-		if (told_to_stop)
+		if (dm_told_to_stop())
 			quit = true;
 		if (item->why_not)
 			r->counts.skipped++;
@@ -283,7 +264,7 @@ static void go_through(struct run *r)
 			reply = dm_dialogue_ask(&r->dialogue,
 						"    Clean this one? (y/n/a=all/q=quit) [n]");
 		all |= reply == DM_REPLY_ALL;
-		quit |= reply == DM_REPLY_QUIT || told_to_stop;
+		quit |= reply == DM_REPLY_QUIT || dm_told_to_stop();
 		if (quit || reply == DM_REPLY_NO) {
 			r->counts.left++;
 			continue;
@@ -319,12 +300,12 @@ static bool may_begin(struct run *r)
 	return false;
 }
 
-static int run_check(struct run *r)
+static int run_check(struct run *r, enum dm_phase phase)
 {
 	struct err e = {};
 	int code;
 
-	(void)guard_start(SESSION_DEADLINE_MS, dm_clean_late, NULL);
+	(void)guard_start(SESSION_DEADLINE_MS, dm_clean_late, &phase);
 	code = dm_check_run(&r->check, &r->root, &r->options, &e);
 	guard_stop();
 	return code < 0 ? session_could_not_tell(r->cli, SCHEMA, e.text) : 0;
@@ -339,7 +320,7 @@ static void check_again(struct run *r)
 
 	dm_check_done(&r->check);
 	r->check = (struct dm_check){};
-	if (run_check(r) == 0)
+	if (run_check(r, DM_PHASE_LAST) == 0)
 		dm_show_text(&r->check, &view, &r->dialogue.out);
 }
 
@@ -351,7 +332,7 @@ static int exit_status(const struct run *r)
 		return CLI_UNKNOWN;
 	if (r->dry_run)
 		return CLI_OK;
-	return r->counts.skipped ? CLI_WARNING : CLI_OK;
+	return r->counts.skipped || r->counts.left ? CLI_WARNING : CLI_OK;
 }
 
 static int act(struct run *r)
@@ -386,7 +367,8 @@ static int act(struct run *r)
 
 static int with_check(struct run *r)
 {
-	int code = run_check(r);
+	static enum dm_phase acting = DM_PHASE_ACT; /* outlives every guard */
+	int code = run_check(r, DM_PHASE_FIRST);
 
 	if (code) {
 		dm_check_done(&r->check);
@@ -403,6 +385,7 @@ static int with_check(struct run *r)
 	r->cleaner.judge = r->options;
 	r->cleaner.plan = r->plan_options;
 	r->cleaner.late = dm_clean_late;
+	r->cleaner.late_arg = &acting;
 	code = act(r);
 	free(r->outcomes);
 	free(r->tried);
@@ -416,7 +399,7 @@ static int with_check(struct run *r)
 
 static int locked(struct run *r)
 {
-	CLEANUP_FD int lock = -1;
+	CLEANUP(dm_run_unlock) int lock = -1;
 	struct err e = {};
 
 	/* A person may take as long as they like; each look has a guard of its own. */
@@ -431,7 +414,7 @@ static int locked(struct run *r)
 		log_error("%s", e.text);
 		return lock == -EBUSY ? CLI_WARNING : CLI_INTERNAL;
 	}
-	catch_signals();
+	dm_catch_signals();
 	return with_check(r);
 }
 

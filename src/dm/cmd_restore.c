@@ -59,7 +59,7 @@ static void list_one(struct run *r, struct table *t, const char *id)
 
 	if (dm_undo_read(&run, &r->root, id, &e) < 0) {
 		if (!r->cli->json)
-			for (size_t i = 0; i < 4; i++)
+			for (size_t i = 0; i < 5; i++)
 				table_add(t, i == 0 ? id : i == 1 ? "cannot be read" : NULL);
 		log_warn("%s", e.text);
 		return;
@@ -71,11 +71,13 @@ static void list_one(struct run *r, struct table *t, const char *id)
 		jsonw_time(&r->json, "time", run.time);
 		for (size_t i = 0; i < ARRAY_SIZE(n); i++)
 			jsonw_u64(&r->json, dm_undo_state_name((enum dm_undo_state)i), n[i]);
+		jsonw_u64(&r->json, "torn", run.torn);
 		jsonw_close(&r->json);
 	} else {
 		table_add(t, id);
 		table_add(t, clock_rfc3339(run.time, when));
 		table_addf(t, "%zu", n[DM_UNDO_DONE] + n[DM_UNDO_RESTORING]);
+		table_addf(t, "%zu", n[DM_UNDO_INTENDED] + run.torn);
 		table_addf(t, "%zu", n[DM_UNDO_RESTORED]);
 	}
 	dm_undo_done(&run);
@@ -93,6 +95,7 @@ static int list_runs(struct run *r)
 	table_column(&t, "RUN", 0);
 	table_column(&t, "TIME", 0);
 	table_column(&t, "TAKEN AWAY", TABLE_RIGHT);
+	table_column(&t, "UNCLEAR", TABLE_RIGHT);
 	table_column(&t, "RESTORED", TABLE_RIGHT);
 	if (r->cli->json) {
 		jsonw_begin(&r->json, out);
@@ -256,7 +259,7 @@ static void go_through(struct run *r)
 			reply = dm_dialogue_ask(&r->dialogue,
 						"    Bring it back? (y/n/a=all/q=quit) [n]");
 		all |= reply == DM_REPLY_ALL;
-		quit |= reply == DM_REPLY_QUIT;
+		quit |= reply == DM_REPLY_QUIT || dm_told_to_stop();
 		if (quit || reply == DM_REPLY_NO)
 			r->counts.left++;
 		else
@@ -277,7 +280,7 @@ static int exit_status(const struct run *r)
 {
 	if (r->counts.failed)
 		return CLI_CRITICAL;
-	return r->counts.skipped && !r->dry_run ? CLI_WARNING : CLI_OK;
+	return !r->dry_run && (r->counts.skipped || r->counts.left) ? CLI_WARNING : CLI_OK;
 }
 
 static int closing(struct run *r)
@@ -317,7 +320,7 @@ static int act(struct run *r)
 		return session_answer(&r->dialogue.out, CLI_OK);
 	}
 	if (r->dry_run) {
-		(void)guard_start(SESSION_DEADLINE_MS, r->cleaner.late, NULL);
+		(void)guard_start(SESSION_DEADLINE_MS, r->cleaner.late, r->cleaner.late_arg);
 		if (dm_look_take(&r->cleaner.look, &r->root, &r->cleaner.judge, &e) < 0)
 			return session_could_not_tell(r->cli, SCHEMA, e.text);
 		guard_stop();
@@ -329,9 +332,19 @@ static int act(struct run *r)
 	return closing(r);
 }
 
+static bool has_named(const struct run *r)
+{
+	const char *only = cli_value(r->cli, "only");
+
+	for (size_t i = 0; only && i < r->undo.n; i++)
+		if (strcmp(only, r->undo.items[i].dev.name) == 0)
+			return true;
+	return !only;
+}
+
 static int restore_run(struct run *r, const char *id)
 {
-	CLEANUP_FD int lock = -1;
+	CLEANUP(dm_run_unlock) int lock = -1;
 	struct err e = {};
 	int code;
 
@@ -347,12 +360,16 @@ static int restore_run(struct run *r, const char *id)
 			log_error("%s", e.text);
 			return lock == -EBUSY ? CLI_WARNING : CLI_INTERNAL;
 		}
+		dm_catch_signals();
 	}
 	code = dm_undo_read(&r->undo, &r->root, id, &e);
 	if (code == -ENOENT)
 		return cli_usage(r->cli, "%s", e.text);
 	if (code < 0)
 		return session_could_not_tell(r->cli, SCHEMA, e.text);
+	if (!has_named(r))
+		return cli_usage(r->cli, "--only '%s': the run has no entry of that name",
+				 cli_value(r->cli, "only"));
 	return act(r);
 }
 
@@ -372,6 +389,7 @@ static int parse_options(struct run *r)
 
 int cmd_dm_restore(const struct cli *cli)
 {
+	static enum dm_phase acting = DM_PHASE_ACT; /* outlives every guard */
 	struct run r = { .cli = cli };
 	int code = parse_options(&r);
 
@@ -384,6 +402,7 @@ int cmd_dm_restore(const struct cli *cli)
 	r.dialogue.width = term_width();
 	r.cleaner.root = &r.root;
 	r.cleaner.late = dm_clean_late;
+	r.cleaner.late_arg = &acting;
 	code = cli->n_operands ? restore_run(&r, cli->operands[0]) : list_runs(&r);
 	dm_cleaner_done(&r.cleaner);
 	dm_undo_done(&r.undo);

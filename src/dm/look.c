@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "dm/look.h"
 
-#include "util/clock.h"
-
 static void judge(struct dm_look *l, const struct dm_options *o)
 {
 	dm_model_build(&l->model, &l->scan);
@@ -23,7 +21,6 @@ static int look(struct dm_look **ret, const struct dm_look *before, const struct
 		free(l);
 		return r;
 	}
-	l->taken = clock_boot_ms();
 	judge(l, o);
 	*ret = l;
 	return 0;

@@ -9,7 +9,6 @@ struct dm_look {
 	struct dm_scan scan;
 	struct dm_model model;
 	struct dm_verdict *verdicts; /* by mapping */
-	int64_t taken;		     /* clock_boot_ms() when all was read */
 };
 
 /* A new look in *@ret, which the caller frees. Fails as dm_scan_read(). */

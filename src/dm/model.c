@@ -222,8 +222,8 @@ static void mapping_and_lv(void *ctx, const struct extent *with, const struct ex
 		map->owners[map->n_owners++] = lv;
 }
 
-void dm_model_metadata_extents(const struct dm_model *m, const struct resolver *r,
-			       struct extents *list)
+static void add_metadata_extents(const struct dm_model *m, const struct resolver *r,
+				 struct extents *list)
 {
 	for (size_t i = 0; i < m->n_lvs; i++) {
 		CLEANUP(arena_done) struct arena scratch = {};
@@ -259,7 +259,7 @@ static void find_overlaps(struct dm_model *m, const struct resolver *r)
 	extents_sort(&live);
 	extents_sweep(&live, two_mappings, m);
 
-	dm_model_metadata_extents(m, r, &metadata);
+	add_metadata_extents(m, r, &metadata);
 	for (size_t i = 0; i < live.n; i++)
 		if (is_suspect(&m->mappings[live.items[i].owner]))
 			extents_overlapping(&metadata, &live.items[i], mapping_and_lv, &owners);

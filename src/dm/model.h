@@ -76,10 +76,6 @@ bool dm_model_ambiguous(const struct dm_model *m, const struct lvm_lv *lv);
 /* Proxmox would list @lv as a volume of a storage of this node (decisions 11). */
 bool dm_model_listed(const struct dm_model *m, const struct lvm_lv *lv);
 
-/* The sectors that today's metadata gives to volumes, sorted; owner is the index in lvs_by_name. */
-void dm_model_metadata_extents(const struct dm_model *m, const struct resolver *r,
-			       struct extents *list);
-
 /* The LV of that name, in the VG of that UUID (vg_uuid not NULL) or of that name. */
 const struct lvm_lv *dm_model_lv_named(const struct dm_model *m, const char *vg_uuid,
 				       const char *vg_name, const char *lv_name);

@@ -194,18 +194,46 @@ static const char *broken_vg_of(const struct draft *d, const struct guest *g)
 	return NULL;
 }
 
+static bool refuse_broken_guest(struct draft *d, const struct guest *g)
+{
+	const char *vg = g ? broken_vg_of(d, g) : NULL;
+
+	return vg && REFUSE(d, "volume group %s, which guest %u uses, is not whole", vg, g->vmid);
+}
+
+/* Each guest that refers to it, and the one that its name was made for. */
 static bool refuse_by_guest(struct draft *d)
 {
-	const uint32_t ids[] = { d->v->vmid, d->map->shape.vmid };
+	struct dm_ref_iter it = {};
+	const struct dm_ref *ref;
 
-	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		const struct guest *g = ids[i] ? cluster_guest(&d->l->scan.cluster, ids[i]) : NULL;
-		const char *vg = g ? broken_vg_of(d, g) : NULL;
+	if (refuse_broken_guest(d, cluster_guest(&d->l->scan.cluster, d->map->shape.vmid)))
+		return true;
+	while ((ref = dm_model_next_ref(&d->l->model, d->map, &it)))
+		if (refuse_broken_guest(d, ref->guest))
+			return true;
+	return false;
+}
 
-		if (vg)
-			return REFUSE(d, "volume group %s, which guest %u uses, is not whole", vg,
-				      ids[i]);
-	}
+static bool disk_answers(const struct dm_scan *s, const struct lvm_pv *pv)
+{
+	for (size_t i = 0; pv->have_dev && i < s->candidates.n; i++)
+		if (devno_eq(s->candidates.items[i].dev, pv->dev))
+			return !s->candidates.items[i].refused;
+	return false;
+}
+
+/* No LVM command while a disk of the group would hang it. A recorded node may have no disks. */
+static bool refuse_by_disk(struct draft *d)
+{
+	const struct lvm_vg *vg = d->map->vg;
+
+	if (d->item->step != DM_STEP_DEACTIVATE || !vg || !d->l->scan.candidates.n)
+		return false;
+	for (size_t i = 0; i < vg->n_pvs; i++)
+		if (!disk_answers(&d->l->scan, &vg->pvs[i]))
+			return REFUSE(d, "%s, a disk of volume group %s, does not answer",
+				      vg->pvs[i].name, vg->name);
 	return false;
 }
 
@@ -259,6 +287,9 @@ static bool refuse_child(struct draft *d, size_t at)
 			      child->n_targets ? child->targets[0].type : "no table");
 	if (child->suspended || child->inactive_table)
 		return REFUSE(d, "%s, which stands on it, is being changed", child->name);
+	if (dm_refs_path(&d->l->model.refs, child->name).n ||
+	    dm_refs_path(&d->l->model.refs, child->uuid).n)
+		return REFUSE(d, "a guest refers to %s, which stands on it", child->name);
 	if (!stands_here_only(d, child))
 		return REFUSE(d, "%s stands on it and on other disks as well", child->name);
 	return false;
@@ -325,7 +356,7 @@ bool dm_plan_one(struct dm_plan_item *ret, const struct dm_look *l, size_t mappi
 {
 	static bool (*const rules[])(struct draft * d) = {
 		refuse_by_class, refuse_unreferenced, refuse_by_kind,
-		refuse_by_guest, refuse_by_children,
+		refuse_by_guest, refuse_by_disk,      refuse_by_children,
 	};
 	struct draft d = { .l = l,
 			   .o = o,

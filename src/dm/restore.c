@@ -186,43 +186,131 @@ static bool refuse_ghost(struct draft *d)
 	return false;
 }
 
-struct search {
-	struct draft *d;
-	const struct lvm_lv *owner;
-};
-
-static void owned(void *ctx, const struct extent *with, const struct extent *other)
+/* The pieces of a segment that lie on disks, whatever kind of segment it is. */
+static void add_areas(struct extents *list, const struct resolver *r, const struct lvm_lv *lv,
+		      const struct lvm_seg *seg, size_t owner)
 {
-	struct search *s = ctx;
+	bool striped = strcmp(seg->type, "striped") == 0;
+	uint64_t length = seg->size / SECTOR / (striped && seg->n_areas ? seg->n_areas : 1);
 
-	(void)with;
-	s->owner = s->d->l->model.lvs_by_name[other->owner];
+	for (size_t i = 0; i < seg->n_areas; i++) {
+		const struct lvm_area *area = &seg->areas[i];
+		struct leg leg;
+
+		if (!area->pv || !area->pv->have_dev)
+			continue;
+		leg.dev = area->pv->dev;
+		leg.offset =
+			(area->pv->pe_start + area->first_extent * lv->vg->extent_size) / SECTOR;
+		leg = resolve(r, leg, length);
+		*vec_push(list) = (struct extent){ .dev = leg.dev,
+						   .start = leg.offset,
+						   .end = leg.offset + length,
+						   .owner = owner };
+	}
 }
 
-/* Today's metadata gives none of its sectors to any volume. */
+/* Every sector that today's metadata gives to anybody. Nothing is left out because it is not
+ * understood whole: who judges by it must not take what is missing for free. */
+static void add_all_areas(const struct draft *d, const struct resolver *r, struct extents *list)
+{
+	const struct dm_model *m = &d->l->model;
+
+	for (size_t i = 0; i < m->n_lvs; i++)
+		for (size_t k = 0; k < m->lvs_by_name[i]->n_segs; k++)
+			add_areas(list, r, m->lvs_by_name[i], &m->lvs_by_name[i]->segs[k], i);
+}
+
+static const struct extent *overlapping(const struct extents *list, const struct extent *with)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (devno_eq(list->items[i].dev, with->dev) && list->items[i].start < with->end &&
+		    with->start < list->items[i].end)
+			return &list->items[i];
+	return NULL;
+}
+
+/* A volume that is mapped among the devices below: its sectors are its own. */
+static const struct lvm_lv *lv_below(const struct draft *d, const struct dm_dev *dev)
+{
+	const struct dm_model *m = &d->l->model;
+
+	for (int depth = 0; dev && depth < 16; depth++) {
+		const struct dm_dev *next = NULL;
+
+		for (size_t i = 0; i < dev->n_deps; i++) {
+			const struct dm_dev *below = dm_set_find(&m->scan->dm, dev->deps[i]);
+			size_t at = below ? (size_t)(below - m->scan->dm.items) : 0;
+
+			if (below && m->mappings[at].lv)
+				return m->mappings[at].lv;
+			next = below ? below : next;
+		}
+		dev = next;
+	}
+	return NULL;
+}
+
+static bool refuse_volume_below(struct draft *d)
+{
+	struct dm_dev top = { .deps = (struct devno *)d->facts->now,
+			      .n_deps = d->entry->n_parents };
+	const struct lvm_lv *lv = lv_below(d, &top);
+
+	return lv && REFUSE(d, "its sectors belong to %s/%s now", lv->vg->name, lv->name);
+}
+
+static bool refuse_while_moving(struct draft *d)
+{
+	const struct dm_model *m = &d->l->model;
+
+	for (size_t i = 0; i < m->n_lvs; i++)
+		if (lvm_lv_is_changing(m->lvs_by_name[i]))
+			return REFUSE(d,
+				      "LVM is moving or converting %s/%s: whose sectors are whose "
+				      "cannot be told",
+				      m->lvs_by_name[i]->vg->name, m->lvs_by_name[i]->name);
+	return false;
+}
+
+static bool our_extents(struct draft *d, const struct resolver *r, struct extents *ret)
+{
+	const struct dm_dev *dev = &d->plan->dev;
+	struct segments segs = {};
+	bool known = segments_of_table(&segs, dev->targets, dev->n_targets, d->a) == 0;
+
+	if (known)
+		extents_add(ret, r, segs.items, segs.n, 0);
+	segments_done(&segs);
+	return known;
+}
+
+/*
+ * Today's metadata gives none of its sectors to any volume. What stood on another entry of the run
+ * covers that one's sectors, and that one was asked about before it.
+ */
 static bool refuse_owned_sectors(struct draft *d)
 {
 	CLEANUP(resolver_done) struct resolver r = {};
 	CLEANUP(extents_done) struct extents ours = {};
-	CLEANUP(extents_done) struct extents metadata = {};
-	const struct dm_dev *dev = &d->plan->dev;
-	struct segments segs = {};
-	struct search s = { .d = d };
+	CLEANUP(extents_done) struct extents theirs = {};
 
-	if (segments_of_table(&segs, dev->targets, dev->n_targets, d->a) < 0) {
-		segments_done(&segs);
-		return REFUSE(d, "a table of type %s cannot be brought back exactly",
-			      dev->n_targets ? dev->targets[0].type : "none");
-	}
 	resolver_init(&r, &d->l->scan.dm, &d->l->scan.sys, d->l->model.tables);
-	extents_add(&ours, &r, segs.items, segs.n, 0);
-	segments_done(&segs);
-	dm_model_metadata_extents(&d->l->model, &r, &metadata);
-	for (size_t i = 0; i < ours.n && !s.owner; i++)
-		extents_overlapping(&metadata, &ours.items[i], owned, &s);
-	if (s.owner)
-		return REFUSE(d, "its sectors belong to %s/%s now", s.owner->vg->name,
-			      s.owner->name);
+	if (!our_extents(d, &r, &ours))
+		return REFUSE(d, "a table of type %s cannot be brought back exactly",
+			      d->plan->dev.n_targets ? d->plan->dev.targets[0].type : "none");
+	if (d->entry->of)
+		return false;
+	if (refuse_volume_below(d) || refuse_while_moving(d))
+		return true;
+	add_all_areas(d, &r, &theirs);
+	for (size_t i = 0; i < ours.n; i++) {
+		const struct extent *owned = overlapping(&theirs, &ours.items[i]);
+		const struct lvm_lv *lv = owned ? d->l->model.lvs_by_name[owned->owner] : NULL;
+
+		if (lv)
+			return REFUSE(d, "its sectors belong to %s/%s now", lv->vg->name, lv->name);
+	}
 	return false;
 }
 
@@ -289,6 +377,12 @@ static bool refuse_other_volume(struct draft *d)
 	if (!dmname_build(name, vg->name, lv->name) || strcmp(name, d->entry->dev.name) != 0)
 		return REFUSE(d, "the volume is named %s/%s and would come back as that", vg->name,
 			      lv->name);
+	if (lv->attr[0] != '-' && !lvm_lv_is_thin(lv))
+		return REFUSE(
+			d,
+			"whether a volume of this kind comes back exactly cannot be told: use "
+			"%s/%s by starting its guest",
+			vg->name, lv->name);
 	if (!lvm_would_agree(d, lv))
 		return REFUSE(d,
 			      "LVM would map %s/%s otherwise than it was mapped: use it by "

@@ -60,3 +60,10 @@ int dm_run_lock(const struct root *root, int64_t wait_s, struct err *e)
 	sign(fd);
 	return take_fd(&fd);
 }
+
+void dm_run_unlock(const int *fd)
+{
+	if (*fd >= 0)
+		(void)flock(*fd, LOCK_UN);
+	base_close_fd(fd);
+}

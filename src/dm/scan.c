@@ -2,6 +2,7 @@
 #include "dm/scan.h"
 
 #include "pve/volname.h"
+#include "util/clock.h"
 
 static const char *failure(struct dm_scan *s, int code, const struct err *e)
 {
@@ -38,12 +39,14 @@ static void read_work(struct dm_scan *s, const struct root *root)
 
 static int read_guests(struct dm_scan *s, const struct root *root, struct err *e)
 {
+	int64_t began = clock_boot_ms();
 	int r = cluster_read(&s->cluster, root, e);
 
 	if (r < 0)
 		return r;
 	read_work(s, root);
 	array_state_read(&s->array, root, s->cluster.node.now, &s->arena);
+	s->guests_ms = clock_boot_ms() - began;
 	return 0;
 }
 
@@ -51,6 +54,7 @@ int dm_scan_read(struct dm_scan *s, const struct root *root, struct buf *raw_lvm
 {
 	*s = (struct dm_scan){};
 	read_block_layer(s, root, raw_lvm);
+	s->lvm_at = clock_boot_ms();
 	return read_guests(s, root, e);
 }
 
@@ -61,10 +65,11 @@ int dm_scan_read_again(struct dm_scan *s, const struct dm_scan *before, const st
 
 	*s = (struct dm_scan){ .borrowed = true,
 			       .sys = before->sys,
-			       .candidates = before->candidates,
 			       .lvm = before->lvm,
+			       .lvm_at = before->lvm_at,
 			       .lvm_failed = before->lvm_failed };
 	s->dm_failed = failure(s, dmdev_read(&s->dm, root, &s->arena, &own), &own);
+	candidates_choose(&s->candidates, &s->dm, &s->sys, volname_is_guests, &s->arena);
 	return read_guests(s, root, e);
 }
 
@@ -73,10 +78,9 @@ void dm_scan_done(struct dm_scan *s)
 	guest_locks_done(&s->locks);
 	tasks_done(&s->tasks);
 	running_done(&s->running);
-	if (!s->borrowed) {
-		candidates_done(&s->candidates);
+	candidates_done(&s->candidates);
+	if (!s->borrowed)
 		sysblk_done(&s->sys);
-	}
 	cluster_done(&s->cluster);
 	arena_done(&s->arena);
 }

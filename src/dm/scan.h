@@ -24,7 +24,9 @@ struct dm_scan {
 	struct array_state array;
 	/* Why a source could not be read; NULL: it was. Each makes the whole answer "unknown". */
 	const char *dm_failed, *lvm_failed, *work_failed;
-	bool borrowed; /* sys, candidates and lvm are another scan's */
+	bool borrowed;	   /* sys and lvm are another scan's */
+	int64_t lvm_at;	   /* clock_boot_ms() when LVM had answered */
+	int64_t guests_ms; /* how long /etc/pve and what works on guests took */
 	struct arena arena;
 };
 

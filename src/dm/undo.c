@@ -85,12 +85,19 @@ void dm_undo_done(struct dm_undo_run *run)
 	arena_done(&run->arena);
 }
 
+/*
+ * A line that did not get whole to the disk is taken back, so that the next one does not stand
+ * behind a stump. Where that fails as well, nothing more is written: no act without its intent.
+ */
 static int add_line(struct dm_undo_writer *w, const struct buf *line, struct err *e)
 {
-	int r = file_write_all(w->fd, buf_slice(line));
+	off_t before = lseek(w->fd, 0, SEEK_END);
+	int r = w->broken || before < 0 ? -EIO : file_write_all(w->fd, buf_slice(line));
 
 	if (r == 0 && fsync(w->fd) < 0)
 		r = -errno;
+	if (r < 0 && (before < 0 || ftruncate(w->fd, before) < 0 || fsync(w->fd) < 0))
+		w->broken = true;
 	return r < 0 ? err_set(e, r, "the undo journal cannot be written: %s", strerror(-r)) : 0;
 }
 

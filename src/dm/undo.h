@@ -51,7 +51,7 @@ struct dm_undo_run {
 	int64_t time;
 	struct dm_undo_entry *items; /* VEC() */
 	size_t n, cap;
-	size_t torn; /* lines that a crash cut off */
+	size_t torn; /* lines that a crash cut off, or that speak of what such a line held */
 	struct arena arena;
 };
 
@@ -74,6 +74,7 @@ struct dm_undo_writer {
 	int fd; /* -1 or 0: none */
 	char id[64];
 	unsigned int n; /* entries so far */
+	bool broken;	/* a line could not be taken back: nothing more is written */
 };
 
 /* Begins a run's file: made, and on disk. */

@@ -215,17 +215,30 @@ static bool read_step(const json_t *obj, enum dm_step *ret)
 	return false;
 }
 
+static uint64_t last_number(const struct dm_undo_run *run)
+{
+	return run->n ? run->items[run->n - 1].n : 0;
+}
+
+static struct dm_undo_entry *entry_numbered(struct dm_undo_run *run, uint64_t n)
+{
+	vec_each (entry, run)
+		if (entry->n == n)
+			return entry;
+	return NULL;
+}
+
 static int read_intent(struct reader *r, const json_t *obj)
 {
 	struct dm_undo_entry entry = { .time = time_of(obj) };
 	uint64_t n, of = 0, vmid = 0;
 
-	if (!json_u64(obj, "n", &n) || n != r->run->n + 1)
-		return broken(r, "the next number");
+	if (!json_u64(obj, "n", &n) || n > UINT32_MAX || n <= last_number(r->run))
+		return broken(r, "a number higher than those before it");
 	(void)json_u64(obj, "of", &of);
 	(void)json_u64(obj, "vmid", &vmid);
 	(void)json_u64(obj, "vg_seqno", &entry.vg_seqno);
-	if (of > r->run->n + 1 + DM_PLAN_CHILDREN_MAX || vmid > UINT32_MAX)
+	if ((of && of <= n) || of > n + DM_PLAN_CHILDREN_MAX || vmid > UINT32_MAX)
 		return broken(r, "numbers that fit");
 	entry.n = (unsigned int)n;
 	entry.of = (unsigned int)of;
@@ -252,9 +265,13 @@ static int read_mark(struct reader *r, const json_t *obj, enum dm_undo_state sta
 	struct dm_undo_entry *entry;
 	uint64_t n;
 
-	if (!json_u64(obj, "n", &n) || n == 0 || n > r->run->n)
+	if (!json_u64(obj, "n", &n))
 		return broken(r, "the number of an intent before it");
-	entry = &r->run->items[n - 1];
+	entry = entry_numbered(r->run, n);
+	if (!entry) {
+		r->run->torn++; /* its intent was lost; so is what became of it */
+		return 0;
+	}
 	entry->state = state;
 	entry->text = keep(r, obj, "text");
 	entry->time = time_of(obj);

@@ -36,7 +36,7 @@ static int open_lock(const struct root *r, uint32_t vmid, enum guest_type type)
 	return fd < 0 ? -errno : fd;
 }
 
-static bool is_held(const struct held_locks *l, uint32_t vmid)
+bool guest_lock_held(const struct held_locks *l, uint32_t vmid)
 {
 	for (size_t i = 0; i < l->n; i++)
 		if (l->items[i].vmid == vmid)
@@ -96,7 +96,7 @@ int guest_lock_take(struct held_locks *l, const struct root *r, uint32_t vmid, i
 
 	if (!r->live)
 		return err_set(e, -EINVAL, "a recorded node has no locks to take");
-	if (is_held(l, vmid))
+	if (guest_lock_held(l, vmid))
 		return 0;
 	if (l->n + 2 > GUEST_LOCKS_MAX)
 		return err_set(e, -EBUSY, "too many guests are concerned at once");

@@ -36,5 +36,8 @@ enum { GUEST_LOCK_WAIT_MS = 10000 };
 int guest_lock_take(struct held_locks *l, const struct root *r, uint32_t vmid, int wait_ms,
 		    struct err *e);
 
+/* Both locks of that guest are among them. */
+bool guest_lock_held(const struct held_locks *l, uint32_t vmid);
+
 /* Releases all, also for processes that inherited a descriptor. */
 void guest_lock_release(struct held_locks *l);

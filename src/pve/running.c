@@ -10,6 +10,7 @@
 #include "util/file.h"
 #include "util/str.h"
 
+#define MONITORS	  "sys/fs/cgroup/lxc.monitor"
 #define UNIX_BYTES_MAX	  ((size_t)256 * 1024 * 1024)
 #define CMDLINE_BYTES_MAX ((size_t)1024 * 1024)
 
@@ -176,6 +177,29 @@ static int read_containers(struct reader *rd, struct err *e)
 	return 0;
 }
 
+/*
+ * A container that reboots from inside has no socket for a moment, and Proxmox holds no lock: but
+ * its monitor lives, in a cgroup of its own.
+ */
+static void read_monitors(struct reader *rd)
+{
+	DIR *dir = root_opendir(rd->root, MONITORS);
+	const struct dirent *entry;
+	char path[sizeof(MONITORS) + 300];
+	uint32_t vmid;
+
+	while (dir && (entry = readdir(dir))) {
+		if (!vmid_parse(slice_of(entry->d_name), &vmid))
+			continue;
+		(void)snprintf(path, sizeof(path), MONITORS "/%s/cgroup.procs", entry->d_name);
+		if (root_read_line(rd->root, path, &rd->text) == 0 && rd->text.len)
+			*vec_push(rd->running) =
+				(struct running_guest){ .vmid = vmid, .type = GUEST_LXC };
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
 static int cmp_guest(const void *a, const void *b)
 {
 	const struct running_guest *x = a, *y = b;
@@ -208,6 +232,8 @@ int running_read(struct running *ret, const struct root *r, struct err *e)
 	code = read_vms(&rd, e);
 	if (code == 0)
 		code = read_containers(&rd, e);
+	if (code == 0)
+		read_monitors(&rd);
 	buf_done(&rd.text);
 	if (code < 0) {
 		running_done(&found);

@@ -14,9 +14,6 @@
 #include "util/file.h"
 #include "util/str.h"
 
-/* How long a killed child may take to be gone before it counts as stuck in the kernel. */
-#define GRACE_MS 500
-
 void proc_result_done(struct proc_result *r)
 {
 	buf_done(&r->out);
@@ -48,6 +45,7 @@ uint64_t proc_start_ticks(pid_t pid)
 static int spawn(const char *const argv[], const char *const env[], int out, int err, pid_t *ret)
 {
 	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
 	int r;
 
 	(void)posix_spawn_file_actions_init(&files);
@@ -55,7 +53,13 @@ static int spawn(const char *const argv[], const char *const env[], int out, int
 	(void)posix_spawn_file_actions_adddup2(&files, out, 1);
 	(void)posix_spawn_file_actions_adddup2(&files, err, 2);
 	(void)posix_spawn_file_actions_addclosefrom_np(&files, 3);
-	r = posix_spawn(ret, argv[0], &files, NULL, (char *const *)argv, (char *const *)env);
+	/* A group of its own: what a person types at the terminal is not for it, and what it has
+	 * started itself ends with it. */
+	(void)posix_spawnattr_init(&attr);
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
+	(void)posix_spawnattr_setpgroup(&attr, 0);
+	r = posix_spawn(ret, argv[0], &files, &attr, (char *const *)argv, (char *const *)env);
+	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&files);
 	return -r;
 }
@@ -159,16 +163,16 @@ int proc_run(const char *const argv[], const char *const env[], int deadline_ms,
 
 	r = collected ? -ETIMEDOUT : wait_until(pid, deadline, &ret->status);
 	if (r == -ETIMEDOUT) {
-		(void)kill(pid, SIGKILL);
-		r = wait_until(pid, clock_boot_ms() + GRACE_MS, &ret->status);
+		(void)kill(-pid, SIGKILL);
+		r = wait_until(pid, clock_boot_ms() + PROC_GRACE_MS, &ret->status);
 		if (r == -ETIMEDOUT) {
 			ret->pid = pid;
 			ret->start_ticks = proc_start_ticks(pid);
 		}
 		if (collected == -EFBIG)
 			return err_set(e, -EFBIG, "%s wrote more than %zu bytes", argv[0], max_out);
-		return err_set(e, -ETIMEDOUT, "%s did not answer within %d s%s", argv[0],
-			       deadline_ms / 1000,
+		return err_set(e, -ETIMEDOUT, "%s did not answer within %g s%s", argv[0],
+			       deadline_ms / 1000.0,
 			       ret->pid ? " and cannot be killed (it hangs in the kernel)" : "");
 	}
 	if (r < 0)

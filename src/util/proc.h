@@ -10,6 +10,9 @@
 #include "util/buf.h"
 #include "util/err.h"
 
+/* How long a killed child may take to be gone before it counts as stuck in the kernel. */
+enum { PROC_GRACE_MS = 100 };
+
 struct proc_result {
 	struct buf out, err;  /* stdout and stderr, cut at the given maximum */
 	int status;	      /* exit status, 128 + signal, or -1 while it still runs */

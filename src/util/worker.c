@@ -12,14 +12,27 @@
 #include "util/clock.h"
 #include "util/proc.h"
 
-/* How long a killed worker may take to be gone before it counts as stuck in the kernel. */
-enum { GRACE_MS = 200 };
-
 /* What the child says at its end, in one write. */
 struct verdict {
 	int code;
 	struct err e;
 };
+
+/*
+ * A worker may outlive its caller: it must keep neither locks nor the other end of anybody's pipe.
+ * Returns the descriptor's new number.
+ */
+static int keep_only(int fd)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (int i = 0; null >= 0 && i < 3; i++)
+		(void)dup2(null, i);
+	if (fd != 3)
+		(void)dup2(fd, 3);
+	(void)close_range(4, ~0U, 0);
+	return 3;
+}
 
 static NORETURN void work(int (*fn)(void *arg, void *answer, struct err *e), void *arg,
 			  void *answer, int fd)
@@ -28,6 +41,7 @@ static NORETURN void work(int (*fn)(void *arg, void *answer, struct err *e), voi
 	ssize_t n;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	fd = keep_only(fd);
 	v.code = fn(arg, answer, &v.e);
 	n = write(fd, &v, sizeof(v));
 	_exit(n == (ssize_t)sizeof(v) ? 0 : 1);
@@ -67,7 +81,7 @@ static void end(pid_t pid, int r, struct worker_left *left)
 {
 	if (r < 0)
 		(void)kill(pid, SIGKILL);
-	if (!is_gone(pid, clock_boot_ms() + GRACE_MS) && left)
+	if (!is_gone(pid, clock_boot_ms() + WORKER_GRACE_MS) && left)
 		*left = (struct worker_left){ pid, proc_start_ticks(pid) };
 }
 
@@ -122,7 +136,7 @@ int worker_run(int (*fn)(void *arg, void *answer, struct err *e), void *arg, voi
 	if (size)
 		memcpy(shared, answer, size);
 	r = run(fn, arg, shared, deadline_ms, left, e);
-	if (size && r != -ETIMEDOUT)
+	if (size)
 		memcpy(answer, shared, size);
 	(void)munmap(shared, size ? size : 1);
 	return r;

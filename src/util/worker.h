@@ -9,6 +9,9 @@
 
 #include "util/err.h"
 
+/* How long a killed worker may take to be gone before it counts as stuck in the kernel. */
+enum { WORKER_GRACE_MS = 100 };
+
 /* What became of a worker that did not answer in time: its identity, 0 when it is gone. */
 struct worker_left {
 	pid_t pid;
@@ -17,12 +20,11 @@ struct worker_left {
 
 /*
  * Runs @fn(@arg) in a forked child and returns what it returned, with its sentence in @e. The child
- * may write into @answer, @size bytes shared with the caller, which is complete only if the call
- * did not time out. -ETIMEDOUT: no answer within @deadline_ms; @left (may be NULL) says whether a
+ * may write into @answer, @size bytes shared with the caller; if the call timed out, it has what was
+ * written so far. -ETIMEDOUT: no answer within @deadline_ms; @left (may be NULL) says whether a
  * process is stuck. -EPIPE: the child ended without an answer.
  *
- * The child has copies of the caller's descriptors: a flock must be released with LOCK_UN, not by
- * closing.
+ * The child closes all descriptors of the caller's and has /dev/null for the first three.
  */
 int worker_run(int (*fn)(void *arg, void *answer, struct err *e), void *arg, void *answer,
 	       size_t size, int deadline_ms, struct worker_left *left, struct err *e);
