@@ -917,14 +917,14 @@ static void order_of_the_plan(void **state)
 		"vg-vm--101--disk--0",	 /* group vg */
 		"vg-vm--101--disk--1",	 /* two of one name: by number */
 		"vg-vm--101--disk--1-x", /* by hand */
-		"vg-vm--102--disk--0",
+		"san-vm--102--disk--0",	 /* a guest before a group */
 	};
 	struct dm_plan plan;
 	struct stage s;
 
 	(void)state;
 	stage_make(&s);
-	gone(&s, s.vg, "vm-102-disk-0");
+	gone(&s, s.san, "vm-102-disk-0");
 	gone(&s, s.vg, "vm-101-disk-1");
 	s.map = fixture_raw(&s.f, "vg-vm--101--disk--1-x", "");
 	fixture_target(&s.f, s.map, "0 8192 linear 8:4000 2048");
