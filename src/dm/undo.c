@@ -85,12 +85,18 @@ void dm_undo_done(struct dm_undo_run *run)
 	arena_done(&run->arena);
 }
 
+/* What a failure left behind is the file's last line, so that nothing is ever written after it: it
+ * would be lost with what was cut off. */
 static int add_line(struct dm_undo_writer *w, const struct buf *line, struct err *e)
 {
-	int r = file_write_all(w->fd, buf_slice(line));
+	int r;
 
+	if (w->failed)
+		return err_set(e, -EIO, "the undo journal could not be written before");
+	r = file_write_all(w->fd, buf_slice(line));
 	if (r == 0 && fsync(w->fd) < 0)
 		r = -errno;
+	w->failed = r < 0;
 	return r < 0 ? err_set(e, r, "the undo journal cannot be written: %s", strerror(-r)) : 0;
 }
 

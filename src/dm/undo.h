@@ -74,6 +74,7 @@ struct dm_undo_writer {
 	int fd; /* -1 or 0: none */
 	char id[64];
 	unsigned int n; /* entries so far */
+	bool failed;	/* a line could not be written: none follows */
 };
 
 /* Begins a run's file: made, and on disk. */
