@@ -147,6 +147,7 @@ int dm_undo_create(struct dm_undo_writer *w, const struct root *root, const stru
 	CLEANUP(buf_done) struct buf line = {};
 	CLEANUP(arena_done) struct arena scratch = {};
 	int64_t now = clock_now();
+	char path[160];
 	int r = file_mkdirs(root->fd, DM_UNDO_DIR, 0700);
 
 	*w = (struct dm_undo_writer){ .fd = -1 };
@@ -163,8 +164,11 @@ int dm_undo_create(struct dm_undo_writer *w, const struct root *root, const stru
 		if (r < 0)
 			(void)err_set(e, r, "/" DM_UNDO_DIR ": %s", strerror(-r));
 	}
-	if (r < 0)
+	if (r < 0) {
+		path_of(path, w->id);
+		(void)unlinkat(root->fd, path, 0);
 		dm_undo_close(w);
+	}
 	return r;
 }
 
