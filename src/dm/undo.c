@@ -18,6 +18,13 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* What names of this folder may look like: nothing that leads out of it. */
+static bool is_id(const char *id)
+{
+	return *id && strlen(id) < sizeof(((struct dm_undo_writer *)0)->id) &&
+	       strspn(id, "0123456789TZ-") == strlen(id);
+}
+
 int dm_undo_list(struct dm_undo_ids *ret, const struct root *root, struct err *e)
 {
 	DIR *dir = root_opendir(root, DM_UNDO_DIR);
@@ -30,11 +37,14 @@ int dm_undo_list(struct dm_undo_ids *ret, const struct root *root, struct err *e
 		return err_set(e, -errno, "/" DM_UNDO_DIR ": %s", strerror(errno));
 	while ((entry = readdir(dir))) {
 		struct slice name = slice_of(entry->d_name);
+		const char *id;
 
 		if (!slice_ends(name, SUFFIX))
 			continue;
 		name.n -= strlen(SUFFIX);
-		*vec_push(ret) = arena_str(&ret->arena, name);
+		id = arena_str(&ret->arena, name);
+		if (is_id(id))
+			*vec_push(ret) = id;
 	}
 	(void)closedir(dir);
 	/* Names begin with the time. */
@@ -47,13 +57,6 @@ void dm_undo_ids_done(struct dm_undo_ids *ids)
 {
 	vec_free(ids);
 	arena_done(&ids->arena);
-}
-
-/* What names of this folder may look like: nothing that leads out of it. */
-static bool is_id(const char *id)
-{
-	return *id && strlen(id) < sizeof(((struct dm_undo_writer *)0)->id) &&
-	       strspn(id, "0123456789TZ-") == strlen(id);
 }
 
 static void path_of(char ret[160], const char *id)

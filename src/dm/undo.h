@@ -55,7 +55,8 @@ struct dm_undo_run {
 	struct arena arena;
 };
 
-/* Newest last. Fails only when the folder is there and cannot be read. */
+/* Newest last, without files of other names. Fails only when the folder is there and cannot be
+ * read. */
 struct dm_undo_ids {
 	const char **items; /* VEC() */
 	size_t n, cap;
