@@ -215,10 +215,22 @@ void dm_undo_close(struct dm_undo_writer *w)
 	w->fd = -1;
 }
 
+bool dm_undo_can_hold(const struct dm_dev *dev)
+{
+	bool good = str_utf8_valid(slice_of(dev->name)) && str_utf8_valid(slice_of(dev->uuid));
+
+	for (size_t i = 0; good && i < dev->n_targets; i++)
+		good = str_utf8_valid(slice_of(dev->targets[i].type)) &&
+		       str_utf8_valid(slice_of(dev->targets[i].params));
+	return good;
+}
+
 int dm_undo_intend(struct dm_undo_writer *w, struct dm_undo_entry *entry, struct err *e)
 {
 	CLEANUP(buf_done) struct buf line = {};
 
+	if (!dm_undo_can_hold(&entry->dev))
+		return err_set(e, -EILSEQ, "its name or table cannot be written down exactly");
 	entry->n = w->n + 1;
 	entry->time = clock_now();
 	dm_undo_write_intent(&line, entry);

@@ -308,6 +308,13 @@ static void by_hand_error(struct stage *s)
 	table(s, "0 8192 error");
 }
 
+/* The undo journal could not bring it back under that name. */
+static void by_hand_not_utf8(struct stage *s)
+{
+	by_hand(s);
+	s->map->name = "test-vm--100--disk--9\xff";
+}
+
 static void by_hand_no_table(struct stage *s)
 {
 	s->map = fixture_raw(&s->f, "test-vm--100--disk--9", "");
@@ -500,6 +507,12 @@ static void child_without_uuid(struct stage *s)
 {
 	ghost(s);
 	(void)upon(s, s->map, "rescue", "");
+}
+
+static void child_not_utf8(struct stage *s)
+{
+	ghost(s);
+	part(s, 1)->name = "part-\xff";
 }
 
 static void child_crypt(struct stage *s)
@@ -708,6 +721,7 @@ static const struct trial trials[] = {
 	{ "manual, zero", by_hand_zero, REMOVE },
 	{ "manual, error", by_hand_error, REMOVE },
 	{ "manual, no table", by_hand_no_table, REMOVE },
+	{ "manual, name not UTF-8", by_hand_not_utf8, NOT("cannot be written down exactly") },
 	{ "manual, partly something else", by_hand_mixed, NOT("top of a stack") },
 	{ "origin of a snapshot", origin, NOT("other volumes hang on it"), RUNNING },
 	{ "snapshot", snapshot, NOT("other volumes hang on it"), RUNNING },
@@ -734,6 +748,7 @@ static const struct trial trials[] = {
 	{ "partition, open", partition_open,
 	  NOT("[IN USE] vg-vm--100--disk--0p1, which stands on it, is open") },
 	{ "child without UUID", child_without_uuid, NOT("rescue stands on it and has no UUID") },
+	{ "child, name not UTF-8", child_not_utf8, NOT("cannot be written down exactly") },
 	{ "child, crypt", child_crypt, NOT("inside stands on it: close that first (crypt)") },
 	{ "child of unknown kind", child_of_unknown_kind, NOT("close that first (linear)") },
 	{ "child, thin", child_thin, NOT("close that first (thin)") },
