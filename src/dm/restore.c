@@ -199,6 +199,32 @@ static void owned(void *ctx, const struct extent *with, const struct extent *oth
 	s->owner = s->d->l->model.lvs_by_name[other->owner];
 }
 
+/* Zeroes and errors lie nowhere. False: a type that its line alone does not make again. */
+static bool add_sectors(struct extents *list, const struct resolver *r, const struct dm_target *t,
+			struct arena *a)
+{
+	struct segment seg;
+
+	if (strcmp(t->type, "zero") == 0 || strcmp(t->type, "error") == 0)
+		return true;
+	if (segment_parse(&seg, t, a) < 0)
+		return false;
+	extents_add(list, r, &seg, 1, 0);
+	return true;
+}
+
+/* There is a table, without a gap, and its lengths add up. */
+static bool is_whole(const struct dm_dev *dev)
+{
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < dev->n_targets; i++)
+		if (dev->targets[i].start != at || !dev->targets[i].length ||
+		    __builtin_add_overflow(at, dev->targets[i].length, &at))
+			return false;
+	return at > 0;
+}
+
 /* Today's metadata gives none of its sectors to any volume. */
 static bool refuse_owned_sectors(struct draft *d)
 {
@@ -206,17 +232,15 @@ static bool refuse_owned_sectors(struct draft *d)
 	CLEANUP(extents_done) struct extents ours = {};
 	CLEANUP(extents_done) struct extents metadata = {};
 	const struct dm_dev *dev = &d->plan->dev;
-	struct segments segs = {};
 	struct search s = { .d = d };
 
-	if (segments_of_table(&segs, dev->targets, dev->n_targets, d->a) < 0) {
-		segments_done(&segs);
-		return REFUSE(d, "a table of type %s cannot be brought back exactly",
-			      dev->n_targets ? dev->targets[0].type : "none");
-	}
+	if (!is_whole(dev))
+		return refuse(d, "it has no whole table that could be brought back");
 	resolver_init(&r, &d->l->scan.dm, &d->l->scan.sys, d->l->model.tables);
-	extents_add(&ours, &r, segs.items, segs.n, 0);
-	segments_done(&segs);
+	for (size_t i = 0; i < dev->n_targets; i++)
+		if (!add_sectors(&ours, &r, &dev->targets[i], d->a))
+			return REFUSE(d, "a table of type %s cannot be brought back exactly",
+				      dev->targets[i].type);
 	dm_model_metadata_extents(&d->l->model, &r, &metadata);
 	for (size_t i = 0; i < ours.n && !s.owner; i++)
 		extents_overlapping(&metadata, &ours.items[i], owned, &s);

@@ -530,6 +530,36 @@ static void zero_then_sectors(struct stage *s, uint64_t extent)
 	fixture_segment(fixture_bare_lv(&s->f, s->vg, "vm-200-disk-0"), s->pv, extent, 1);
 }
 
+static void no_table(struct stage *s)
+{
+	by_hand(s);
+	s->entry.dev.n_targets = 0;
+}
+
+static void table_of_no_length(struct stage *s)
+{
+	by_hand(s);
+	s->entry.dev.targets[0].length = 0;
+}
+
+static void table_begins_late(struct stage *s)
+{
+	by_hand(s);
+	s->entry.dev.targets[0].start = 1;
+}
+
+static void table_too_long(struct stage *s)
+{
+	zero_then_sectors(s, 1);
+	s->entry.dev.targets[1].length = UINT64_MAX - 1;
+}
+
+static void crypt_table(struct stage *s)
+{
+	by_hand(s);
+	s->entry.dev.targets[0].type = "crypt";
+}
+
 static void zero_then_owned(struct stage *s)
 {
 	zero_then_sectors(s, 0);
@@ -751,6 +781,11 @@ static const struct trial trials[] = {
 	{ "zero", by_hand_zero, NULL, "0 8192 zero " },
 	{ "zero, then another's sectors", zero_then_owned, "belong to vg/vm-200-disk-0", NULL },
 	{ "zero, then free sectors", zero_then_free, NULL, "0 8192 zero " },
+	{ "crypt", crypt_table, "a table of type crypt cannot", NULL },
+	{ "no table", no_table, "no whole table", NULL },
+	{ "a table of no length", table_of_no_length, "no whole table", NULL },
+	{ "a table that begins late", table_begins_late, "no whole table", NULL },
+	{ "a table without end", table_too_long, "no whole table", NULL },
 
 	{ "deactivated", deactivated, NULL, PLAIN, LV },
 	{ "deactivated, striped", deactivated_striped, NULL, STRIPES, LV },
