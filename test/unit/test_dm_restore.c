@@ -538,8 +538,8 @@ static void no_table(struct stage *s)
 
 static void table_of_no_length(struct stage *s)
 {
-	by_hand(s);
-	s->entry.dev.targets[0].length = 0;
+	zero_then_sectors(s, 1);
+	s->entry.dev.targets[0].length = s->entry.dev.targets[1].start = 0;
 }
 
 static void table_begins_late(struct stage *s)
