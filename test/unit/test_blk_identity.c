@@ -268,6 +268,8 @@ static const struct {
 	{ "WWID and another's PV", nothing, { .wwid = WWID_B, .pv_uuid = PV_A }, 0, 0 },
 	{ "dm UUID and another's PV", nothing, { .dm_uuid = MPATH, .pv_uuid = PV_A }, 0, 0 },
 	{ "dm UUID and a WWID", nothing, { .dm_uuid = MPATH, .wwid = WWID_A }, 0, 0 },
+	{ "WWID unknown, PV known", nothing, { .wwid = "naa.6", .pv_uuid = PV_A }, 0, 0 },
+	{ "dm UUID unknown, PV known", nothing, { .dm_uuid = "x", .pv_uuid = PV_B }, 0, 0 },
 	{ "one known, one unknown", nothing, { .wwid = WWID_A, .pv_uuid = "P" }, 0, 0 },
 	{ "map made anew", map_made_anew, { .dm_uuid = MPATH, .pv_uuid = PV_B }, 253, 9 },
 	{ "map is another", map_is_another, { .dm_uuid = MPATH, .pv_uuid = PV_B }, 0, 0 },
