@@ -2,6 +2,7 @@
 #include "dm/plan.h"
 
 #include "dm/explain.h"
+#include "dm/undo.h"
 #include "util/str.h"
 
 /* One finding on its way into the plan. */
@@ -144,6 +145,9 @@ static bool refuse_by_kind(struct draft *d)
 {
 	const struct dm_mapping *map = d->map;
 
+	if (!dm_undo_can_hold(map->dev))
+		return refuse(d, "its name or table is no text: it cannot be written down exactly "
+				 "for its return");
 	if (d->item->step == DM_STEP_REMOVE && !is_plain_table(map->dev) &&
 	    !(map->kind == DM_MAP_LVM && is_thin(map->dev)))
 		return REFUSE(
@@ -285,6 +289,11 @@ static bool refuse_child(struct draft *d, size_t at)
 	    (kind != DM_UUID_PART && kind != DM_UUID_LVM && kind != DM_UUID_LVM_INTERNAL))
 		return REFUSE(d, "%s stands on it: close that first (%s)", child->name,
 			      child->n_targets ? child->targets[0].type : "no table");
+	if (!dm_undo_can_hold(child))
+		return REFUSE(d,
+			      "%s, which stands on it, cannot be written down exactly for its "
+			      "return",
+			      child->name);
 	if (child->suspended || child->inactive_table)
 		return REFUSE(d, "%s, which stands on it, is being changed", child->name);
 	if (dm_refs_path(&d->l->model.refs, child->name).n ||

@@ -18,6 +18,13 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* What names of this folder may look like: nothing that leads out of it. */
+static bool is_id(const char *id)
+{
+	return *id && strlen(id) < sizeof(((struct dm_undo_writer *)0)->id) &&
+	       strspn(id, "0123456789TZ-") == strlen(id);
+}
+
 int dm_undo_list(struct dm_undo_ids *ret, const struct root *root, struct err *e)
 {
 	DIR *dir = root_opendir(root, DM_UNDO_DIR);
@@ -30,11 +37,14 @@ int dm_undo_list(struct dm_undo_ids *ret, const struct root *root, struct err *e
 		return err_set(e, -errno, "/" DM_UNDO_DIR ": %s", strerror(errno));
 	while ((entry = readdir(dir))) {
 		struct slice name = slice_of(entry->d_name);
+		const char *id;
 
 		if (!slice_ends(name, SUFFIX))
 			continue;
 		name.n -= strlen(SUFFIX);
-		*vec_push(ret) = arena_str(&ret->arena, name);
+		id = arena_str(&ret->arena, name);
+		if (is_id(id))
+			*vec_push(ret) = id;
 	}
 	(void)closedir(dir);
 	/* Names begin with the time. */
@@ -47,13 +57,6 @@ void dm_undo_ids_done(struct dm_undo_ids *ids)
 {
 	vec_free(ids);
 	arena_done(&ids->arena);
-}
-
-/* What names of this folder may look like: nothing that leads out of it. */
-static bool is_id(const char *id)
-{
-	return *id && strlen(id) < sizeof(((struct dm_undo_writer *)0)->id) &&
-	       strspn(id, "0123456789TZ-") == strlen(id);
 }
 
 static void path_of(char ret[160], const char *id)
@@ -85,19 +88,18 @@ void dm_undo_done(struct dm_undo_run *run)
 	arena_done(&run->arena);
 }
 
-/*
- * A line that did not get whole to the disk is taken back, so that the next one does not stand
- * behind a stump. Where that fails as well, nothing more is written: no act without its intent.
- */
+/* What a failure left behind is the file's last line, so that nothing is ever written after it: it
+ * would be lost with what was cut off. */
 static int add_line(struct dm_undo_writer *w, const struct buf *line, struct err *e)
 {
-	off_t before = lseek(w->fd, 0, SEEK_END);
-	int r = w->broken || before < 0 ? -EIO : file_write_all(w->fd, buf_slice(line));
+	int r;
 
+	if (w->failed)
+		return err_set(e, -EIO, "the undo journal could not be written before");
+	r = file_write_all(w->fd, buf_slice(line));
 	if (r == 0 && fsync(w->fd) < 0)
 		r = -errno;
-	if (r < 0 && (before < 0 || ftruncate(w->fd, before) < 0 || fsync(w->fd) < 0))
-		w->broken = true;
+	w->failed = r < 0;
 	return r < 0 ? err_set(e, r, "the undo journal cannot be written: %s", strerror(-r)) : 0;
 }
 
@@ -148,6 +150,7 @@ int dm_undo_create(struct dm_undo_writer *w, const struct root *root, const stru
 	CLEANUP(buf_done) struct buf line = {};
 	CLEANUP(arena_done) struct arena scratch = {};
 	int64_t now = clock_now();
+	char path[160];
 	int r = file_mkdirs(root->fd, DM_UNDO_DIR, 0700);
 
 	*w = (struct dm_undo_writer){ .fd = -1 };
@@ -164,8 +167,11 @@ int dm_undo_create(struct dm_undo_writer *w, const struct root *root, const stru
 		if (r < 0)
 			(void)err_set(e, r, "/" DM_UNDO_DIR ": %s", strerror(-r));
 	}
-	if (r < 0)
+	if (r < 0) {
+		path_of(path, w->id);
+		(void)unlinkat(root->fd, path, 0);
 		dm_undo_close(w);
+	}
 	return r;
 }
 
@@ -209,10 +215,22 @@ void dm_undo_close(struct dm_undo_writer *w)
 	w->fd = -1;
 }
 
+bool dm_undo_can_hold(const struct dm_dev *dev)
+{
+	bool good = str_utf8_valid(slice_of(dev->name)) && str_utf8_valid(slice_of(dev->uuid));
+
+	for (size_t i = 0; good && i < dev->n_targets; i++)
+		good = str_utf8_valid(slice_of(dev->targets[i].type)) &&
+		       str_utf8_valid(slice_of(dev->targets[i].params));
+	return good;
+}
+
 int dm_undo_intend(struct dm_undo_writer *w, struct dm_undo_entry *entry, struct err *e)
 {
 	CLEANUP(buf_done) struct buf line = {};
 
+	if (!dm_undo_can_hold(&entry->dev))
+		return err_set(e, -EILSEQ, "its name or table cannot be written down exactly");
 	entry->n = w->n + 1;
 	entry->time = clock_now();
 	dm_undo_write_intent(&line, entry);

@@ -55,7 +55,8 @@ struct dm_undo_run {
 	struct arena arena;
 };
 
-/* Newest last. Fails only when the folder is there and cannot be read. */
+/* Newest last, without files of other names. Fails only when the folder is there and cannot be
+ * read. */
 struct dm_undo_ids {
 	const char **items; /* VEC() */
 	size_t n, cap;
@@ -74,7 +75,7 @@ struct dm_undo_writer {
 	int fd; /* -1 or 0: none */
 	char id[64];
 	unsigned int n; /* entries so far */
-	bool broken;	/* a line could not be taken back: nothing more is written */
+	bool failed;	/* a line could not be written: none follows */
 };
 
 /* Begins a run's file: made, and on disk. */
@@ -85,7 +86,11 @@ int dm_undo_append(struct dm_undo_writer *w, const struct root *root, const char
 		   struct err *e);
 void dm_undo_close(struct dm_undo_writer *w);
 
-/* Each is on disk when it returns 0. dm_undo_intend() numbers the entry. */
+/* JSON can hold names and table as they are: they are UTF-8. */
+bool dm_undo_can_hold(const struct dm_dev *dev);
+
+/* Each is on disk when it returns 0. dm_undo_intend() numbers the entry; -EILSEQ: the journal
+ * cannot hold it. */
 int dm_undo_intend(struct dm_undo_writer *w, struct dm_undo_entry *entry, struct err *e);
 int dm_undo_mark(struct dm_undo_writer *w, unsigned int n, enum dm_undo_state state,
 		 const char *text, struct err *e);

@@ -238,7 +238,7 @@ static int read_intent(struct reader *r, const json_t *obj)
 	(void)json_u64(obj, "of", &of);
 	(void)json_u64(obj, "vmid", &vmid);
 	(void)json_u64(obj, "vg_seqno", &entry.vg_seqno);
-	if ((of && of <= n) || of > n + DM_PLAN_CHILDREN_MAX || vmid > UINT32_MAX)
+	if (of > n + DM_PLAN_CHILDREN_MAX || vmid > UINT32_MAX)
 		return broken(r, "numbers that fit");
 	entry.n = (unsigned int)n;
 	entry.of = (unsigned int)of;
