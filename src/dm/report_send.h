@@ -10,7 +10,7 @@
 #include "util/cli.h"
 #include "util/mail.h"
 
-/* CLI_OK: every recipient's transport took it. CLI_CRITICAL: not sent; kept, and said where. */
+/* CLI_OK: every recipient's transport took it. CLI_UNDELIVERED: not sent; kept, and said where. */
 int dm_report_send(const struct cli *cli, const struct root *root, const struct mail *m);
 
 /* Sends again what was kept, if its time has come. CLI_OK also when there is nothing. */

@@ -16,6 +16,7 @@ enum cli_exit {
 	CLI_UNKNOWN = 3,
 	CLI_USAGE = 64,
 	CLI_INTERNAL = 70,
+	CLI_UNDELIVERED = 75, /* a report did not get through; it is kept */
 	CLI_NOPERM = 77,
 };
 

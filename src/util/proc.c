@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,14 +43,18 @@ uint64_t proc_start_ticks(pid_t pid)
 	return str_to_u64(field, &ticks) ? ticks : 0;
 }
 
-static int spawn(const char *const argv[], const char *const env[], int out, int err, pid_t *ret)
+static int spawn(const char *const argv[], const char *const env[], int in, int out, int err,
+		 pid_t *ret)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	int r;
 
 	(void)posix_spawn_file_actions_init(&files);
-	(void)posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	if (in >= 0)
+		(void)posix_spawn_file_actions_adddup2(&files, in, 0);
+	else
+		(void)posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
 	(void)posix_spawn_file_actions_adddup2(&files, out, 1);
 	(void)posix_spawn_file_actions_adddup2(&files, err, 2);
 	(void)posix_spawn_file_actions_addclosefrom_np(&files, 3);
@@ -130,8 +135,8 @@ static int make_pipe(int fds[2])
 	return pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0;
 }
 
-int proc_run(const char *const argv[], const char *const env[], int deadline_ms, size_t max_out,
-	     struct proc_result *ret, struct err *e)
+static int run(const char *const argv[], const char *const env[], int in, int deadline_ms,
+	       size_t max_out, struct proc_result *ret, struct err *e)
 {
 	static const char *const fixed[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C" };
 	const char *all[16] = { fixed[0], fixed[1] };
@@ -148,7 +153,7 @@ int proc_run(const char *const argv[], const char *const env[], int deadline_ms,
 	if (r == 0)
 		r = make_pipe(err);
 	if (r == 0)
-		r = spawn(argv, all, out[1], err[1], &pid);
+		r = spawn(argv, all, in, out[1], err[1], &pid);
 	base_close_fd(&out[1]);
 	base_close_fd(&err[1]);
 	if (r < 0) {
@@ -178,4 +183,25 @@ int proc_run(const char *const argv[], const char *const env[], int deadline_ms,
 	if (r < 0)
 		return err_set(e, r, "%s: %s", argv[0], strerror(-r));
 	return 0;
+}
+
+int proc_run(const char *const argv[], const char *const env[], int deadline_ms, size_t max_out,
+	     struct proc_result *ret, struct err *e)
+{
+	return run(argv, env, -1, deadline_ms, max_out, ret, e);
+}
+
+int proc_run_input(const char *const argv[], const char *const env[], struct slice input,
+		   int deadline_ms, size_t max_out, struct proc_result *ret, struct err *e)
+{
+	/* A file in memory: nothing to feed while the child may be waiting to be read. */
+	CLEANUP_FD int in = memfd_create("input", MFD_CLOEXEC);
+	int r = in < 0 ? -errno : file_write_all(in, input);
+
+	*ret = (struct proc_result){ .status = -1 };
+	if (r == 0 && lseek(in, 0, SEEK_SET) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_set(e, r, "the input of %s: %s", argv[0], strerror(-r));
+	return run(argv, env, in, deadline_ms, max_out, ret, e);
 }

@@ -31,5 +31,9 @@ void proc_result_done(struct proc_result *r);
 int proc_run(const char *const argv[], const char *const env[], int deadline_ms, size_t max_out,
 	     struct proc_result *ret, struct err *e);
 
+/* The same with @input on its stdin. */
+int proc_run_input(const char *const argv[], const char *const env[], struct slice input,
+		   int deadline_ms, size_t max_out, struct proc_result *ret, struct err *e);
+
 /* Field 22 of /proc/PID/stat; 0 when there is no such process. */
 uint64_t proc_start_ticks(pid_t pid);

@@ -20,8 +20,8 @@ struct worker_left {
 
 /*
  * Runs @fn(@arg) in a forked child and returns what it returned, with its sentence in @e. The child
- * may write into @answer, @size bytes shared with the caller; if the call timed out, it has what was
- * written so far. -ETIMEDOUT: no answer within @deadline_ms; @left (may be NULL) says whether a
+ * may write into @answer, @size bytes shared with the caller; if the call timed out, it has what
+ * was written so far. -ETIMEDOUT: no answer within @deadline_ms; @left (may be NULL) says whether a
  * process is stuck. -EPIPE: the child ended without an answer.
  *
  * The child closes all descriptors of the caller's and has /dev/null for the first three.

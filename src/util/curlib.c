@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "util/curlib.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+
+static bool find_all(void *library, struct curlib *ret)
+{
+#define CURLIB_FIND(name)                             \
+	*(void **)&ret->name = dlsym(library, #name); \
+	if (!ret->name)                               \
+		return false;
+	CURLIB_CALLS(CURLIB_FIND)
+#undef CURLIB_FIND
+	return true;
+}
+
+const struct curlib *curlib_load(struct err *e)
+{
+	static struct curlib calls;
+	static bool loaded;
+	void *library;
+
+	if (loaded)
+		return &calls;
+	library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	if (!library || !find_all(library, &calls) ||
+	    calls.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		(void)err_set(e, -ENOENT, "libcurl cannot be loaded (package libcurl4): %s",
+			      dlerror() ? "it is not installed, or too old" : "it does not start");
+		return NULL;
+	}
+	loaded = true;
+	return &calls;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * libcurl, loaded when it is first needed: linked, it and its thirty libraries would make every
+ * start of the program three times as slow, and most starts send nothing. Only util/http.c and
+ * util/smtp.c use it.
+ */
+
+#include <curl/curl.h>
+
+#include "util/err.h"
+
+#define CURLIB_CALLS(X)       \
+	X(curl_global_init)   \
+	X(curl_easy_init)     \
+	X(curl_easy_setopt)   \
+	X(curl_easy_perform)  \
+	X(curl_easy_getinfo)  \
+	X(curl_easy_strerror) \
+	X(curl_easy_cleanup)  \
+	X(curl_slist_append)  \
+	X(curl_slist_free_all)
+
+struct curlib {
+#define CURLIB_FIELD(name) __typeof__(&(name)) name;
+	CURLIB_CALLS(CURLIB_FIELD)
+#undef CURLIB_FIELD
+};
+
+/* NULL with a sentence when there is no libcurl.so.4. Loaded once, never unloaded. */
+const struct curlib *curlib_load(struct err *e);
+
+/* The macros of curl.h that check types stand in the way of a table of functions. */
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
