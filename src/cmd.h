@@ -7,9 +7,11 @@
 
 #include "util/cli.h"
 
-/* src/dm/cmd_check.c, src/dm/cmd_blockers.c */
+/* src/dm/cmd_check.c, src/dm/cmd_report.c, src/dm/cmd_blockers.c */
 extern const struct cli_option dm_check_options[];
 int cmd_dm_check(const struct cli *cli);
+extern const struct cli_option dm_report_options[];
+int cmd_dm_report(const struct cli *cli);
 extern const struct cli_option dm_blockers_options[];
 int cmd_dm_blockers(const struct cli *cli);
 

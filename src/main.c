@@ -3,7 +3,10 @@
 
 static const struct cli_verb verbs[] = {
 	{ "dm", "check", NULL, 0, 0, dm_check_options,
-	  "Find the device-mapper entries that block or endanger guests", cmd_dm_check },
+	  "Find the device-mapper entries that block or endanger guests", cmd_dm_check, true },
+	{ "dm", "report", NULL, 0, 0, dm_report_options,
+	  "Report on them and on the host, as a mail, a page, text or a document", cmd_dm_report,
+	  true },
 	{ "dm", "blockers", "[VMID]", 0, 1, dm_blockers_options,
 	  "Say whether anything on this node would block a new guest of that id", cmd_dm_blockers },
 	{ "facts", "guests", NULL, 0, 0, NULL, "Show the guests of the cluster and their volumes",

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #pragma once
 
-/* A check, shown: as text on a terminal and as the document pvewarden.dm/1. */
+/* A check, shown: as text on a terminal, as the document pvewarden.dm/1 and as
+ * Prometheus' metrics. */
 
 #include "dm/check.h"
+
+struct dm_report;
 
 struct dm_view {
 	bool all;      /* every mapping, also what is ok and infrastructure */
@@ -11,10 +14,18 @@ struct dm_view {
 	bool color, utf8;
 	bool terminal; /* a person reads it: no performance data for monitoring */
 	size_t width;
+	const struct dm_report
+		*report; /* documents have the host and its grade; NULL: they don't */
 };
 
 void dm_show_text(const struct dm_check *c, const struct dm_view *view, struct buf *out);
 void dm_show_json(const struct dm_check *c, const struct dm_view *view, struct buf *out);
+
+/* The whole check, whatever the view is narrowed to: series must not come and go. */
+void dm_show_prometheus(const struct dm_check *c, const struct dm_view *view, struct buf *out);
+
+/* A label's value as it stands between the quotes. */
+void dm_prom_label(struct buf *out, const char *text);
 
 /* The worst severity among what the view shows. */
 enum dm_severity dm_view_answer(const struct dm_check *c, const struct dm_view *view);
