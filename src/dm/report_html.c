@@ -23,6 +23,8 @@ static const char head[] =
 	"@media (prefers-color-scheme:dark){.bg{background:#0e1318!important}"
 	".box{background:#182028!important}.ink{color:#e4e9ee!important}"
 	".mut{color:#9fadba!important}.line{border-color:#2d3842!important}"
+	".card{border-top-color:#2d3842!important;border-right-color:#2d3842!important;"
+	"border-bottom-color:#2d3842!important}"
 	".code{background:#10161c!important;border-color:#2d3842!important;color:#dbe2e8!important}"
 	".tile{background:#1f2932!important}"
 	".tg{background:#163a22!important;color:#9be3b0!important}"
@@ -70,8 +72,7 @@ static void banner(struct page *p)
 	html_text(&p->h, "pvewarden \xc2\xb7 Device mapper report");
 	html_end(&p->h);
 	page_el(p, "h1", NULL,
-		"margin:2px 0 4px;font-size:24px;line-height:30px;font-weight:600;color:#ffffff;"
-		"word-break:break-word");
+		"margin:2px 0 4px;font-size:24px;line-height:30px;font-weight:600;color:#ffffff");
 	html_text_cut(&p->h, n->name, 80);
 	html_end(&p->h);
 	page_el(p, "div", NULL, "font-size:13px;line-height:18px;color:#a9b8c6");
@@ -191,7 +192,8 @@ static void tiles(struct page *p)
 	html_attr(&p->h, "cellpadding", "0");
 	html_attr(&p->h, "cellspacing", "6");
 	html_attr(&p->h, "border", "0");
-	html_attr(&p->h, "style", "table-layout:fixed");
+	/* The outer gaps stand in the margin, so that the tiles are flush with the text. */
+	html_attr(&p->h, "style", "table-layout:fixed;width:calc(100% + 12px);margin:0 -6px");
 	page_el(p, "tr", NULL, NULL);
 	tile(p, "Total entries", s->mappings, TONE_MUTED);
 	tile(p, "Valid", s->by_class[DM_OK], TONE_GOOD);
@@ -225,7 +227,7 @@ static void overview(struct page *p)
 static void bullets(struct page *p, const char *title, const char *note,
 		    const struct dm_texts *list, size_t max_rows)
 {
-	struct cut cut = page_cut(p, max_rows, 3000);
+	struct cut cut = page_cut(p, max_rows, 2000);
 
 	if (!list->n)
 		return;
@@ -234,8 +236,7 @@ static void bullets(struct page *p, const char *title, const char *note,
 	vec_each (text, list) {
 		if (!page_room(p, &cut))
 			break;
-		page_el(p, "li", NULL,
-			"margin:0 0 6px;word-break:break-word;overflow-wrap:anywhere");
+		page_el(p, "li", NULL, "margin:0 0 6px");
 		html_text_cut(&p->h, *text, 700);
 		html_end(&p->h);
 	}
@@ -345,7 +346,8 @@ void dm_report_html(const struct dm_report *r, struct buf *out)
 		       "cellspacing=\"0\"><tr><td><![endif]-->\n");
 	page_layout(
 		&p, "box",
-		"width:100%;max-width:600px;background:#ffffff;text-align:left;table-layout:fixed");
+		"width:100%;max-width:600px;background:#ffffff;text-align:left;table-layout:fixed;"
+		"word-break:break-word;overflow-wrap:anywhere");
 	sections(&p);
 	html_end(&p.h);
 	html_raw(&p.h, "\n<!--[if mso]></td></tr></table><![endif]-->");

@@ -6,35 +6,40 @@
 
 #include "dm/explain.h"
 
-#define MONO "font-family:Consolas,Menlo,'DejaVu Sans Mono',monospace;"
+#define MONO "Consolas,Menlo,monospace"
 
 /* Longer sentences than this are made of hostile names. */
 enum { SENTENCE_MAX = 700, NAME_MAX_SHOWN = 130 };
 
-static void piece(struct page *p, const char *style)
+/* A sentence begins with a capital, unless its first word is a name. */
+static const char *sentence(struct page *p, const char *text)
 {
-	page_el(p, "tr", NULL, NULL);
-	page_el(p, "td", NULL, style);
+	size_t word = text ? strspn(text, "abcdefghijklmnopqrstuvwxyz") : 0;
+
+	if (!word || !strchr(" :,", text[word]))
+		return text ? arena_fmt(&p->a, "%s.", text) : NULL;
+	return arena_fmt(&p->a, "%c%s.", *text - 'a' + 'A', text + 1);
 }
 
 static void labelled(struct page *p, const char *label, const char *text)
 {
 	if (!text)
 		return;
-	piece(p, "padding:6px 14px 0");
-	page_el(p, "b", NULL, NULL);
-	html_text(&p->h, label);
-	html_end(&p->h);
-	html_raw(&p->h, " ");
+	page_el(p, "p", NULL, "margin:6px 0 0");
+	if (*label) {
+		page_el(p, "b", NULL, NULL);
+		html_text(&p->h, label);
+		html_end(&p->h);
+		html_raw(&p->h, " ");
+	}
 	html_text_cut(&p->h, text, SENTENCE_MAX);
-	page_end(p, 2);
+	html_end(&p->h);
 }
 
 static void card_title(struct page *p, const struct dm_mapping *map, const struct dm_verdict *v)
 {
-	piece(p, "padding:12px 14px 0");
 	page_pill(p, page_severity_tone(v->severity), dm_class_name(v->class));
-	if (v->duplicate) {
+	if (v->duplicate && v->class != DM_DUPLICATE) {
 		html_raw(&p->h, " ");
 		page_pill(p, TONE_BAD, "duplicate");
 	}
@@ -42,19 +47,9 @@ static void card_title(struct page *p, const struct dm_mapping *map, const struc
 		html_raw(&p->h, " ");
 		page_pill(p, TONE_MUTED, "[IN USE]");
 	}
-	page_el(p, "div", NULL,
-		"margin-top:5px;" MONO
-		"font-size:14px;font-weight:bold;word-break:break-word;overflow-wrap:anywhere");
+	page_el(p, "p", NULL, "margin:5px 0 0;font:bold 14px/20px " MONO);
 	html_text_cut(&p->h, map->dev->name, NAME_MAX_SHOWN);
-	page_end(p, 3);
-}
-
-static const char *sentence(struct page *p, const char *text)
-{
-	if (!text || !*text)
-		return text;
-	return arena_fmt(&p->a, "%c%s.", *text >= 'a' && *text <= 'z' ? *text - 32 : *text,
-			 text + 1);
+	html_end(&p->h);
 }
 
 static void card(struct page *p, size_t i)
@@ -66,26 +61,21 @@ static void card(struct page *p, size_t i)
 
 	dm_explain(&text, &l->model, map, v, &p->a);
 	html_raw(&p->h, "\n");
-	page_layout(
-		p, "line",
-		v->severity == DM_SEVERITY_CRITICAL
-			? "table-layout:fixed;border:1px solid #e3e7eb;border-left:4px solid #dc3545"
-			: "table-layout:fixed;border:1px solid #e3e7eb;border-left:4px solid #ffc107");
+	page_layout(p, "card",
+		    v->severity == DM_SEVERITY_CRITICAL
+			    ? "border:1px solid #e3e7eb;border-left:4px solid #dc3545"
+			    : "border:1px solid #e3e7eb;border-left:4px solid #ffc107");
+	page_el(p, "tr", NULL, NULL);
+	page_el(p, "td", NULL, "padding:12px 14px");
 	card_title(p, map, v);
-	piece(p, "padding:6px 14px 0");
-	html_text_cut(&p->h, sentence(p, text.reason), SENTENCE_MAX);
-	page_end(p, 2);
+	labelled(p, "", sentence(p, text.reason));
 	labelled(p, "Impact:", sentence(p, text.impact));
 	labelled(p, "Used by:", dm_report_users(p->r, i, &p->a));
 	labelled(p, text.command ? "First:" : "What to do:", text.first);
-	if (text.command) {
-		piece(p, "padding:8px 14px 0");
-		page_command(p, text.command);
-		page_end(p, 2);
-	}
-	piece(p, "padding:0 0 12px;font-size:1px;line-height:1px");
-	html_raw(&p->h, "&#160;");
-	page_end(p, 3);
+	page_end(p, 2);
+	if (text.command)
+		page_command_row(p, text.command);
+	html_end(&p->h);
 	page_gap(p);
 }
 
@@ -117,12 +107,12 @@ void page_findings(struct page *p)
 {
 	static const struct group groups[] = {
 		{ DM_SEVERITY_CRITICAL, "Critical issues",
-		  "These endanger data or keep guests from starting.", "critical findings", 15,
-		  20000 },
+		  "These endanger data or keep guests from starting.", "critical findings", 12,
+		  14000 },
 		{ DM_SEVERITY_UNKNOWN, "Could not be told",
-		  "What it takes to judge these is missing.", "that could not be told", 5, 5000 },
+		  "What it takes to judge these is missing.", "that could not be told", 4, 3500 },
 		{ DM_SEVERITY_WARNING, "Warnings: orphans and their like",
-		  "They block new guests or migrations, or will.", "warnings", 12, 14000 },
+		  "They block new guests or migrations, or will.", "warnings", 12, 12000 },
 	};
 
 	for (size_t g = 0; g < ARRAY_SIZE(groups); g++)
@@ -132,8 +122,7 @@ void page_findings(struct page *p)
 static void name_cell(struct page *p, const char *name)
 {
 	page_el(p, "td", "line",
-		"padding:6px 8px 6px 0;vertical-align:top;border-bottom:1px solid #e9edf0;"
-		"word-break:break-word;overflow-wrap:anywhere;" MONO "font-size:12px");
+		"padding:6px 8px 6px 0;border-bottom:1px solid #e9edf0;font:12px/18px " MONO);
 	html_text_cut(&p->h, name, NAME_MAX_SHOWN);
 	html_end(&p->h);
 }
@@ -145,7 +134,7 @@ void page_notices(struct page *p)
 						 { "Entry", "38%", false },
 						 { "Why", NULL, false } };
 	const struct dm_look *l = p->r->check->look;
-	struct cut cut = page_cut(p, 10, 5000);
+	struct cut cut = page_cut(p, 8, 3000);
 
 	if (!p->r->check->summary.notices)
 		return;
@@ -178,7 +167,7 @@ void page_in_use(struct page *p)
 						 { "Who has it open", NULL, false } };
 	const struct dm_look *l = p->r->check->look;
 	size_t total = p->r->check->summary.in_use;
-	struct cut cut = page_cut(p, 12, 4500);
+	struct cut cut = page_cut(p, 10, 3000);
 
 	page_section(
 		p, arena_fmt(&p->a, "Findings in use (%zu)", total),
@@ -204,7 +193,7 @@ void page_in_use(struct page *p)
 void page_missing(struct page *p)
 {
 	const char *next = report_next_id(p->r, &p->a);
-	struct cut cut = page_cut(p, 60, 2500);
+	struct cut cut = page_cut(p, 60, 1500);
 
 	page_section(p, arena_fmt(&p->a, "Ids of guests that do not exist (%zu)", p->r->missing.n),
 		     p->r->missing.n

@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 
+#include "util/str.h"
+
 /* A longer one is looked up in the attached report: half a command must never be copied. */
 enum { COMMAND_MAX = 1200 };
 
-#define MONO "font-family:Consolas,Menlo,'DejaVu Sans Mono',monospace;"
+#define MONO "Consolas,Menlo,monospace"
 
 enum tone page_severity_tone(enum dm_severity s)
 {
@@ -101,20 +103,36 @@ void page_pill(struct page *p, enum tone tone, const char *text)
 	html_end(&p->h);
 }
 
-void page_command(struct page *p, const char *command)
+static void command_lines(struct page *p, struct slice rest)
 {
-	page_layout(p, NULL, "table-layout:fixed");
+	struct slice line;
+
+	for (bool first = true; slice_split(&rest, '\n', &line); first = false) {
+		if (!first)
+			html_void(&p->h, "br");
+		html_slice(&p->h, line);
+	}
+}
+
+void page_command_row(struct page *p, const char *command)
+{
 	page_el(p, "tr", NULL, NULL);
 	page_el(p, "td", "code",
-		"padding:9px 12px;background:#f3f5f7;border:1px solid #dde2e7;border-radius:4px;" MONO
-		"font-size:12px;line-height:18px;color:#1f2933;white-space:pre-wrap;"
-		"word-break:break-word;overflow-wrap:anywhere");
+		"padding:9px 14px;background:#f3f5f7;border:1px solid #dde2e7;color:#1f2933;"
+		"font:12px/18px " MONO ";white-space:pre-wrap");
 	if (strlen(command) > COMMAND_MAX)
 		html_text(&p->h, "The command is too long for a mail: see the attached report, or "
 				 "pvewarden dm check on the node.");
 	else
-		html_text(&p->h, command);
-	page_end(p, 3);
+		command_lines(p, slice_of(command));
+	page_end(p, 2);
+}
+
+void page_command(struct page *p, const char *command)
+{
+	page_layout(p, NULL, NULL);
+	page_command_row(p, command);
+	html_end(&p->h);
 }
 
 /* Word knows no margins of tables. */
@@ -198,14 +216,14 @@ void page_table_end(struct page *p)
 void page_row(struct page *p)
 {
 	html_raw(&p->h, "\n");
-	page_el(p, "tr", NULL, NULL);
+	html_begin(&p->h, "tr");
+	html_attr(&p->h, "valign", "top");
 }
 
 void page_cell_begin(struct page *p, bool optional)
 {
 	page_el(p, "td", optional ? "line opt" : "line",
-		"padding:6px 8px 6px 0;vertical-align:top;border-bottom:1px solid #e9edf0;"
-		"word-break:break-word");
+		"padding:6px 8px 6px 0;border-bottom:1px solid #e9edf0");
 }
 
 void page_cell(struct page *p, const char *text)
@@ -221,8 +239,7 @@ static void fact_row(struct page *p, const struct report_row *row)
 
 	page_row(p);
 	page_el(p, "td", "mut line",
-		"padding:6px 12px 6px 0;width:130px;vertical-align:top;color:#5f6c7b;"
-		"border-bottom:1px solid #e9edf0");
+		"padding:6px 12px 6px 0;width:130px;color:#5f6c7b;border-bottom:1px solid #e9edf0");
 	html_text(&p->h, row->label);
 	html_end(&p->h);
 	page_cell_begin(p, false);

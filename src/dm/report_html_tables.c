@@ -6,7 +6,7 @@
 
 #include "util/str.h"
 
-#define MONO "font-family:Consolas,Menlo,'DejaVu Sans Mono',monospace;"
+#define MONO "Consolas,Menlo,monospace"
 
 enum { GUEST_NAME_MAX = 40 };
 
@@ -48,13 +48,13 @@ static void guest_row(struct page *p, const struct dm_report_guest *g)
 
 void page_guests(struct page *p)
 {
-	static const struct column columns[] = { { "Guest", "66", false },
+	static const struct column columns[] = { { "Guest", "56", false },
 						 { "Name", NULL, false },
-						 { "Status", "84", false },
+						 { "Status", "76", false },
 						 { "Entries here", "96", true },
-						 { "DM health", "104", false } };
+						 { "DM health", "94", false } };
 	const struct dm_summary *s = &p->r->check->summary;
-	struct cut cut = page_cut(p, 40, 14500);
+	struct cut cut = page_cut(p, 40, 15000);
 
 	page_section(p, "Guests of this node",
 		     arena_fmt(&p->a,
@@ -87,7 +87,7 @@ static void volume(struct page *p, size_t i)
 	const struct dm_verdict *v = &l->verdicts[i];
 	const struct dm_dev *d = l->model.mappings[i].dev;
 
-	page_el(p, "div", NULL, MONO "font-size:12px;word-break:break-word;overflow-wrap:anywhere");
+	page_el(p, "div", NULL, "font:12px/18px " MONO);
 	html_text_cut(&p->h, d->name, 130);
 	html_text(&p->h, d->open_count ? " (open)" : " (not open)");
 	if (dm_is_finding(v)) {
@@ -123,7 +123,7 @@ void page_volumes(struct page *p)
 {
 	static const struct column columns[] = { { "Guest", "30%", false },
 						 { "Device-mapper entries", NULL, false } };
-	struct cut cut = page_cut(p, 25, 9500);
+	struct cut cut = page_cut(p, 20, 7000);
 	size_t total = 0;
 
 	vec_each (g, &p->r->guests)
@@ -172,10 +172,10 @@ void page_environment(struct page *p)
 
 	page_section(p, "Environment", NULL);
 	report_environment_rows(&rows, p->r, &p->a);
-	page_fact_rows(p, &rows, 2500);
+	page_fact_rows(p, &rows, 2000);
 	vec_free(&rows);
 	page_gap(p);
-	cut = page_cut(p, 16, 5500);
+	cut = page_cut(p, 14, 4500);
 	page_table(p, columns, ARRAY_SIZE(columns));
 	for (size_t i = 0; i < cfg->n && page_room(p, &cut); i++)
 		storage_row(p, &cfg->storages[i]);
@@ -190,7 +190,7 @@ void page_host(struct page *p)
 
 	page_section(p, "Host", NULL);
 	report_host_rows(&rows, p->r, &p->a);
-	page_fact_rows(p, &rows, 7500);
+	page_fact_rows(p, &rows, 6000);
 	vec_free(&rows);
 	page_section_end(p);
 }

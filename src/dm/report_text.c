@@ -9,7 +9,7 @@
 #include "util/str.h"
 #include "util/table.h"
 
-enum { WIDTH = 76, LABEL = 21 };
+enum { WIDTH = 76, LABEL = 23 };
 
 struct sheet {
 	const struct dm_report *r;

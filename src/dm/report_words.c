@@ -81,18 +81,23 @@ void report_steps(struct report_steps *ret, const struct dm_report *r, struct ar
 const char *report_next_id(const struct dm_report *r, struct arena *a)
 {
 	uint32_t next = dm_next_vmid(r->check, r->check->look->scan.cluster.next_id_lower);
+	enum dm_severity worst = DM_SEVERITY_NONE;
+	struct dm_blockers b = {};
 
 	if (!next)
 		return NULL;
-	vec_each (t, &r->missing)
-		if ((*t)->vmid == next)
-			return arena_fmt(a,
-					 "Proxmox would give id %u to the next new guest, and that "
-					 "is one of them: creating it here may fail.",
-					 next);
-	return arena_fmt(a,
-			 "Proxmox would give id %u to the next new guest; nothing blocks that one.",
-			 next);
+	dm_blockers_find(&b, r->check, next);
+	vec_each (x, &b)
+		if (x->severity > worst)
+			worst = x->severity;
+	dm_blockers_done(&b);
+	return arena_fmt(a, "Proxmox would give id %u to the next new guest: %s.", next,
+			 worst == DM_SEVERITY_CRITICAL	? "creating it here would fail"
+			 : worst == DM_SEVERITY_UNKNOWN ? "whether that works could not be told"
+			 : worst >= DM_SEVERITY_NOTICE
+				 ? "something is in its way, see pvewarden dm "
+				   "blockers --next"
+				 : "nothing is in its way");
 }
 
 const char *report_grade_reason(const struct dm_report *r, struct arena *a)
