@@ -259,6 +259,9 @@ static void write_summary(struct dm_report *r)
 		buf_addf(&text,
 			 "%zu orphan%s (tombstone%s) may block new guests or migrations here. ",
 			 s->orphans, s->orphans == 1 ? "" : "s", s->orphans == 1 ? "" : "s");
+	if (s->issues > s->critical + s->orphans)
+		buf_addf(&text, "%zu other warning%s. ", s->issues - s->critical - s->orphans,
+			 s->issues - s->critical - s->orphans == 1 ? "" : "s");
 	if (s->unknowns || r->check->blind.n)
 		buf_adds(&text, "Not everything could be told, and nothing is called healthy that "
 				"was not seen. ");

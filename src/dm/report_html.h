@@ -35,7 +35,7 @@ void page_para(struct page *p, const char *text);
 void page_pill(struct page *p, enum tone tone, const char *text);
 /* A block to copy from; lines are kept. Too long for a mail: said so. */
 void page_command(struct page *p, const char *command);
-void page_command_row(struct page *p, const char *command); /* within a table */
+void page_command_row(struct page *p, const char *command); /* the foot of a card */
 void page_gap(struct page *p);
 
 /* A list that ends at a number of rows or bytes, whichever comes first. */

@@ -114,12 +114,14 @@ static void command_lines(struct page *p, struct slice rest)
 	}
 }
 
-void page_command_row(struct page *p, const char *command)
+#define CODE                                                                     \
+	"padding:9px 14px;background:#f3f5f7;color:#1f2933;font:12px/18px " MONO \
+	";white-space:pre-wrap;"
+
+static void command_cell(struct page *p, const char *style, const char *command)
 {
 	page_el(p, "tr", NULL, NULL);
-	page_el(p, "td", "code",
-		"padding:9px 14px;background:#f3f5f7;border:1px solid #dde2e7;color:#1f2933;"
-		"font:12px/18px " MONO ";white-space:pre-wrap");
+	page_el(p, "td", "code", style);
 	if (strlen(command) > COMMAND_MAX)
 		html_text(&p->h, "The command is too long for a mail: see the attached report, or "
 				 "pvewarden dm check on the node.");
@@ -128,10 +130,15 @@ void page_command_row(struct page *p, const char *command)
 	page_end(p, 2);
 }
 
+void page_command_row(struct page *p, const char *command)
+{
+	command_cell(p, CODE "border-top:1px solid #dde2e7", command);
+}
+
 void page_command(struct page *p, const char *command)
 {
 	page_layout(p, NULL, NULL);
-	page_command_row(p, command);
+	command_cell(p, CODE "border:1px solid #dde2e7", command);
 	html_end(&p->h);
 }
 
