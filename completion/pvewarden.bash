@@ -9,7 +9,11 @@ _pvewarden() {
 	done
 	case ${COMP_WORDS[COMP_CWORD-1]} in
 	--root) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
-	--format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$word") && return ;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W "$(pvewarden --complete "${before[@]:0:2}" --format 2>/dev/null)" -- "$word")
+		return
+		;;
+	--html | --prometheus | --import-mail) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word") && return ;;
 	--policy) mapfile -t COMPREPLY < <(compgen -W 'configured running' -- "$word") && return ;;
 	esac

@@ -10,6 +10,8 @@
 /* src/dm/ */
 extern const struct cli_option dm_check_options[];
 int cmd_dm_check(const struct cli *cli);
+extern const struct cli_option dm_report_options[];
+int cmd_dm_report(const struct cli *cli);
 extern const struct cli_option dm_blockers_options[];
 int cmd_dm_blockers(const struct cli *cli);
 extern const struct cli_option dm_clean_options[];

@@ -3,7 +3,10 @@
 
 static const struct cli_verb verbs[] = {
 	{ "dm", "check", NULL, 0, 0, dm_check_options,
-	  "Find the device-mapper entries that block or endanger guests", cmd_dm_check },
+	  "Find the device-mapper entries that block or endanger guests", cmd_dm_check, true },
+	{ "dm", "report", NULL, 0, 0, dm_report_options,
+	  "Report on them and on the host, as a mail, a page, text or a document", cmd_dm_report,
+	  true },
 	{ "dm", "clean", NULL, 0, 0, dm_clean_options,
 	  "Clean up what check found: asks for each entry, keeps a journal", cmd_dm_clean },
 	{ "dm", "restore", "[RUN]", 0, 1, dm_restore_options,

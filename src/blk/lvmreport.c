@@ -21,7 +21,7 @@ const char *const lvmreport_args[] = {
 	"vg",
 	"-o",
 	"vg_name,vg_uuid,vg_seqno,vg_extent_size,vg_exported,vg_lock_type,vg_systemid,"
-	"vg_missing_pv_count,vg_autoactivation",
+	"vg_missing_pv_count,vg_autoactivation,vg_size,vg_free",
 	"--configreport",
 	"pv",
 	"-o",
@@ -248,6 +248,9 @@ static int parse_vg_row(const struct context *c, struct lvm_vg *vg, const json_t
 	if (!json_u64(row, "vg_seqno", &vg->seqno) ||
 	    !json_u64(row, "vg_extent_size", &vg->extent_size) || !vg->extent_size)
 		return broken(c, "a volume group", "vg_seqno and vg_extent_size");
+	/* Absent in recordings of older versions. */
+	vg->have_size = json_u64(row, "vg_size", &vg->size) &&
+			json_u64(row, "vg_free", &vg->free) && vg->free <= vg->size;
 	if (!json_u64(row, "vg_missing_pv_count", &vg->missing_pvs))
 		return broken(c, "a volume group", "vg_missing_pv_count");
 	return 0;

@@ -53,6 +53,8 @@ struct lvm_vg {
 	const char *name;
 	char uuid[LVM_ID_LEN + 1];
 	uint64_t seqno, extent_size;
+	bool have_size;
+	uint64_t size, free; /* bytes */
 	bool exported, autoactivation;
 	const char *lock_type, *system_id;
 	uint64_t missing_pvs;

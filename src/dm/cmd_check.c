@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "cmd.h"
 #include "dm/blockers.h"
+#include "dm/cmd_options.h"
+#include "dm/publish.h"
 #include "dm/show.h"
 #include "pve/session.h"
 #include "util/str.h"
@@ -13,9 +15,8 @@
 const struct cli_option dm_check_options[] = {
 	{ "all", NULL, "show every mapping, also those that are well" },
 	{ "vmid", "N", "only what concerns guest N" },
-	{ "policy", "configured|running",
-	  "running: volumes of stopped guests are orphans too (default: configured)" },
-	{ "min-age", "DURATION", "younger unreferenced volumes are left alone (default: 24h)" },
+	DM_OPTION_POLICY,
+	DM_OPTION_MIN_AGE,
 	{},
 };
 
@@ -31,22 +32,15 @@ bool dm_parse_vmid(const char *text, uint32_t *ret)
 
 static int parse_options(const struct cli *cli, struct dm_options *o, struct dm_view *view)
 {
-	const char *policy = cli_value(cli, "policy"), *vmid = cli_value(cli, "vmid");
+	const char *vmid = cli_value(cli, "vmid");
 
-	*o = (struct dm_options){ .min_age = 24 * 3600 };
 	*view = (struct dm_view){ .all = cli_has(cli, "all"),
 				  .color = cli->color,
 				  .terminal = isatty(STDOUT_FILENO),
 				  .width = term_width() };
-	if (policy && strcmp(policy, "running") == 0)
-		o->policy_running = true;
-	else if (policy && strcmp(policy, "configured") != 0)
-		return cli_usage(cli, "--policy '%s': expected configured or running", policy);
 	if (vmid && !dm_parse_vmid(vmid, &view->vmid))
 		return cli_usage(cli, "--vmid '%s': expected a guest's id, 100 to 999999999", vmid);
-	if (!cli_duration(cli, "min-age", &o->min_age))
-		return CLI_USAGE;
-	return 0;
+	return dm_parse_options(cli, o);
 }
 
 static int check_and_show(const struct cli *cli, const struct root *root,
@@ -59,7 +53,10 @@ static int check_and_show(const struct cli *cli, const struct root *root,
 
 	if (dm_check_run(&c, root, o, &e) < 0)
 		return session_could_not_tell(cli, SCHEMA, e.text);
-	if (cli->json)
+	dm_publish_check(root, &c);
+	if (cli->prometheus)
+		dm_show_prometheus(&c, view, &out);
+	else if (cli->json)
 		dm_show_json(&c, view, &out);
 	else
 		dm_show_text(&c, view, &out);

@@ -9,6 +9,7 @@
 #include "dm/clean_log.h"
 #include "dm/dialogue.h"
 #include "dm/explain.h"
+#include "dm/publish.h"
 #include "dm/runlock.h"
 #include "dm/show.h"
 #include "pve/session.h"
@@ -320,8 +321,10 @@ static void check_again(struct run *r)
 
 	dm_check_done(&r->check);
 	r->check = (struct dm_check){};
-	if (run_check(r, DM_PHASE_LAST) == 0)
-		dm_show_text(&r->check, &view, &r->dialogue.out);
+	if (run_check(r, DM_PHASE_LAST))
+		return;
+	dm_publish_check(&r->root, &r->check);
+	dm_show_text(&r->check, &view, &r->dialogue.out);
 }
 
 static int exit_status(const struct run *r)
@@ -374,8 +377,8 @@ static int with_check(struct run *r)
 		dm_check_done(&r->check);
 		return code;
 	}
+	dm_publish_check(&r->root, &r->check);
 	dm_seen_read(&r->seen, &r->root);
-	dm_seen_update(&r->seen, r->check.look, &r->root);
 	r->plan_options.seen = &r->seen;
 	dm_plan_make(&r->plan, r->check.look, &r->plan_options);
 	r->dialogue = (struct dm_dialogue){

@@ -2,6 +2,7 @@
 #include "dm/show.h"
 
 #include "dm/explain.h"
+#include "dm/report.h"
 #include "util/jsonw.h"
 
 static void write_texts(struct jsonw *w, const char *key, const struct dm_texts *list)
@@ -283,6 +284,17 @@ static void write_mappings(struct jsonw *w, const struct dm_check *c, const stru
 	jsonw_close(w);
 }
 
+static void write_host_grade(struct jsonw *w, const struct dm_report *r)
+{
+	jsonw_str(w, "host_grade", r ? r->grade.grade : NULL);
+	if (!r)
+		return;
+	if (r->grade.graded)
+		jsonw_i64(w, "host_score", r->grade.score);
+	else
+		jsonw_null(w, "host_score");
+}
+
 static void write_grade(struct jsonw *w, const struct dm_summary *s)
 {
 	if (s->graded)
@@ -290,7 +302,6 @@ static void write_grade(struct jsonw *w, const struct dm_summary *s)
 	else
 		jsonw_null(w, "score");
 	jsonw_str(w, "grade", s->grade);
-	jsonw_null(w, "host_grade");
 }
 
 void dm_show_json(const struct dm_check *c, const struct dm_view *view, struct buf *out)
@@ -309,11 +320,14 @@ void dm_show_json(const struct dm_check *c, const struct dm_view *view, struct b
 	write_texts(&w, "blind", &c->blind);
 	write_summary(&w, &c->summary);
 	write_grade(&w, &c->summary);
+	write_host_grade(&w, view->report);
 	write_findings(&w, c, view);
 	write_guests(&w, c, view);
 	write_orphan_vmids(&w, c);
 	write_texts(&w, "advice", &c->advice);
 	write_environment(&w, &c->look->scan.cluster);
+	if (view->report)
+		dm_report_write_host(&w, view->report);
 	write_diagnostics(&w, &c->look->scan.cluster.diags);
 	if (view->all)
 		write_mappings(&w, c, view);

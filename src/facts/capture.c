@@ -11,6 +11,7 @@
 #include "blk/users.h"
 #include "facts/mask.h"
 #include "pve/cluster.h"
+#include "pve/host.h"
 #include "pve/running.h"
 #include "pve/task.h"
 #include "pve/volname.h"
@@ -30,6 +31,7 @@ struct recording {
 	struct running running;
 	struct tasks tasks;
 	struct guest_locks locks;
+	struct host host;
 	struct arena arena;
 	struct buf text, out; /* scratch */
 	int failed;	      /* the first error of writing */
@@ -226,6 +228,49 @@ static void record_block(struct recording *r)
 		record_block_device(r, &r->sys.items[i]);
 }
 
+static void copy_one(void *arg, const char *path)
+{
+	copy(arg, path);
+}
+
+/* Of a long file the lines that begin with one of the words. */
+static void copy_lines(struct recording *r, const char *path, const char *const *words, size_t n)
+{
+	struct slice rest, line;
+
+	if (root_read(r->from, path, FILE_LIMIT, &r->text) < 0)
+		return;
+	rest = buf_slice(&r->text);
+	buf_reset(&r->out);
+	while (slice_split(&rest, '\n', &line))
+		for (size_t i = 0; i < n; i++)
+			if (slice_starts(slice_trim(line), words[i]))
+				buf_addf(&r->out, SLICE_FMT "\n", SLICE_ARG(line));
+	put(r, path, buf_slice(&r->out));
+}
+
+/* How the machine is doing: what the report shows of it. Guests' network devices stay out. */
+static void record_host(struct recording *r)
+{
+	static const char *const cpu[] = { "processor", "model name", "physical id" };
+	struct {
+		const char **items;
+		size_t n, cap;
+	} nets = {};
+
+	host_read(&r->host, r->from, &r->cluster, &r->arena);
+	host_files(r->from, copy_one, r);
+	copy_lines(r, "proc/cpuinfo", cpu, ARRAY_SIZE(cpu));
+	vec_each (net, &r->host.nets) {
+		const char *kind = net->bridge ? "bridge" : net->bond ? "bonding" : "device";
+
+		put(r, arena_fmt(&r->arena, "sys/class/net/%s/%s", net->name, kind), SLICE(""));
+		*vec_push(&nets) = arena_fmt(&r->arena, "%s:", net->name);
+	}
+	copy_lines(r, "proc/net/dev", nets.items, nets.n);
+	vec_free(&nets);
+}
+
 static void write_refused(struct recording *r, struct jsonw *w)
 {
 	jsonw_array(w, "disks");
@@ -265,6 +310,7 @@ static void record_rest(struct recording *r)
 	jsonw_str(&w, "dm_driver", driver);
 	jsonw_str(&w, "dm_library", library);
 	jsonw_str(&w, "lvm_error", *r->lvm_error ? r->lvm_error : NULL);
+	host_write(&w, &r->host);
 	write_refused(r, &w);
 	jsonw_array(&w, "flocks");
 	for (size_t i = 0; i < r->locks.n; i++) {
@@ -323,6 +369,7 @@ static int open_empty(const char *dir, struct err *why)
 static void recording_done(struct recording *r)
 {
 	base_close_fd(&r->to);
+	host_done(&r->host);
 	guest_locks_done(&r->locks);
 	tasks_done(&r->tasks);
 	running_done(&r->running);
@@ -351,6 +398,7 @@ int capture_node(const struct root *from, const char *dir, struct capture_counts
 	record_work(&r);
 	record_block(&r);
 	record_lvm(&r);
+	record_host(&r);
 	record_rest(&r);
 	if (r.failed)
 		return err_set(why, r.failed, "%s: %s", dir, strerror(-r.failed));

@@ -205,7 +205,7 @@ int rrd_read(struct rrd *ret, const struct root *r, struct arena *a, struct err 
 	}
 }
 
-static int cmp_vmid(const void *key, const void *item)
+static int cmp_found(const void *key, const void *item)
 {
 	const struct rrd_entry *x = key, *y = item;
 
@@ -218,5 +218,14 @@ const struct rrd_entry *rrd_guest(const struct rrd *rrd, uint32_t vmid)
 
 	if (!rrd->n)
 		return NULL;
-	return bsearch(&key, rrd->entries, rrd->n, sizeof(key), cmp_vmid);
+	return bsearch(&key, rrd->entries, rrd->n, sizeof(key), cmp_found);
+}
+
+const struct rrd_entry *rrd_node(const struct rrd *rrd, const char *node)
+{
+	struct rrd_entry key = { .kind = RRD_NODE, .node = node };
+
+	if (!rrd->n)
+		return NULL;
+	return bsearch(&key, rrd->entries, rrd->n, sizeof(key), cmp_found);
 }

@@ -50,3 +50,4 @@ int rrd_read(struct rrd *ret, const struct root *r, struct arena *a, struct err 
 
 /* NULL when there is no sample. */
 const struct rrd_entry *rrd_guest(const struct rrd *rrd, uint32_t vmid);
+const struct rrd_entry *rrd_node(const struct rrd *rrd, const char *node);

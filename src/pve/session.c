@@ -10,11 +10,30 @@
 #include "util/log.h"
 #include "util/str.h"
 
+void session_unknown_metric(const char *schema, const char *why, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf name = {};
+	char shown[1024];
+
+	/* "pvewarden.dm/1" is the metric pvewarden_dm_answer. */
+	for (; *schema && *schema != '/'; schema++)
+		buf_addc(&name, *schema == '.' ? '_' : *schema);
+	str_printable(shown, sizeof(shown), slice_of(why));
+	buf_addf(out,
+		 "# could not tell: %s\n# HELP %s_answer 3: could not tell.\n"
+		 "# TYPE %s_answer gauge\n%s_answer 3\n",
+		 shown, buf_str(&name), buf_str(&name), buf_str(&name));
+}
+
 static void write_unknown(const struct cli *cli, const char *schema, const char *why,
 			  struct buf *out)
 {
 	struct jsonw w;
 
+	if (cli->prometheus) {
+		session_unknown_metric(schema, why, out);
+		return;
+	}
 	if (!cli->json) {
 		char shown[1024];
 

@@ -22,5 +22,8 @@ void session_end(struct root *r);
  * exit status. */
 int session_could_not_tell(const struct cli *cli, const char *schema, const char *why);
 
+/* "pvewarden_NAME_answer 3" for --format prometheus. */
+void session_unknown_metric(const char *schema, const char *why, struct buf *out);
+
 /* All of @out to stdout. Returns @status, or CLI_INTERNAL when it cannot be written. */
 int session_answer(const struct buf *out, int status);

@@ -10,9 +10,13 @@
 #include "util/str.h"
 #include "util/term.h"
 
+/* Of a verb that says so, and in the help of all. */
+#define FORMATS_PLAIN "text|json"
+#define FORMATS_ALL   "text|json|prometheus"
+
 static const struct cli_option global_options[] = {
 	{ "root", "DIR", "look at the node recorded in DIR instead of this machine" },
-	{ "format", "text|json", "how to write the answer (default: text)" },
+	{ "format", FORMATS_PLAIN, "how to write the answer (default: text)" },
 	{ "color", "auto|always|never", "colour the answer (default: auto)" },
 	{ "verbose", NULL, "say more on stderr (-v)" },
 	{ "help", NULL, "show this help (-h)" },
@@ -88,13 +92,19 @@ bool cli_duration(const struct cli *cli, const char *name, int64_t *ret)
 	return true;
 }
 
-static void print_options(FILE *to, const struct cli_option *options)
+static const char *formats_of(const struct cli_verb *v)
+{
+	return v && v->prometheus ? FORMATS_ALL : FORMATS_PLAIN;
+}
+
+static void print_options(FILE *to, const struct cli_verb *v, const struct cli_option *options)
 {
 	for (const struct cli_option *o = options; o->name; o++) {
+		const char *arg = o->arg && strcmp(o->name, "format") == 0 ? formats_of(v) : o->arg;
 		char left[64];
 
-		(void)snprintf(left, sizeof(left), "--%s%s%s", o->name, o->arg ? "=" : "",
-			       o->arg ? o->arg : "");
+		(void)snprintf(left, sizeof(left), "--%s%s%s", o->name, arg ? "=" : "",
+			       arg ? arg : "");
 		(void)fprintf(to, "  %-28s %s\n", left, o->help);
 	}
 }
@@ -107,10 +117,10 @@ static void print_verb_help(const struct cli_verb *v)
 	       v->operands ? v->operands : "", v->summary);
 	if (v->options) {
 		printf("\nOptions:\n");
-		print_options(stdout, v->options);
+		print_options(stdout, v, v->options);
 	}
 	printf("\nGlobal options:\n");
-	print_options(stdout, global_options);
+	print_options(stdout, v, global_options);
 }
 
 static bool in_part(const struct cli_verb *v, const char *part)
@@ -134,14 +144,38 @@ static void print_help(FILE *to, const struct cli_verb *verbs, size_t n, const c
 		(void)fprintf(to, "  %-28s %s\n", left, v->summary);
 	}
 	(void)fprintf(to, "\nGlobal options:\n");
-	print_options(to, global_options);
+	print_options(to, NULL, global_options);
 	(void)fprintf(to, "\nExit status: 0 fine, 1 warnings, 2 critical, 3 could not tell; "
 			  "64 wrong usage, 77 needs root, 70 internal error.\n");
+}
+
+static const struct cli_verb *find_verb(const struct cli_verb *verbs, size_t n, const char *part,
+					const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(verbs[i].part, part) != 0)
+			continue;
+		if (!verbs[i].name || (name && strcmp(verbs[i].name, name) == 0))
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+static int print_formats(const struct cli_verb *v)
+{
+	struct slice rest = slice_of(formats_of(v)), one;
+
+	while (slice_split(&rest, '|', &one))
+		printf(SLICE_FMT "\n", SLICE_ARG(one));
+	return CLI_OK;
 }
 
 /* What the bash completion reads: every word that may stand after the given ones. */
 static int print_completions(const struct cli_verb *verbs, size_t n, int argc, char *argv[])
 {
+	if (argc > 0 && strcmp(argv[argc - 1], "--format") == 0)
+		return print_formats(
+			find_verb(verbs, n, argc > 1 ? argv[0] : "", argc > 2 ? argv[1] : NULL));
 	for (size_t i = 0; i < n; i++) {
 		const struct cli_verb *v = &verbs[i];
 
@@ -214,9 +248,12 @@ static int apply_globals(struct cli *cli)
 {
 	const char *format = cli_value(cli, "format"), *color = cli_value(cli, "color");
 
-	if (format && strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
-		return cli_usage(cli, "--format '%s': expected text or json", format);
 	cli->json = format && strcmp(format, "json") == 0;
+	cli->prometheus = format && cli->verb->prometheus && strcmp(format, "prometheus") == 0;
+	if (format && !cli->json && !cli->prometheus && strcmp(format, "text") != 0)
+		return cli_usage(
+			cli, "--format '%s': expected %s", format,
+			cli->verb->prometheus ? "text, json or prometheus" : "text or json");
 
 	if (!color || strcmp(color, "auto") == 0)
 		cli->color = term_wants_color();
@@ -228,18 +265,6 @@ static int apply_globals(struct cli *cli)
 	if (cli_has(cli, "verbose"))
 		log_set_level(LOG_LEVEL_DEBUG);
 	return CLI_OK;
-}
-
-static const struct cli_verb *find_verb(const struct cli_verb *verbs, size_t n, const char *part,
-					const char *name)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(verbs[i].part, part) != 0)
-			continue;
-		if (!verbs[i].name || (name && strcmp(verbs[i].name, name) == 0))
-			return &verbs[i];
-	}
-	return NULL;
 }
 
 static bool is_part(const struct cli_verb *verbs, size_t n, const char *part)

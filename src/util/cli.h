@@ -35,6 +35,7 @@ struct cli_verb {
 	const struct cli_option *options; /* ends with a NULL name; may be NULL */
 	const char *summary;
 	int (*run)(const struct cli *cli); /* an enum cli_exit */
+	bool prometheus;		   /* has --format prometheus as well */
 };
 
 enum { CLI_VALUES_MAX = 32 };
@@ -47,7 +48,8 @@ struct cli {
 		const char *name, *value; /* value is "" for a flag */
 	} values[CLI_VALUES_MAX];
 	size_t n_values;
-	bool json, color;
+	bool json, prometheus; /* --format; neither: text */
+	bool color;
 };
 
 /* NULL when the option was not given; of one given twice the last. */

@@ -84,7 +84,7 @@ static int sync_folder_of(int dirfd, const char *path)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-static int write_and_sync(int dirfd, const char *path, struct slice data, mode_t mode)
+static int write_and_sync(int dirfd, const char *path, struct slice data, mode_t mode, gid_t group)
 {
 	CLEANUP_FD int fd = -1;
 	int r;
@@ -95,19 +95,21 @@ static int write_and_sync(int dirfd, const char *path, struct slice data, mode_t
 	r = file_write_all(fd, data);
 	if (r < 0)
 		return r;
+	if (group != (gid_t)-1 && fchown(fd, (uid_t)-1, group) < 0)
+		return -errno;
 	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		return -errno;
 	return 0;
 }
 
-int file_write_atomic(int dirfd, const char *path, struct slice data, mode_t mode)
+int file_write_atomic_for(int dirfd, const char *path, struct slice data, mode_t mode, gid_t group)
 {
 	CLEANUP(buf_done) struct buf temp = {};
 	int r;
 
 	buf_addf(&temp, "%s.%ld.tmp", path, (long)getpid());
 	(void)unlinkat(dirfd, temp.data, 0);
-	r = write_and_sync(dirfd, temp.data, data, mode);
+	r = write_and_sync(dirfd, temp.data, data, mode, group);
 	if (r == 0 && renameat(dirfd, temp.data, dirfd, path) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -115,6 +117,11 @@ int file_write_atomic(int dirfd, const char *path, struct slice data, mode_t mod
 		return r;
 	}
 	return sync_folder_of(dirfd, path);
+}
+
+int file_write_atomic(int dirfd, const char *path, struct slice data, mode_t mode)
+{
+	return file_write_atomic_for(dirfd, path, data, mode, (gid_t)-1);
 }
 
 int file_mkdirs(int dirfd, const char *path, mode_t mode)

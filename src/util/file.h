@@ -21,6 +21,9 @@ int file_read_at(int dirfd, const char *path, size_t max, struct buf *ret);
 /* Writes @data beside @path, fsyncs, renames over @path, fsyncs the folder. Mode is exact. */
 int file_write_atomic(int dirfd, const char *path, struct slice data, mode_t mode);
 
+/* The same for a group to read; (gid_t)-1: the caller's own. */
+int file_write_atomic_for(int dirfd, const char *path, struct slice data, mode_t mode, gid_t group);
+
 /* All of @data to @fd, whatever write() takes at a time. */
 int file_write_all(int fd, struct slice data);
 

@@ -2,6 +2,7 @@
 #include "util/jsonw.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -142,6 +143,16 @@ void jsonw_i64(struct jsonw *w, const char *key, int64_t v)
 {
 	lead(w, key);
 	buf_addf(w->out, "%lld", (long long)v);
+}
+
+void jsonw_num(struct jsonw *w, const char *key, double v)
+{
+	if (!isfinite(v)) {
+		jsonw_null(w, key);
+		return;
+	}
+	lead(w, key);
+	buf_addf(w->out, "%.2f", v);
 }
 
 void jsonw_bool(struct jsonw *w, const char *key, bool v)

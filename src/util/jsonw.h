@@ -34,6 +34,8 @@ void jsonw_slice(struct jsonw *w, const char *key, struct slice v);
 void jsonw_str(struct jsonw *w, const char *key, const char *v); /* NULL writes null */
 void jsonw_u64(struct jsonw *w, const char *key, uint64_t v);
 void jsonw_i64(struct jsonw *w, const char *key, int64_t v);
+/* With two decimals; what is not finite writes null. */
+void jsonw_num(struct jsonw *w, const char *key, double v);
 void jsonw_bool(struct jsonw *w, const char *key, bool v);
 void jsonw_null(struct jsonw *w, const char *key);
 /* Unix time as RFC 3339 in UTC; 0 writes null. */
