@@ -58,9 +58,14 @@ static void list_one(struct run *r, struct table *t, const char *id)
 	struct err e = {};
 
 	if (dm_undo_read(&run, &r->root, id, &e) < 0) {
-		if (!r->cli->json)
-			for (size_t i = 0; i < 4; i++)
-				table_add(t, i == 0 ? id : i == 1 ? "cannot be read" : NULL);
+		if (r->cli->json) {
+			jsonw_row(&r->json, NULL);
+			jsonw_str(&r->json, "run", id);
+			jsonw_str(&r->json, "error", e.text);
+			jsonw_close(&r->json);
+		}
+		for (size_t i = 0; !r->cli->json && i < 4; i++)
+			table_add(t, i == 0 ? id : i == 1 ? "cannot be read" : NULL);
 		log_warn("%s", e.text);
 		return;
 	}
