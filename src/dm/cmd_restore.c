@@ -124,7 +124,9 @@ static void show_entry(struct run *r, const struct dm_undo_entry *entry)
 {
 	struct buf *out = &r->dialogue.out;
 
-	buf_addf(out, "\n  %s ", entry->class);
+	buf_adds(out, "\n  ");
+	term_add(out, false, TERM_PLAIN, entry->class);
+	buf_addc(out, ' ');
 	term_add(out, r->cli->color, TERM_BOLD, entry->dev.name);
 	buf_addf(out, ", %s", entry->step == DM_STEP_REMOVE ? "removed" : "deactivated");
 	if (entry->vmid)
