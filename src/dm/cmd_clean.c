@@ -62,6 +62,9 @@ static int parse_only(struct run *r, const char *text)
 {
 	struct slice rest = slice_of(text), name;
 
+	/* A script with an unset variable does not mean everything. */
+	if (slice_empty(rest) || slice_ends(rest, ","))
+		return cli_usage(r->cli, "--only '%s': a class is missing", text);
 	while (slice_split(&rest, ',', &name)) {
 		size_t class = DM_CLASS_MAX;
 

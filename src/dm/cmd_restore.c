@@ -40,6 +40,7 @@ struct run {
 	struct dm_dialogue dialogue; /* its check and plan are not used here */
 	struct dm_clean_counts counts;
 	struct jsonw json;
+	bool *coming; /* of a dry run, by entry: it would come back, or is there */
 };
 
 /* --- the list ------------------------------------------------------------------------------ */
@@ -58,9 +59,14 @@ static void list_one(struct run *r, struct table *t, const char *id)
 	struct err e = {};
 
 	if (dm_undo_read(&run, &r->root, id, &e) < 0) {
-		if (!r->cli->json)
-			for (size_t i = 0; i < 5; i++)
-				table_add(t, i == 0 ? id : i == 1 ? "cannot be read" : NULL);
+		if (r->cli->json) {
+			jsonw_row(&r->json, NULL);
+			jsonw_str(&r->json, "run", id);
+			jsonw_str(&r->json, "error", e.text);
+			jsonw_close(&r->json);
+		}
+		for (size_t i = 0; !r->cli->json && i < 5; i++)
+			table_add(t, i == 0 ? id : i == 1 ? "cannot be read" : NULL);
 		log_warn("%s", e.text);
 		return;
 	}
@@ -122,7 +128,9 @@ static void show_entry(struct run *r, const struct dm_undo_entry *entry)
 {
 	struct buf *out = &r->dialogue.out;
 
-	buf_addf(out, "\n  %s ", entry->class);
+	buf_adds(out, "\n  ");
+	term_add(out, false, TERM_PLAIN, entry->class);
+	buf_addc(out, ' ');
 	term_add(out, r->cli->color, TERM_BOLD, entry->dev.name);
 	buf_addf(out, ", %s", entry->step == DM_STEP_REMOVE ? "removed" : "deactivated");
 	if (entry->vmid)
@@ -153,12 +161,15 @@ static void write_entry(struct run *r, const struct dm_undo_entry *entry, const 
 	jsonw_close(&r->json);
 }
 
-/* Its disk is brought back in this run before it. */
-static bool follows_its_disk(const struct dm_undo_entry *entry, const struct dm_restore_facts *f)
+/* Its disk is not there yet, and would be brought back in this run before it. */
+static bool follows_its_disk(const struct run *r, const struct dm_undo_entry *entry,
+			     const struct dm_restore_facts *f)
 {
+	if (!entry->of || entry->of > r->undo.n || !r->coming[entry->of - 1])
+		return false;
 	for (size_t i = 0; i < entry->n_parents; i++)
 		if (!f->found[i])
-			return entry->of != 0;
+			return true;
 	return false;
 }
 
@@ -173,12 +184,13 @@ static void plan_only(struct run *r, const struct dm_undo_entry *entry, struct d
 	dm_restore_plan(&plan, c->look, &r->undo, entry, &facts, &c->arena);
 	*ret = (struct dm_outcome){ .result = plan.why_not ? DM_SKIPPED : DM_CLEANED,
 				    .text = plan.why_not };
-	if (plan.why_not && follows_its_disk(entry, &facts))
+	if (plan.why_not && follows_its_disk(r, entry, &facts))
 		*ret = (struct dm_outcome){ .result = DM_CLEANED, .text = "after its disk" };
 	else if (plan.there)
 		ret->text = "it is there already";
 	else if (!plan.why_not)
 		ret->text = "it would come back just as it was";
+	r->coming[entry->n - 1] = ret->result == DM_CLEANED;
 }
 
 static void count(struct run *r, const struct dm_outcome *o)
@@ -324,6 +336,7 @@ static int act(struct run *r)
 		if (dm_look_take(&r->cleaner.look, &r->root, &r->cleaner.judge, &e) < 0)
 			return session_could_not_tell(r->cli, SCHEMA, e.text);
 		guard_stop();
+		r->coming = xcalloc(r->undo.n, sizeof(*r->coming));
 	} else if (dm_undo_append(&r->cleaner.journal, &r->root, r->undo.id, &e) < 0) {
 		log_error("%s", e.text);
 		return CLI_INTERNAL;
@@ -406,6 +419,7 @@ int cmd_dm_restore(const struct cli *cli)
 	code = cli->n_operands ? restore_run(&r, cli->operands[0]) : list_runs(&r);
 	dm_cleaner_done(&r.cleaner);
 	dm_undo_done(&r.undo);
+	free(r.coming);
 	buf_done(&r.dialogue.out);
 	session_end(&r.root);
 	return code;

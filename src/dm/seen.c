@@ -43,20 +43,27 @@ static void read_entries(struct dm_seen *s, const json_t *doc)
 	sort(s);
 }
 
-void dm_seen_read(struct dm_seen *ret, const struct root *root)
+void dm_seen_parse(struct dm_seen *ret, struct slice text, int64_t now)
 {
-	CLEANUP(buf_done) struct buf text = {};
-	const char *schema;
 	json_t *doc = NULL;
+	const char *schema;
 
-	*ret = (struct dm_seen){ .now = clock_boot_ms() / 1000 };
-	if (!root->live || root_read(root, DM_SEEN_PATH, SEEN_BYTES_MAX, &text) < 0 ||
-	    json_parse(buf_slice(&text), DM_SEEN_PATH, &doc, NULL) < 0)
+	*ret = (struct dm_seen){ .now = now };
+	if (json_parse(text, DM_SEEN_PATH, &doc, NULL) < 0)
 		return;
 	schema = json_str(doc, "schema");
 	if (schema && strcmp(schema, SCHEMA) == 0)
 		read_entries(ret, doc);
 	json_decref(doc);
+}
+
+void dm_seen_read(struct dm_seen *ret, const struct root *root)
+{
+	CLEANUP(buf_done) struct buf text = {};
+
+	if (!root->live || root_read(root, DM_SEEN_PATH, SEEN_BYTES_MAX, &text) < 0)
+		buf_reset(&text);
+	dm_seen_parse(ret, buf_slice(&text), clock_boot_ms() / 1000);
 }
 
 void dm_seen_done(struct dm_seen *s)

@@ -25,6 +25,8 @@ struct dm_seen {
 
 /* What earlier looks of this boot left. A missing or broken file has seen nothing. */
 void dm_seen_read(struct dm_seen *ret, const struct root *root);
+/* The same of a text; @now is the boot's age in seconds. */
+void dm_seen_parse(struct dm_seen *ret, struct slice text, int64_t now);
 void dm_seen_done(struct dm_seen *s);
 
 /* Seconds since the mapping was first seen unreferenced, -1 if it was not. */

@@ -535,7 +535,6 @@ static void goes_on(void **state)
 		tree_write(&t, path_of(ID), cases[i].text);
 		assert_int_equal(dm_undo_append(&w, &t.root, ID, NULL), 0);
 		assert_string_equal(w.id, ID);
-		assert_int_equal(dm_undo_mark(&w, 1, DM_UNDO_RESTORING, NULL, NULL), 0);
 		assert_int_equal(dm_undo_mark(&w, 1, DM_UNDO_RESTORED, NULL, NULL), 0);
 		dm_undo_close(&w);
 		read_back(&run, &t, ID);

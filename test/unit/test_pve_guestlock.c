@@ -80,6 +80,7 @@ static void descriptors(void **state)
 {
 	struct held_locks l = {};
 	struct tree t;
+	int fds[2];
 
 	(void)state;
 	live_make(&t);
@@ -88,7 +89,27 @@ static void descriptors(void **state)
 		assert_true(fcntl(l.items[i].fd, F_GETFD) & FD_CLOEXEC);
 		assert_true(fcntl(l.items[i].fd, F_GETFL) & O_APPEND);
 	}
+	fds[0] = l.items[0].fd;
+	fds[1] = l.items[1].fd;
 	guest_lock_release(&l);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(fcntl(fds[i], F_GETFD), -1);
+	tree_done(&t);
+}
+
+/* Nobody else may have it at all, not even shared. */
+static void exclusive(void **state)
+{
+	struct held_locks l = {};
+	struct tree t;
+	int fd;
+
+	(void)state;
+	live_make(&t);
+	fd = hold(&t, QEMU_100);
+	assert_int_equal(flock(fd, LOCK_SH | LOCK_NB), 0);
+	assert_int_equal(guest_lock_take(&l, &t.root, 100, 0, NULL), -EBUSY);
+	(void)close(fd);
 	tree_done(&t);
 }
 
@@ -351,6 +372,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_files),
 		cmocka_unit_test(descriptors),
+		cmocka_unit_test(exclusive),
 		cmocka_unit_test(file_is_kept),
 		cmocka_unit_test(both_or_none),
 		cmocka_unit_test(holds_none_while_waiting),
