@@ -211,8 +211,10 @@ static void add_counts(const struct dm_report *r, struct buf *out)
 	if (s->orphans)
 		buf_addf(out, "%s%zu orphan%s", out->len > from ? ", " : "", s->orphans,
 			 s->orphans == 1 ? "" : "s");
-	if (s->unknowns || r->check->blind.n)
+	if (s->unknowns)
 		buf_addf(out, "%s%zu could not be told", out->len > from ? ", " : "", s->unknowns);
+	else if (r->check->blind.n)
+		buf_addf(out, "%snot everything could be seen", out->len > from ? ", " : "");
 	/* Warnings that are neither: a FlashArray map that is gone. */
 	if (s->issues > s->critical + s->orphans)
 		buf_addf(out, "%s%zu other", out->len > from ? ", " : "",

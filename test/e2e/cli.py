@@ -127,6 +127,8 @@ def capture_again():
         ok("a recorded node can be recorded", status == 0, err)
         ok("and is judged as the first", run("--root", copy, "dm", "check", "--format", "json")[1] ==
            node("dm", "check", "--format", "json")[1])
+        ok("and reported as the first, its host too", run("--root", copy, "dm", "report", "--format",
+           "json")[1] == node("dm", "report", "--format", "json")[1])
         ok("capture does not write into a folder that is in use", node("capture", copy)[0] == 2)
 
 
