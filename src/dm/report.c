@@ -211,8 +211,10 @@ static void add_counts(const struct dm_report *r, struct buf *out)
 	if (s->orphans)
 		buf_addf(out, "%s%zu orphan%s", out->len > from ? ", " : "", s->orphans,
 			 s->orphans == 1 ? "" : "s");
-	if (s->unknowns || r->check->blind.n)
+	if (s->unknowns)
 		buf_addf(out, "%s%zu could not be told", out->len > from ? ", " : "", s->unknowns);
+	else if (r->check->blind.n)
+		buf_addf(out, "%snot everything could be seen", out->len > from ? ", " : "");
 	/* Warnings that are neither: a FlashArray map that is gone. */
 	if (s->issues > s->critical + s->orphans)
 		buf_addf(out, "%s%zu other", out->len > from ? ", " : "",
@@ -244,29 +246,55 @@ static void write_subject(struct dm_report *r)
 	r->subject = printable(buf_str(&text), &r->arena);
 }
 
+#define PLURAL(n) ((n) == 1 ? "" : "s")
+
+static void add_critical(const struct dm_summary *s, struct buf *out)
+{
+	if (!s->critical)
+		return;
+	buf_addf(out, "%zu %s data or keep%s a guest from starting: see to %s first. ", s->critical,
+		 s->critical == 1 ? "endangers" : "endanger", s->critical == 1 ? "s" : "",
+		 s->critical == 1 ? "it" : "them");
+	if (s->duplicates)
+		buf_addf(out, "%zu duplicate%s cover%s the sectors or the name of another disk. ",
+			 s->duplicates, PLURAL(s->duplicates), s->duplicates == 1 ? "s" : "");
+}
+
+/* Whom it concerns, each id once. */
+static void add_concerned(const struct dm_report *r, struct buf *out)
+{
+	size_t guests = 0;
+
+	vec_each (t, &r->check->tallies)
+		guests += t->worst >= DM_SEVERITY_WARNING &&
+			  cluster_guest(&r->check->look->scan.cluster, t->vmid);
+	if (guests || r->missing.n)
+		buf_addf(out, "%zu guest%s and %zu unused id%s are concerned. ", guests,
+			 PLURAL(guests), r->missing.n, PLURAL(r->missing.n));
+}
+
 static void write_summary(struct dm_report *r)
 {
 	const struct dm_summary *s = &r->check->summary;
+	size_t other = s->issues - s->critical - s->orphans;
 	CLEANUP(buf_done) struct buf text = {};
 
 	buf_addf(&text, "%zu device-mapper entr%s on this node, %zu of them of guests. ",
 		 s->mappings, s->mappings == 1 ? "y" : "ies", s->guest_mappings);
-	if (s->critical)
-		buf_addf(&text, "%zu %s data or keep%s a guest from starting: see to %s first. ",
-			 s->critical, s->critical == 1 ? "endangers" : "endanger",
-			 s->critical == 1 ? "s" : "", s->critical == 1 ? "it" : "them");
+	add_critical(s, &text);
 	if (s->orphans)
 		buf_addf(&text,
 			 "%zu orphan%s (tombstone%s) may block new guests or migrations here. ",
-			 s->orphans, s->orphans == 1 ? "" : "s", s->orphans == 1 ? "" : "s");
-	if (s->issues > s->critical + s->orphans)
-		buf_addf(&text, "%zu other warning%s. ", s->issues - s->critical - s->orphans,
-			 s->issues - s->critical - s->orphans == 1 ? "" : "s");
+			 s->orphans, PLURAL(s->orphans), PLURAL(s->orphans));
+	if (other)
+		buf_addf(&text, "%zu other warning%s. ", other, PLURAL(other));
+	add_concerned(r, &text);
 	if (s->unknowns || r->check->blind.n)
 		buf_adds(&text, "Not everything could be told, and nothing is called healthy that "
 				"was not seen. ");
 	if (s->answer <= DM_SEVERITY_NOTICE)
-		buf_adds(&text, "Every entry is where it belongs. Nothing has to be done. ");
+		buf_addf(&text, "%sothing has to be done. ",
+			 s->notices ? "N" : "Every entry is where it belongs. N");
 	r->summary = arena_strndup(&r->arena, buf_str(&text), text.len - 1);
 }
 

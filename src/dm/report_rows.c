@@ -156,9 +156,9 @@ static void add_vgs(const struct rows *w)
 			buf_addf(&text, " (%s)", doubt);
 	}
 	plain(w, "Volume groups",
-	      text.len				   ? arena_str(w->a, buf_slice(&text))
-	      : w->r->check->look->scan.lvm_failed ? NULL
-						   : "none");
+	      text.len ? arena_str(w->a, buf_slice(&text))
+	      : w->r->check->look->scan.lvm_failed || w->r->check->look->scan.dm_failed ? NULL
+											: "none");
 }
 
 static void add_nets(const struct rows *w)
@@ -192,7 +192,10 @@ static void add_top(const struct rows *w)
 			buf_addf(&text, "(VM %u) ", vmid);
 		buf_addf(&text, "%.0f %%", h->top[i].cpu_percent);
 	}
-	plain(w, "Top processes", arena_str(w->a, buf_slice(&text)));
+	plain(w, "Top processes",
+	      text.len	     ? arena_str(w->a, buf_slice(&text))
+	      : h->top_known ? "none is busy"
+			     : NULL);
 }
 
 void report_host_rows(struct report_rows *ret, const struct dm_report *r, struct arena *a)

@@ -130,6 +130,7 @@ static void read_capture(struct host *h, const struct root *root, struct arena *
 	json_array_foreach(json_arr(host, "filesystems"), i, row) take_filesystem(h, row);
 	if (!h->var_separate)
 		h->var = h->root;
+	h->top_known = json_arr(host, "processes") != NULL;
 	json_array_foreach(json_arr(host, "processes"), i, row) take_process(h, row, a);
 }
 
@@ -200,7 +201,8 @@ void host_write(struct jsonw *w, const struct host *h)
 	if (h->var_separate)
 		write_filesystem(w, "/var", h->var);
 	jsonw_close(w);
-	jsonw_array(w, "processes");
+	if (h->top_known)
+		jsonw_array(w, "processes");
 	for (size_t i = 0; i < h->n_top; i++) {
 		jsonw_row(w, NULL);
 		jsonw_i64(w, "pid", h->top[i].pid);
@@ -208,6 +210,7 @@ void host_write(struct jsonw *w, const struct host *h)
 		jsonw_num(w, "cpu_percent", h->top[i].cpu_percent);
 		jsonw_close(w);
 	}
-	jsonw_close(w);
+	if (h->top_known)
+		jsonw_close(w);
 	jsonw_close(w);
 }

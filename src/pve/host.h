@@ -57,6 +57,7 @@ struct host {
 	bool var_separate; /* /var is a file system of its own */
 	struct host_process top[HOST_TOP_MAX];
 	size_t n_top;
+	bool top_known;
 	struct host_nets {
 		struct host_net *items; /* VEC() */
 		size_t n, cap;

@@ -121,6 +121,7 @@ void hosttop_sample(struct host *ret, const struct root *root, struct arena *a)
 	(void)nanosleep(&pause, NULL);
 	look_at_machine(&after, root);
 	compare(ret, root, &before, a);
+	ret->top_known = before.processes.n > 0;
 	if (before.have_all && after.have_all)
 		ret->cpu_percent = hostparse_cpu(before.all, after.all);
 	vec_free(&before.processes);

@@ -50,6 +50,12 @@ def help_and_version():
         ok(f"{' '.join(args)}: 0", status == 0 and out and not err, (status, err))
     status, out, _ = run("--complete", "dm", "check")
     ok("completion knows the options of dm check", status == 0 and "--vmid=" in out.split(), out)
+    for args, formats in ((("dm", "report"), ["text", "json", "prometheus"]),
+                          (("facts", "node"), ["text", "json"]), ((), ["text", "json"])):
+        _, out, _ = run("--complete", *args, "--format")
+        ok(f"completion knows the formats of '{' '.join(args)}'", out.split() == formats, out)
+    ok("help says which formats a verb has", "prometheus" in run("dm", "report", "--help")[1] and
+       "text|json|prometheus" not in run("facts", "node", "--help")[1])
 
 
 def example():
@@ -121,6 +127,8 @@ def capture_again():
         ok("a recorded node can be recorded", status == 0, err)
         ok("and is judged as the first", run("--root", copy, "dm", "check", "--format", "json")[1] ==
            node("dm", "check", "--format", "json")[1])
+        ok("and reported as the first, its host too", run("--root", copy, "dm", "report", "--format",
+           "json")[1] == node("dm", "report", "--format", "json")[1])
         ok("capture does not write into a folder that is in use", node("capture", copy)[0] == 2)
 
 
