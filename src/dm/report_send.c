@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "pve/deliver.h"
@@ -26,9 +27,14 @@ struct sender {
 
 static const char *node_name(const struct root *root, struct arena *a)
 {
+	struct utsname host;
 	struct node node;
 
-	return node_read(&node, root, a, NULL) == 0 ? node.name : "localhost";
+	if (node_read(&node, root, a, NULL) == 0)
+		return node.name;
+	if (uname(&host) < 0 || !*host.nodename)
+		return "localhost";
+	return arena_strndup(a, host.nodename, strcspn(host.nodename, "."));
 }
 
 static void sender_open(struct sender *s, const struct root *root)

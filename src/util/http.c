@@ -31,7 +31,8 @@ bool http_is_allowed(const char *url)
 	for (size_t i = 0; i < ARRAY_SIZE(near); i++) {
 		size_t n = strlen(near[i]);
 
-		/* Nothing but a port or a path may follow: "localhost.example" is another host. */
+		/* Only a port, a path or the end may follow: "localhost.example" is another host.
+		 */
 		if (strncmp(url, near[i], n) == 0 && strchr(":/", url[n]))
 			return !strchr(url, '@');
 	}
