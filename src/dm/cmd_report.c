@@ -208,24 +208,36 @@ static int mail_only(const struct cli *cli, const struct root *root)
 	return dm_report_retry(cli, root);
 }
 
+/* With everything else there would be two exit statuses to give. */
+static bool is_mail_only(const struct cli *cli, bool *ret_alone)
+{
+	static const char *const others[] = { "html",	"text",	  "mail",   "prometheus",
+					      "format", "policy", "min-age" };
+	bool retry = cli_has(cli, "retry"), import = cli_has(cli, "import-mail");
+
+	*ret_alone = !(retry && import);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		*ret_alone = *ret_alone && !cli_has(cli, others[i]);
+	return retry || import;
+}
+
 int cmd_dm_report(const struct cli *cli)
 {
-	bool retry = cli_has(cli, "retry"), import = cli_has(cli, "import-mail");
 	struct dm_options options;
 	struct outputs outputs;
 	struct root root;
+	bool alone, mail = is_mail_only(cli, &alone);
 	int r = dm_parse_options(cli, &options);
 
 	if (r == 0)
 		r = parse_outputs(cli, &outputs);
-	if (r == 0 && ((retry && import) ||
-		       ((retry || import) && (outputs.mail || outputs.html || outputs.prometheus))))
+	if (r == 0 && mail && !alone)
 		r = cli_usage(cli, "--retry and --import-mail stand alone");
 	if (r == 0)
 		r = session_begin(cli, SCHEMA, &root);
 	if (r)
 		return r;
-	r = retry || import ? mail_only(cli, &root) : report(cli, &root, &options, &outputs);
+	r = mail ? mail_only(cli, &root) : report(cli, &root, &options, &outputs);
 	session_end(&root);
 	return r;
 }

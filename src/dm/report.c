@@ -3,6 +3,8 @@
 
 #include "util/str.h"
 
+#define PLURAL(n) ((n) == 1 ? "" : "s")
+
 const char *dm_report_severity_word(enum dm_severity s)
 {
 	static const char *const words[] = {
@@ -37,7 +39,7 @@ const char *dm_report_health(const struct dm_tally *t, struct arena *a)
 		buf_addf(&text, "%zu critical", t->critical);
 	if (t->orphans)
 		buf_addf(&text, "%s%zu orphan%s", text.len ? ", " : "", t->orphans,
-			 t->orphans == 1 ? "" : "s");
+			 PLURAL(t->orphans));
 	if (!text.len)
 		buf_addf(&text, "%zu %s%s", t->findings, dm_severity_name(t->worst),
 			 t->findings == 1 || t->worst == DM_SEVERITY_UNKNOWN ? "" : "s");
@@ -78,8 +80,8 @@ const char *dm_report_users(const struct dm_report *r, size_t mapping, struct ar
 	if (n > SHOWN)
 		buf_addf(&text, "; and %zu more", n - SHOWN);
 	if (!n)
-		buf_addf(&text, "opened %u times, by the kernel or a process out of view",
-			 d->open_count);
+		buf_addf(&text, "opened %u time%s, by the kernel or a process out of view",
+			 d->open_count, PLURAL(d->open_count));
 	return arena_str(a, buf_slice(&text));
 }
 
@@ -87,6 +89,8 @@ static void list_findings(struct dm_report *r)
 {
 	const struct dm_look *l = r->check->look;
 
+	for (size_t i = 0; i < l->model.n; i++)
+		r->open += l->model.mappings[i].dev->open_count > 0;
 	for (int s = DM_SEVERITY_CRITICAL; s >= DM_SEVERITY_NONE; s--)
 		for (size_t i = 0; i < l->model.n; i++)
 			if (dm_is_finding(&l->verdicts[i]) &&
@@ -210,7 +214,7 @@ static void add_counts(const struct dm_report *r, struct buf *out)
 		buf_addf(out, "%zu critical", s->critical);
 	if (s->orphans)
 		buf_addf(out, "%s%zu orphan%s", out->len > from ? ", " : "", s->orphans,
-			 s->orphans == 1 ? "" : "s");
+			 PLURAL(s->orphans));
 	if (s->unknowns)
 		buf_addf(out, "%s%zu could not be told", out->len > from ? ", " : "", s->unknowns);
 	else if (r->check->blind.n)
@@ -245,8 +249,6 @@ static void write_subject(struct dm_report *r)
 		 r->grade.grade ? r->grade.grade : "");
 	r->subject = printable(buf_str(&text), &r->arena);
 }
-
-#define PLURAL(n) ((n) == 1 ? "" : "s")
 
 static void add_critical(const struct dm_summary *s, struct buf *out)
 {

@@ -22,6 +22,7 @@ struct dm_report {
 	const struct dm_check *check;
 	struct host host;
 	struct host_grade grade;
+	size_t open;	     /* entries that somebody has open, findings or not */
 	const char *subject; /* one line, printable */
 	const char *summary; /* two or three sentences for somebody in a hurry */
 	struct {
@@ -47,7 +48,6 @@ struct dm_report {
 void dm_report_make(struct dm_report *r, const struct dm_check *c, const struct root *root);
 void dm_report_done(struct dm_report *r);
 
-/* Everything but the subject, summary and host is looked up by these. */
 const char *dm_report_severity_word(enum dm_severity s); /* "OK", "WARNING", ... */
 const char *dm_report_grade_word(const char *grade);	 /* "excellent"; NULL: "not graded" */
 
@@ -60,7 +60,7 @@ const char *dm_report_health(const struct dm_tally *t, struct arena *a);
 /* The guest of a QEMU process, 0 if it is none. */
 uint32_t dm_report_vmid_of(const struct dm_report *r, pid_t pid);
 
-/* Files for the mail and the options of `dm report`. */
+/* A page that is a mail: below 100 kB, long tables cut with a count. */
 void dm_report_html(const struct dm_report *r, struct buf *out);
 
 /* @whole: no row is left out. */
@@ -68,5 +68,4 @@ void dm_report_text(const struct dm_report *r, bool whole, struct buf *out);
 void dm_report_json(const struct dm_report *r, struct buf *out);
 
 /* The member "host" of the JSON document. */
-struct jsonw;
 void dm_report_write_host(struct jsonw *w, const struct dm_report *r);

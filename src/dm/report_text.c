@@ -112,6 +112,7 @@ static void show_counts(struct sheet *s)
 		{ "Duplicate entries", m->duplicates, "  [CRITICAL]" },
 		{ "Orphaned (tombstoned) entries", m->orphans, "  [WARNING]" },
 		{ "Could not be told", m->unknowns, "  [UNKNOWN]" },
+		{ "Entries in use, all", s->r->open, "" },
 		{ "Findings in use", m->in_use, "  [IN USE]" },
 		{ "Total issues", m->issues, "" },
 	};
