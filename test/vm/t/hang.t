@@ -30,11 +30,19 @@ mk_vg vg_dead "$map"
 thin_pool vg_dead data 20
 thin_create vg_dead/data vm-601-disk-0
 must lvcreate -q -W n -Z n -aly -l 2 -n vm-601-disk-1 vg_dead
-mk_vg vg_alive "$(mk_disk alive 128m)"
+alive=$(mk_disk alive 128m)
+mk_vg vg_alive "$alive"
 for id in 602 603; do
 	lv_create vg_alive vm-$id-disk-0
 done
 behind_back lvremove -f vg_alive/vm-603-disk-0
+# For cleaning: a stopped guest's, one of a guest that has a disk in the dead group too, and a ghost there.
+lv_create vg_alive vm-604-disk-0
+conf_disk 604 scsi0=alive:vm-604-disk-0
+lv_create vg_alive vm-606-disk-0
+conf_disk 606 scsi0=alive:vm-606-disk-0 scsi1=dead:vm-606-disk-1
+must lvcreate -q -W n -Z n -aly -l 2 -n vm-607-disk-0 vg_dead
+behind_back lvremove -f vg_dead/vm-607-disk-0
 fake_running_vm 601
 fake_running_vm 602
 check_json --all
@@ -71,6 +79,7 @@ check "list, info, deps and table of all answer" within 5 sh -c 'dmsetup ls; dms
 refuse "status of the thin pool does not" within 3 dmsetup status --noflush vg_dead-data-tpool
 check "and hangs in the kernel" grep '^State:.D' "/proc/$(cat $V/within.pid)/status"
 
+ghost=603
 answered() { # SECONDS: the check itself, and what it said of the dead and of the rest
 	start=$(date +%s)
 	check_json --all
@@ -79,7 +88,7 @@ answered() { # SECONDS: the check itself, and what it said of the dead and of th
 	expect_exit 3
 	expect_class vg_dead-vm--601--disk--0 unknown unknown
 	expect_class vg_dead-vm--601--disk--1 unknown unknown
-	expect_class vg_alive-vm--603--disk--0 ghost warning
+	expect_class vg_alive-vm--$ghost--disk--0 ghost warning
 	expect_no_finding vg_alive-vm--602--disk--0
 	expect "not graded" '.grade == null'
 	check "nothing of ours is stuck" same "$(pgrep -x 'pvewarden|lvm')" ""
@@ -105,6 +114,26 @@ if [ -z "$STATES_ONLY" ]; then
 		grep -E "open.*\"/dev/($sda|$sdb|mapper/3624a|mapper/vg_dead)[^\"]*\".* = [0-9]" $V/strace
 else
 	would "by strace: only table requests with noflush, no open of a block device"
+fi
+
+# Cleaning goes on where it can: not in the dead group, nor for a guest that uses it.
+if [ -z "$STATES_ONLY" ]; then
+	timeout 100 "$PVEWARDEN" dm clean --yes --policy running --lock-time 15000 \
+		>$V/clean.out 2>&1 </dev/null
+	status=$?
+	diag <$V/clean.out | grep -E 'skip|done|FAILED|cleaned'
+	check "clean of the other group ends, with something skipped" same $status 1
+	refuse "the ghost of the living group is gone" dm_has vg_alive-vm--603--disk--0
+	refuse "and LVM has deactivated the stopped guest's volume" dm_has vg_alive-vm--604--disk--0
+	check "the guest that uses the dead group was left alone" dm_has vg_alive-vm--606--disk--0
+	check "and it is said why" grep -q 'vg_dead, which guest 606 uses, is not whole' $V/clean.out
+	check "so was the dead group's ghost" dm_has vg_dead-vm--607--disk--0
+	check "nothing of ours is stuck" same "$(pgrep -x 'pvewarden|lvm')" ""
+	check "no guest's lock is held" flock -n "$(vm_lock 604)" true
+	check "nor the run's" flock -n /run/pvewarden/dm/clean.lock true
+	must lvcreate -q -W n -Z n -aly -l 2 --devices "$alive" -n vm-608-disk-0 vg_alive
+	behind_back lvremove -f --devices "$alive" vg_alive/vm-608-disk-0
+	ghost=608
 fi
 
 # Somebody else's lvs, already stuck with LVM's global lock, must not take us along.
