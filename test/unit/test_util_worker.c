@@ -135,10 +135,13 @@ static void deadline(void **state)
 	assert_int_equal(worker_run(sleep_on, NULL, &answer, sizeof(answer), 100, &left, &e),
 			 -ETIMEDOUT);
 	took = clock_boot_ms() - before;
-	assert_in_range(took, 100, 2000);
+	assert_in_range(took, 100, 10000);
 	assert_non_null(strstr(e.text, "100 ms"));
-	assert_int_equal(answer, 1);   /* what was written so far */
-	assert_int_equal(left.pid, 0); /* it was killed, and it is gone */
+	assert_int_equal(answer, 1); /* what was written so far */
+	/* It was killed. On a busy machine it may take longer to be gone than is waited for: then
+	 * it is said who it is. */
+	if (left.pid)
+		assert_int_equal(waitpid(left.pid, NULL, 0), shared->pid);
 	assert_true(no_child());
 	assert_int_equal(kill(shared->pid, 0), -1);
 }
