@@ -6,6 +6,7 @@
 #include "dm/report_send.h"
 #include "dm/show.h"
 #include "pve/session.h"
+#include "util/event.h"
 #include "util/file.h"
 #include "util/guard.h"
 #include "util/log.h"
@@ -147,6 +148,28 @@ static void publish(const struct root *root, const struct dm_report *r)
 	dm_publish(root, buf_slice(&out));
 }
 
+/* One line in the system's journal for each report of a live node. */
+static void log_run(const struct root *root, const struct outputs *o, const struct dm_report *r,
+		    int status)
+{
+	const struct dm_summary *s = &r->check->summary;
+	CLEANUP(buf_done) struct buf message = {};
+	const struct event_field fields[] = {
+		{ "PVEWARDEN_ANSWER", dm_answer_name(s->answer) },
+		{ "PVEWARDEN_GRADE", s->grade },
+		{ "PVEWARDEN_HOST_GRADE", r->grade.grade },
+		{ "PVEWARDEN_MAIL", !o->mail ? NULL
+				    : status ? "not sent"
+					     : "sent" },
+	};
+
+	if (!root->live)
+		return;
+	buf_addf(&message, "dm report: %s", r->subject);
+	event_log(LOG_LEVEL_INFO, "b8e775087c084b45baf8fddc0caa43eb", buf_str(&message), fields,
+		  ARRAY_SIZE(fields));
+}
+
 static int put_out(const struct cli *cli, const struct root *root, const struct outputs *o,
 		   const struct dm_report *r)
 {
@@ -164,9 +187,12 @@ static int put_out(const struct cli *cli, const struct root *root, const struct 
 		status = status ? status : last;
 	}
 	if (!o->mail)
+		log_run(root, o, r, 0);
+	if (!o->mail)
 		return status ? status : dm_answer_exit(r->check->summary.answer);
 	/* Sending is an act: 0 when it is done, whatever the report says. */
 	last = send_report(cli, root, r);
+	log_run(root, o, r, last);
 	return status ? status : last;
 }
 

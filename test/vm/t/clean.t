@@ -161,8 +161,33 @@ check "neither changed anything" cmp $V/all.before $V/all.after
 # --- cleaning ----------------------------------------------------------------
 sum_116=$(fs_sum "/dev/mapper/$(san 116)")
 sum_117=$(fs_sum "/dev/mapper/$(san 117)")
+# What journald would be sent: a record of each act, with its fields.
+mkdir -p /run/systemd/journal
+python3 - <<-END &
+	import os, socket
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind("/run/systemd/journal/socket")
+	open("$V/journal.ready", "w").close()
+	with open("$V/journal", "wb", buffering=0) as f:
+	    while True:
+	        f.write(s.recv(1 << 20) + b"\n--\n")
+END
+echo $! >>$V/pids
+disown
+for _ in $(seq 100); do [ -e $V/journal.ready ] && break; sleep 0.1; done
+table_110=$(dmsetup table "$(san 110)")
+uuid_110=$(dm_uuid "$(san 110)")
 run --yes $LOCK --vmid 110
 status_is 0 "--vmid 110"
+for field in "MESSAGE=dm clean: cleaned $(san 110) (ghost)" "PVEWARDEN_NAME=$(san 110)" \
+	"PVEWARDEN_UUID=$uuid_110" "PVEWARDEN_TABLE=$table_110" PVEWARDEN_RESULT=cleaned \
+	PVEWARDEN_STEP=remove PVEWARDEN_VMID=110 SYSLOG_IDENTIFIER=pvewarden \
+	MESSAGE_ID=67fca167e568495cb662e4cd1ea13f16 "PVEWARDEN_UNDO=$(basename "$(ls /var/lib/pvewarden/dm/undo/*.jsonl | tail -n1)" .jsonl)"; do
+	check "the journal has $field" grep -qaxF "$field" $V/journal
+done
+check "who did it" grep -qa '^PVEWARDEN_WHO=' $V/journal
+check "and one line for the run" grep -qaxF 'MESSAGE=dm clean: 1 cleaned, 0 skipped, 0 failed, 0 left' $V/journal
+rm -f /run/systemd/journal/socket
 refuse "110 is gone" dm_has "$(san 110)"
 check "111 is not" dm_has "$(san 111)"
 run --yes $LOCK --only manual

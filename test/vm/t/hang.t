@@ -30,12 +30,13 @@ mk_vg vg_dead "$map"
 thin_pool vg_dead data 20
 thin_create vg_dead/data vm-601-disk-0
 must lvcreate -q -W n -Z n -aly -l 2 -n vm-601-disk-1 vg_dead
-alive=$(mk_disk alive 128m)
-mk_vg vg_alive "$alive"
+mk_vg vg_alive "$(mk_disk alive 128m)"
 for id in 602 603; do
 	lv_create vg_alive vm-$id-disk-0
 done
 behind_back lvremove -f vg_alive/vm-603-disk-0
+ghost_uuid=$(dm_uuid vg_alive-vm--603--disk--0)
+ghost_table=$(dmsetup table vg_alive-vm--603--disk--0)
 # For cleaning: a stopped guest's, one of a guest that has a disk in the dead group too, and a ghost there.
 lv_create vg_alive vm-604-disk-0
 conf_disk 604 scsi0=alive:vm-604-disk-0
@@ -79,7 +80,6 @@ check "list, info, deps and table of all answer" within 5 sh -c 'dmsetup ls; dms
 refuse "status of the thin pool does not" within 3 dmsetup status --noflush vg_dead-data-tpool
 check "and hangs in the kernel" grep '^State:.D' "/proc/$(cat $V/within.pid)/status"
 
-ghost=603
 answered() { # SECONDS: the check itself, and what it said of the dead and of the rest
 	start=$(date +%s)
 	check_json --all
@@ -88,7 +88,7 @@ answered() { # SECONDS: the check itself, and what it said of the dead and of th
 	expect_exit 3
 	expect_class vg_dead-vm--601--disk--0 unknown unknown
 	expect_class vg_dead-vm--601--disk--1 unknown unknown
-	expect_class vg_alive-vm--$ghost--disk--0 ghost warning
+	expect_class vg_alive-vm--603--disk--0 ghost warning
 	expect_no_finding vg_alive-vm--602--disk--0
 	expect "not graded" '.grade == null'
 	check "nothing of ours is stuck" same "$(pgrep -x 'pvewarden|lvm')" ""
@@ -131,9 +131,7 @@ if [ -z "$STATES_ONLY" ]; then
 	check "nothing of ours is stuck" same "$(pgrep -x 'pvewarden|lvm')" ""
 	check "no guest's lock is held" flock -n "$(vm_lock 604)" true
 	check "nor the run's" flock -n /run/pvewarden/dm/clean.lock true
-	must lvcreate -q -W n -Z n -aly -l 2 --devices "$alive" -n vm-608-disk-0 vg_alive
-	behind_back lvremove -f --devices "$alive" vg_alive/vm-608-disk-0
-	ghost=608
+	must dmsetup create vg_alive-vm--603--disk--0 --uuid "$ghost_uuid" --table "$ghost_table"
 fi
 
 # Somebody else's lvs, already stuck with LVM's global lock, must not take us along.

@@ -50,4 +50,29 @@ json_from "dm check" "$PVEWARDEN" dm check --format json
 is_published "a check"
 [ -n "$STATES_ONLY" ] || check "a report starts lvm, twice with findings, and nothing else" same "$(programs)" 2
 [ -n "$STATES_ONLY" ] || check "and leaves its files" test -s $V/report.html -a -s $V/report.prom
+
+# --- as a mail, to a server on this machine -----------------------------------
+if [ -z "$STATES_ONLY" ]; then
+	/usr/bin/python3 -m aiosmtpd -n -c aiosmtpd.handlers.Debugging -l 127.0.0.1:2525 >$V/mails 2>&1 &
+	echo $! >>$V/pids
+	disown
+	for _ in $(seq 100); do (: </dev/tcp/127.0.0.1/2525) 2>/dev/null && break; sleep 0.2; done
+	mkdir -p /etc/pvewarden
+	printf '[mail]\nto = ops@example.com\nfrom = pve1@example.com\nsmtp_server = 127.0.0.1\nsmtp_port = 2525\nsmtp_security = none\n' \
+		>/etc/pvewarden/pvewarden.conf
+	check "the report is sent" "$PVEWARDEN" dm report --mail
+	check "its subject says host, answer, grades and counts" grep -Eq \
+		'^Subject: \[pve1\] WARNING: .*1 orphan.*grade' $V/mails
+	check "with text, page and document" same \
+		"$(grep -cE '^Content-Type: (text/plain|text/html|application/json)' $V/mails)" 3
+	sed -i 's/2525/2526/' /etc/pvewarden/pvewarden.conf
+	"$PVEWARDEN" dm report --mail 2>$V/mail.err
+	check "not sent: exit status 75" same $? 75
+	check "it says where the report is kept" grep -q 'kept in /var/lib/pvewarden/dm/outbox/' $V/mail.err
+	check "with the page in it" test -s /var/lib/pvewarden/dm/outbox/*/report.html
+	rm /etc/pvewarden/pvewarden.conf
+	"$PVEWARDEN" dm report --mail 2>$V/mail.err
+	check "no recipient: it says where to write what" grep -q 'to = in \[mail\]' $V/mail.err
+fi
+
 done_testing
