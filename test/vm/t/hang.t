@@ -131,7 +131,7 @@ if [ -z "$STATES_ONLY" ]; then
 	check "nothing of ours is stuck" same "$(pgrep -x 'pvewarden|lvm')" ""
 	check "no guest's lock is held" flock -n "$(vm_lock 604)" true
 	check "nor the run's" flock -n /run/pvewarden/dm/clean.lock true
-	must dmsetup create vg_alive-vm--603--disk--0 --uuid "$ghost_uuid" --table "$ghost_table"
+	DM_DISABLE_UDEV=1 must dmsetup create vg_alive-vm--603--disk--0 --uuid "$ghost_uuid" --table "$ghost_table"
 fi
 
 # Somebody else's lvs, already stuck with LVM's global lock, must not take us along.
