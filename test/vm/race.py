@@ -106,7 +106,7 @@ def guest(vmid, moves):
                 move(here, there, vmid, "pve2")
             counts["stops"] += 1
         # What was left active here is what clean is for: now it has a chance.
-        time.sleep(random.random() * 1.5)
+        time.sleep(0.5 + random.random() * 2)
         counts["gone_at_start"] += identity(name) is None
 
 
