@@ -91,8 +91,8 @@ void ini_read(struct slice text, const char *file, const struct ini_key *keys, s
 
 const char *ini_take_text(struct slice value, void *into, struct arena *a)
 {
-	if (slice_empty(value))
-		return "a value";
+	if (slice_empty(value) || memchr(value.p, '\0', value.n))
+		return "a value (text, without NUL)";
 	*(const char **)into = arena_str(a, value);
 	return NULL;
 }

@@ -63,6 +63,8 @@ static void take_word(struct value *v, struct slice s)
 		}
 	}
 	s = slice_trim(slice_from(s, i));
+	if (!v->wrong && v->text.len && memchr(v->text.data, '\0', v->text.len))
+		v->wrong = "text, without NUL";
 	if (!v->wrong && s.n && s.p[0] != '#' && s.p[0] != ';')
 		v->wrong = "one value (quote it if it holds blanks)";
 }

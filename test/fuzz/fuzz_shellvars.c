@@ -18,6 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		       &diags);
 	for (size_t i = 0; i < ARRAY_SIZE(vars); i++)
 		CHECK(!vars[i].value || vars[i].line);
+	/* What is a value is the whole of it: nothing was cut off at a NUL. */
+	for (size_t i = 0; i < diags.n; i++)
+		CHECK(*diags.items[i].text);
 	diags_done(&diags);
 	return 0;
 }
