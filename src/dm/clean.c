@@ -242,6 +242,17 @@ static bool end_hung(struct act *a, const struct lvm_vg *vg, const char *what, b
 		      gone ? "; the entry itself is gone" : "");
 }
 
+/* Its end was not waited for, and it was ended: whatever holds it up may hold up the next one. */
+static bool end_late(struct act *a, const struct lvm_vg *vg)
+{
+	*vec_push(&a->c->hung) = arena_str(&a->c->arena, slice_of(vg->uuid));
+	return END_AS(
+		a, DM_FAILED,
+		"lvchange did not end in time and was ended, nothing was changed: another LVM "
+		"command may hold volume group %s",
+		vg->name);
+}
+
 /* Asked by ioctl, by UUID; the only proof there is. */
 static bool is_gone(const struct dm_dev *d)
 {
@@ -317,6 +328,8 @@ static bool deactivate_volume(struct act *a, const struct dm_mapping *map)
 		return end_hung(a, map->vg, "lvchange", is_gone(map->dev));
 	if (is_gone(map->dev))
 		return true;
+	if (r == -ETIMEDOUT)
+		return end_late(a, map->vg);
 	if (is_open(map->dev))
 		return end_as(a, DM_SKIPPED, "[IN USE] somebody has opened it meanwhile");
 	return end_as(a, DM_FAILED, r < 0 ? e.text : "LVM says yes, and it is still there");

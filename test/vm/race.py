@@ -94,8 +94,8 @@ def guest(vmid, moves):
             if qemu.poll() is not None or wanted is None:
                 harm.append(f"{vmid}: its disk went away while it was being started")
         counts["starts"] += 1
-        for _ in range(random.randint(1, 20)):
-            time.sleep(0.02)
+        for _ in range(random.randint(1, 5)):
+            time.sleep(0.1)
             if identity(name) != wanted:
                 harm.append(f"{vmid}: its mapping went away while it ran")
         with Lock(vmid):
