@@ -154,6 +154,10 @@ static void show_closing(struct run *r)
 	const struct dm_clean_counts *c = &r->counts;
 	struct buf *out = &r->dialogue.out;
 
+	if (r->dry_run) {
+		buf_addf(out, "\n%zu would be cleaned, %zu skipped.\n", c->left, c->skipped);
+		return;
+	}
 	buf_addf(out, "\n%zu cleaned, %zu skipped, %zu failed, %zu left.\n", c->cleaned, c->skipped,
 		 c->failed, c->left);
 	if (r->journal && r->counts.cleaned)

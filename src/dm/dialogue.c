@@ -42,13 +42,21 @@ static void severity_title(struct dm_dialogue *d, size_t at)
 	buf_addc(&d->out, '\n');
 }
 
+/* Entries made by hand have no volume to name. */
+static bool has_place(const struct dm_mapping *map)
+{
+	return *map->vg_name && *map->lv_name;
+}
+
 static bool same_place(const struct dm_dialogue *d, size_t a, size_t b)
 {
 	const struct dm_mapping *x = mapping_of(d, a), *y = mapping_of(d, b);
+	bool same = has_place(x) ? strcmp(x->vg_name, y->vg_name) == 0 &&
+					   strcmp(x->lv_name, y->lv_name) == 0
+				 : !has_place(y);
 
-	return verdict_of(d, a)->vmid == verdict_of(d, b)->vmid &&
-	       verdict_of(d, a)->severity == verdict_of(d, b)->severity &&
-	       strcmp(x->vg_name, y->vg_name) == 0 && strcmp(x->lv_name, y->lv_name) == 0;
+	return same && verdict_of(d, a)->vmid == verdict_of(d, b)->vmid &&
+	       verdict_of(d, a)->severity == verdict_of(d, b)->severity;
 }
 
 /* The guest, the volume group and the disk that the next entries are about. */
@@ -68,7 +76,7 @@ static void place_heading(struct dm_dialogue *d, size_t at)
 			 vmid,
 			 v->guest ? v->guest : cluster_guest(&d->check->look->scan.cluster, vmid),
 			 &scratch));
-	if (*map->vg_name && *map->lv_name)
+	if (has_place(map))
 		buf_addf(&text, ", volume group %s, disk %s", map->vg_name, map->lv_name);
 	add(d, TERM_BOLD, buf_str(&text));
 	buf_addc(&d->out, '\n');

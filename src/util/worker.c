@@ -81,7 +81,8 @@ static void end(pid_t pid, int r, struct worker_left *left)
 {
 	if (r < 0)
 		(void)kill(pid, SIGKILL);
-	if (!is_gone(pid, clock_boot_ms() + WORKER_GRACE_MS) && left)
+	/* Who has answered is on its way out, however long a busy machine takes for that. */
+	if (!is_gone(pid, clock_boot_ms() + WORKER_GRACE_MS) && left && r < 0)
 		*left = (struct worker_left){ pid, proc_start_ticks(pid) };
 }
 
