@@ -15,7 +15,8 @@
 
 enum {
 	LOOK_MS = 30000,      /* a whole look, LVM included */
-	LOOK_FRESH_MS = 2000, /* what LVM said may be this old when the locks are held */
+	LOOK_FRESH_MS = 5000, /* what LVM said may be this old when the locks are held */
+	LOCK_WAITED_MS = 300, /* longer, and somebody has been at work on the guest meanwhile */
 	UDEV_MS = 5000,
 	ATTEMPTS = 3, /* at getting the locks while the look is still fresh */
 };
@@ -223,6 +224,12 @@ static bool is_fresh(const struct dm_cleaner *c)
 	return clock_boot_ms() - c->look->scan.lvm_at <= LOOK_FRESH_MS;
 }
 
+/* The locks were free, and what was read is young enough to go by. */
+static bool got_in_time(const struct dm_cleaner *c, int64_t asked)
+{
+	return is_fresh(c) && clock_boot_ms() - asked <= LOCK_WAITED_MS;
+}
+
 /* --- acting -------------------------------------------------------------------------------- */
 
 static bool hung_before(const struct dm_cleaner *c, const struct dm_mapping *map)
@@ -394,6 +401,7 @@ static bool prepare(struct act *a, const struct dm_target_shown *what, struct dm
 		    unsigned int *first)
 {
 	struct dm_cleaner *c = a->c;
+	int64_t asked;
 
 	for (int i = 0; i < ATTEMPTS; i++) {
 		if ((i || !c->look || !is_fresh(c)) && !look_anew(a))
@@ -412,9 +420,10 @@ static bool prepare(struct act *a, const struct dm_target_shown *what, struct dm
 		*first = c->journal.n + 1;
 		if (!intend(a, item))
 			return false;
+		asked = clock_boot_ms();
 		if (!lock_guests_of(a, c->look, &c->look->model.mappings[item->mapping]))
 			return false;
-		if (is_fresh(c))
+		if (got_in_time(c, asked))
 			return true;
 		/* The lock had to be waited for: much may have happened. */
 		guest_lock_release(&a->locks);
@@ -565,11 +574,15 @@ static bool prepare_restore(struct act *a, const struct dm_undo_run *run,
 	struct dm_restore_plan plan;
 
 	for (int i = 0; i < ATTEMPTS; i++) {
+		int64_t asked;
+
 		if (!look_anew(a) || !plan_restore(a, a->c->look, run, entry, &plan) ||
-		    (!plan.there && !mark_restoring(a, entry)) ||
-		    !lock_guest(a, named_guest(entry)) || !lock_guest(a, entry->vmid))
+		    (!plan.there && !mark_restoring(a, entry)))
 			return false;
-		if (is_fresh(a->c))
+		asked = clock_boot_ms();
+		if (!lock_guest(a, named_guest(entry)) || !lock_guest(a, entry->vmid))
+			return false;
+		if (got_in_time(a->c, asked))
 			return true;
 		guest_lock_release(&a->locks);
 	}
