@@ -134,10 +134,10 @@ done_right() {
 	! dm_has "$(san 110)" && ! dm_has "$(san 110)p1" && ! dm_has "$(san 111)"
 } >/dev/null 2>&1
 clean=("$PVEWARDEN" dm clean --yes $LOCK)
-kill_at_each clean fsync 1 "${clean[@]}"
+kill_at_each clean fsync 2 "${clean[@]}"
 kill_at_each clean flock 3 "${clean[@]}"
-kill_at_each clean ioctl 19 "${clean[@]}"
-kill_at_each clean wait4 6 "${clean[@]}"
+kill_at_each clean ioctl 29 "${clean[@]}"
+kill_at_each clean wait4 8 "${clean[@]}"
 kill_workers clean "${clean[@]}"
 
 # --- restore -------------------------------------------------------------------
@@ -164,9 +164,9 @@ holds() {
 	[ "$(state "$(san 101)")" = "$running" ]
 }
 restore=("$PVEWARDEN" dm restore "$run" --yes --yes-restore-ghost $LOCK)
-kill_at_each restore fsync 2 "${restore[@]}"
-kill_at_each restore ioctl 19 "${restore[@]}"
-kill_at_each restore wait4 7 "${restore[@]}"
+kill_at_each restore fsync 3 "${restore[@]}"
+kill_at_each restore ioctl 29 "${restore[@]}"
+kill_at_each restore wait4 9 "${restore[@]}"
 kill_workers restore "${restore[@]}"
 
 done_testing

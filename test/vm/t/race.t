@@ -3,7 +3,7 @@
 #
 # Cleaning, over and over, while guests arrive, start, run, stop and leave under
 # Proxmox' own locks, while disks are opened and closed and entries are made anew:
-# no wanted mapping is ever removed. 60 times; RACE_RUNS=200 in the environment of
+# no wanted mapping is ever removed. 40 times; RACE_RUNS=200 in the environment of
 # test/vm/run for the whole of it, which takes a quarter of an hour.
 # shellcheck source=../lib.sh
 . "$TREE/test/vm/lib.sh"
@@ -31,7 +31,7 @@ python3 "$TREE/test/vm/race.py" $V/race.stop $V/race.out "$spare" &
 race=$!
 echo $race >>$V/pids
 cleaned=0 skipped=0 failed=0 bad=0 untold=0 late=0
-runs=${RACE_RUNS:-60}
+runs=${RACE_RUNS:-40}
 each=("--vmid 201" "--vmid 202" "--only manual" "")
 for n in $(seq "$runs"); do
 	# shellcheck disable=SC2086
