@@ -160,7 +160,7 @@ def text():
     ok("a step for each that may be done, a reason for each other",
        out.count("\n    step    ") == doc["left"] and out.count("\n    skip    ") == doc["skipped"], out)
     ok("it ends with the counts", out.endswith(
-        f"\n0 cleaned, {doc['skipped']} skipped, 0 failed, {doc['left']} left.\n"), out[-200:])
+        f"\n{doc['left']} would be cleaned, {doc['skipped']} skipped.\n"), out[-200:])
     ok("no colour without a terminal, no trailing blanks", "\x1b" not in out and
        not any(line.endswith(" ") for line in out.splitlines()))
     status, out, _ = node("dm", "clean", "--dry-run", "--vmid", "5000")
