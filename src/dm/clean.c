@@ -337,7 +337,8 @@ static bool deactivate_volume(struct act *a, const struct dm_mapping *map)
 		return true;
 	if (r == -ETIMEDOUT)
 		return end_late(a, map->vg);
-	if (is_open(map->dev))
+	/* Whoever had it open may have closed it since; LVM says so, in its own words. */
+	if (is_open(map->dev) || strstr(e.text, " in use"))
 		return end_as(a, DM_SKIPPED, "[IN USE] somebody has opened it meanwhile");
 	return end_as(a, DM_FAILED, r < 0 ? e.text : "LVM says yes, and it is still there");
 }

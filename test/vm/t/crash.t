@@ -3,7 +3,8 @@
 #
 # Killed with SIGKILL at every step: whatever the moment, each mapping is there just
 # as it was or gone, what is gone stands in the undo journal, nobody holds a lock,
-# and a second run finishes. strace delivers the signal at the N-th call of a kind.
+# and a second run finishes. strace delivers the signal at the N-th call of a kind:
+# here and there, or at every one of them with VM_FULL=1 (ten minutes).
 # shellcheck source=../lib.sh
 . "$TREE/test/vm/lib.sh"
 
@@ -127,6 +128,8 @@ kill_workers() { # LABEL COMMAND...: each worker dies before it acts (only worke
 	check "$label: and a second run finishes" look_after_kill "killed workers"
 }
 
+step() { [ -n "${VM_FULL:-}" ] && echo 1 || echo "$1"; }
+
 # --- clean ---------------------------------------------------------------------
 reset_for() { reset; }
 finish() { "$PVEWARDEN" dm clean --yes $LOCK </dev/null; }
@@ -134,10 +137,10 @@ done_right() {
 	! dm_has "$(san 110)" && ! dm_has "$(san 110)p1" && ! dm_has "$(san 111)"
 } >/dev/null 2>&1
 clean=("$PVEWARDEN" dm clean --yes $LOCK)
-kill_at_each clean fsync 2 "${clean[@]}"
-kill_at_each clean flock 3 "${clean[@]}"
-kill_at_each clean ioctl 29 "${clean[@]}"
-kill_at_each clean wait4 8 "${clean[@]}"
+kill_at_each clean fsync "$(step 4)" "${clean[@]}"
+kill_at_each clean flock "$(step 6)" "${clean[@]}"
+kill_at_each clean ioctl "$(step 40)" "${clean[@]}"
+kill_at_each clean wait4 "$(step 11)" "${clean[@]}"
 kill_workers clean "${clean[@]}"
 
 # --- restore -------------------------------------------------------------------
@@ -164,9 +167,9 @@ holds() {
 	[ "$(state "$(san 101)")" = "$running" ]
 }
 restore=("$PVEWARDEN" dm restore "$run" --yes --yes-restore-ghost $LOCK)
-kill_at_each restore fsync 3 "${restore[@]}"
-kill_at_each restore ioctl 29 "${restore[@]}"
-kill_at_each restore wait4 9 "${restore[@]}"
+kill_at_each restore fsync "$(step 4)" "${restore[@]}"
+kill_at_each restore ioctl "$(step 40)" "${restore[@]}"
+kill_at_each restore wait4 "$(step 11)" "${restore[@]}"
 kill_workers restore "${restore[@]}"
 
 done_testing
