@@ -106,7 +106,7 @@ def guest(vmid, moves):
                 move(here, there, vmid, "pve2")
             counts["stops"] += 1
         # What was left active here is what clean is for: now it has a chance.
-        time.sleep(0.5 + random.random() * 2)
+        time.sleep(random.choice((0.5, 1, 3, 8, 15)))
         counts["gone_at_start"] += identity(name) is None
 
 
