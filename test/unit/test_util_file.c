@@ -2,6 +2,7 @@
 
 /* Files, and programs that may not come back. */
 
+#include <sys/wait.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
