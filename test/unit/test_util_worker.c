@@ -28,7 +28,16 @@ static struct shared {
 
 static int no_child(void)
 {
-	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD;
+	/* On a busy machine one that has answered, or was killed, may still be on its way out. */
+	for (int i = 0; i < 2000; i++) {
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+
+		if (pid < 0)
+			return errno == ECHILD;
+		if (pid == 0)
+			(void)poll(NULL, 0, 10);
+	}
+	return 0;
 }
 
 static int add_one(void *arg, void *answer, struct err *e)
@@ -141,7 +150,7 @@ static void deadline(void **state)
 	/* It was killed. On a busy machine it may take longer to be gone than is waited for: then
 	 * it is said who it is. */
 	if (left.pid)
-		assert_int_equal(waitpid(left.pid, NULL, 0), shared->pid);
+		assert_int_equal(left.pid, shared->pid);
 	assert_true(no_child());
 	assert_int_equal(kill(shared->pid, 0), -1);
 }
@@ -254,7 +263,7 @@ static void signals_in_between(void **state)
 	assert_int_equal(worker_run(sleep_on, NULL, &answer, sizeof(answer), 100, NULL, NULL),
 			 -ETIMEDOUT);
 	every_20_ms(false);
-	assert_in_range(clock_boot_ms() - before, 100, 2000);
+	assert_in_range(clock_boot_ms() - before, 100, 10000);
 	assert_true(alarms > 2);
 }
 
