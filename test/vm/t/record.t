@@ -298,7 +298,7 @@ if [ -n "$STATES_ONLY" ]; then
 	exit 0
 fi
 same_json() { # TEXT FILE FILE: all but the time, and ages counted from it
-	local f=$V/diff but='del(.time, .recorded) | walk(if type == "string" then sub("only [0-9]+s old"; "young") else . end)'
+	local f=$V/diff but='del(.time, .recorded) | walk(if type == "string" then sub("only [0-9dhms]+ old"; "young") else . end)'
 	jq -S "$but" "$2" >$f.a
 	jq -S "$but" "$3" >$f.b
 	if diff -u $f.a $f.b >$f && [ -s $f.a ]; then
