@@ -114,7 +114,7 @@ def opener(name):
     while going():
         try:
             fd = os.open(f"/dev/mapper/{name}", os.O_RDONLY)
-        except FileNotFoundError:
+        except OSError:  # not there: ENOENT, or ENXIO when it goes just now
             time.sleep(0.05)
             continue
         before = identity(name)
