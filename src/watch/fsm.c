@@ -373,6 +373,7 @@ static enum watch_brake qmp_brake(const struct watch_fsm *f)
 		return BRAKE_PAUSED;
 	case QMP_NOT_ASKED:
 	case QMP_NONSENSE:
+	case QMP_CLOSED:
 	case QMP_OTHER:
 	case QMP_STATE_MAX:
 		break;

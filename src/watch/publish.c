@@ -10,6 +10,7 @@
 #include "util/file.h"
 #include "util/json.h"
 #include "util/jsonw.h"
+#include "watch/probe_words.h"
 
 #define STATS_SCHEMA "pvewarden.watch.stats/1"
 
@@ -17,37 +18,6 @@ static int64_t unix_of(int64_t boot, int64_t now)
 {
 	return boot ? clock_now() - (now - boot) / 1000 : 0;
 }
-
-static const char *const kinds[PROBE_KIND_MAX] = {
-	[PROBE_TCP] = "tcp", [PROBE_HTTP] = "http", [PROBE_AGENT] = "agent", [PROBE_QMP] = "qmp"
-};
-static const char *const results[PROBE_RESULT_MAX] = {
-	[PROBE_UNKNOWN] = "unknown", [PROBE_GOOD] = "good", [PROBE_BAD] = "bad"
-};
-static const char *const whys[PROBE_WHY_MAX] = {
-	[PROBE_WHY_REFUSED] = "refused",
-	[PROBE_WHY_TIMEOUT] = "no answer in time",
-	[PROBE_WHY_UNREACHABLE] = "unreachable",
-	[PROBE_WHY_STATUS] = "another status",
-	[PROBE_WHY_NONSENSE] = "not understood",
-	[PROBE_WHY_CLOSED] = "closed",
-	[PROBE_WHY_NO_SOCKET] = "nothing to ask on",
-	[PROBE_WHY_OURS] = "our own limits",
-};
-static const char *const qmp_states[QMP_STATE_MAX] = {
-	[QMP_SILENT] = "silent",
-	[QMP_NONSENSE] = "not understood",
-	[QMP_RUNNING] = "running",
-	[QMP_PAUSED] = "paused",
-	[QMP_MIGRATING] = "migrating",
-	[QMP_PRELAUNCH] = "prelaunch",
-	[QMP_IO_ERROR] = "io-error",
-	[QMP_INTERNAL_ERROR] = "internal-error",
-	[QMP_PANICKED] = "guest-panicked",
-	[QMP_SHUTDOWN] = "shutdown",
-	[QMP_WATCHDOG] = "watchdog",
-	[QMP_OTHER] = "another state",
-};
 
 static void write_probes(struct jsonw *w, const struct watch_guest *g)
 {
@@ -57,13 +27,15 @@ static void write_probes(struct jsonw *w, const struct watch_guest *g)
 	jsonw_array(w, "probes");
 	for (size_t i = 0; g->answered_at && i < n && i < g->answer.n_targets; i++) {
 		jsonw_row(w, NULL);
-		jsonw_str(w, "kind", kinds[targets[i].kind]);
+		jsonw_str(w, "kind", probe_kind_name((enum probe_kind)targets[i].kind));
 		if (targets[i].port)
 			jsonw_u64(w, "port", targets[i].port);
 		else
 			jsonw_null(w, "port");
-		jsonw_str(w, "result", results[g->answer.targets[i].result]);
-		jsonw_str(w, "why", whys[g->answer.targets[i].why]);
+		jsonw_str(w, "result", 
+			  probe_result_name((enum probe_result)g->answer.targets[i].result));
+		jsonw_str(w, "why", 
+			  probe_why_text((enum probe_why)g->answer.targets[i].why));
 		if (g->answer.targets[i].value)
 			jsonw_u64(w, "status", g->answer.targets[i].value);
 		jsonw_num(w, "ms", (double)g->answer.targets[i].us / 1000);
@@ -117,7 +89,8 @@ static void write_guest(struct jsonw *w, const struct watch_guest *g, int64_t no
 	jsonw_time(w, "last_probe", g->answered_at);
 	jsonw_time(w, "next_check", g->fsm.asked ? clock_now() : unix_of(g->fsm.next_probe, now));
 	write_probes(w, g);
-	jsonw_str(w, "qmp", g->answered_at ? qmp_states[g->answer.qmp] : NULL);
+	jsonw_str(w, "qmp", 
+		  g->answered_at ? probe_qmp_name((enum probe_qmp)g->answer.qmp) : NULL);
 	jsonw_row(w, "budget");
 	jsonw_u64(w, "left", watch_fsm_budget_left(&g->fsm, &g->settings, now));
 	jsonw_u64(w, "of", g->settings.budget);

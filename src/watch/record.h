@@ -7,7 +7,7 @@
  * /var/lib/pvewarden/watch/guests, on disk before the command runs.
  */
 
-#include "util/arena.h"
+#include "util/buf.h"
 #include "util/err.h"
 #include "watch/fsm.h"
 

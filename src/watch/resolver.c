@@ -30,12 +30,13 @@ bool resolver_literal(const char *text, struct probe_address *ret)
 	return !percent || ret->scope != 0;
 }
 
-static void take_address(struct resolver_answer *a, const struct addrinfo *i)
+void resolver_take(struct probe_address *list, uint8_t *n, const struct addrinfo *i)
 {
-	struct probe_address *to = &a->addresses[a->n];
+	struct probe_address *to = &list[*n];
 
-	if (a->n == PROBE_ADDRESSES_MAX)
+	if (*n == PROBE_ADDRESSES_MAX)
 		return;
+	*to = (struct probe_address){};
 	if (i->ai_family == AF_INET) {
 		struct sockaddr_in in;
 
@@ -51,7 +52,7 @@ static void take_address(struct resolver_answer *a, const struct addrinfo *i)
 		return;
 	}
 	to->family = (uint8_t)i->ai_family;
-	a->n++;
+	(*n)++;
 }
 
 static void resolve(const struct resolver_question *q, struct resolver_answer *a)
@@ -64,7 +65,7 @@ static void resolve(const struct resolver_question *q, struct resolver_answer *a
 	if (getaddrinfo(q->name, NULL, &hints, &list) != 0)
 		return;
 	for (const struct addrinfo *i = list; i; i = i->ai_next)
-		take_address(a, i);
+		resolver_take(a->addresses, &a->n, i);
 	freeaddrinfo(list);
 }
 

@@ -27,5 +27,10 @@ int resolver_ask(const struct role *r, const struct resolver_question *q);
 /* -EAGAIN: none; -EPIPE: it is gone; -EPROTO: not an answer. */
 int resolver_receive(const struct role *r, struct resolver_answer *ret);
 
+struct addrinfo;
+
+/* One of getaddrinfo()'s results into @list, which has @n so far; what is too much is left out. */
+void resolver_take(struct probe_address *list, uint8_t *n, const struct addrinfo *i);
+
 /* A literal needs no resolver. False if @text is none. */
 bool resolver_literal(const char *text, struct probe_address *ret);

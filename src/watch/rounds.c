@@ -2,13 +2,11 @@
 #include "watch/watchd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "watch/guestsocket.h"
 #include "watch/resolver.h"
 
 enum {
@@ -225,69 +223,10 @@ int watchd_start_resolver(struct watchd *d, struct err *e)
 
 /* --- a round --------------------------------------------------------------------------------- */
 
-/* A connection to one of QEMU's sockets, which only root may open. Never waits: -EAGAIN says that
- * somebody else has it. */
-static int connect_socket(const struct watch_guest *g, const char *which)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), "/run/qemu-server/%u.%s", g->vmid, which);
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
-		int r = -errno;
-
-		(void)close(fd);
-		return r;
-	}
-	return fd;
-}
-
-static enum probe_qmp qmp_without(int error)
-{
-	return error == -EAGAIN ? QMP_SILENT : QMP_NONSENSE;
-}
-
-struct sockets {
-	int fds[PROBE_FDS_MAX];
-	size_t n;
-};
-
-/* The agent is not asked while its config is locked or it has none: a target without a descriptor
- * would take another one's place. */
-static void add_sockets(struct watch_guest *g, struct probe_ask *ask, bool with_qmp,
-			struct sockets *s)
-{
-	size_t kept = 0;
-
-	g->qmp_instead = QMP_NOT_ASKED;
-	for (size_t i = 0; i < ask->n_targets; i++) {
-		int fd = ask->targets[i].kind == PROBE_AGENT ? connect_socket(g, "qga") : -1;
-
-		if (ask->targets[i].kind == PROBE_AGENT && fd < 0)
-			continue;
-		if (fd >= 0)
-			s->fds[s->n++] = fd;
-		ask->targets[kept++] = ask->targets[i];
-	}
-	ask->n_targets = (uint8_t)kept;
-	if (with_qmp && kept < PROBE_TARGETS_MAX) {
-		int fd = connect_socket(g, "qmp");
-
-		if (fd < 0) {
-			g->qmp_instead = qmp_without(fd);
-			return;
-		}
-		s->fds[s->n++] = fd;
-		ask->targets[ask->n_targets++] = (struct probe_target){ .kind = PROBE_QMP };
-	}
-}
-
 void watchd_probe(struct watchd *d, struct watch_guest *g, bool with_qmp)
 {
 	static struct probe_ask ask;
-	struct sockets s = {};
+	struct guest_sockets s = {};
 	int64_t now = clock_boot_ms();
 	int r = -EPIPE;
 
@@ -298,44 +237,28 @@ void watchd_probe(struct watchd *d, struct watch_guest *g, bool with_qmp)
 	ask.n_addresses = g->n_addresses;
 	memcpy(ask.addresses, g->addresses, sizeof(ask.addresses));
 	ask.n_targets = (uint8_t)watch_settings_targets(&g->settings, ask.targets);
-	add_sockets(g, &ask, with_qmp, &s);
+	guest_sockets_agent(&s, &ask, g->vmid);
+	g->qmp_instead = with_qmp ? guest_sockets_qmp(&s, &ask, g->vmid) : QMP_NOT_ASKED;
 	if (g->has_prober)
 		r = prober_ask(&g->prober, &ask, s.fds, s.n);
-	for (size_t i = 0; i < s.n; i++)
-		(void)close(s.fds[i]);
+	guest_sockets_close(&s);
 	/* Also without an answer the round ends: then nothing could be told. */
 	g->answer_by = now + g->settings.probe_timeout + ANSWER_SLACK_MS;
 	if (r < 0)
 		g->answer_by = now + 1;
 }
 
-/* Puts the answers back to where watch_settings_targets() has their targets. */
-static void spread(const struct watch_guest *g, struct probe_answer *a)
-{
-	struct probe_target targets[PROBE_TARGETS_MAX];
-	size_t n = watch_settings_targets(&g->settings, targets), agents = 0;
-	size_t asked = a->n_targets - (a->qmp != QMP_NOT_ASKED && a->n_targets ? 1U : 0U);
-
-	for (size_t i = 0; i < n; i++)
-		agents += targets[i].kind == PROBE_AGENT;
-	/* The agent is the last one: without its socket it is unknown. */
-	if (asked < n && asked + agents == n)
-		for (size_t i = asked; i < n; i++)
-			a->targets[i] = (typeof(a->targets[0])){ .result = PROBE_UNKNOWN,
-								 .why = PROBE_WHY_NO_SOCKET };
-	a->n_targets = (uint8_t)n;
-}
-
 static void take_answer(struct watchd *d, struct watch_guest *g, struct probe_answer *a)
 {
 	struct watch_event ev = { .kind = WATCH_EV_ROUND, .now = clock_boot_ms() };
+	struct probe_target targets[PROBE_TARGETS_MAX];
 
 	if (a->serial != g->serial || !g->answer_by)
 		return;
 	g->answer_by = 0;
 	g->quick_deaths = 0;
 	ev.qmp = a->qmp != QMP_NOT_ASKED ? (enum probe_qmp)a->qmp : g->qmp_instead;
-	spread(g, a);
+	guest_sockets_spread(watch_settings_targets(&g->settings, targets), a);
 	a->qmp = (uint8_t)ev.qmp;
 	g->answer = *a;
 	g->answered_at = clock_now();

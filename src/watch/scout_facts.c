@@ -124,13 +124,13 @@ static void read_maintenance(struct scout_facts *ret, const struct root *root,
 
 static bool is_frozen(const struct root *root, uint32_t vmid)
 {
-	static const char *const places[] = { "sys/fs/cgroup/lxc/%u/cgroup.events",
-					      "sys/fs/cgroup/lxc/%u/ns/cgroup.events" };
+	static const char *const places[] = { "", "/ns" };
 	CLEANUP(buf_done) struct buf text = {};
 	char path[80];
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		(void)snprintf(path, sizeof(path), i == 0 ? places[0] : places[1], vmid);
+		(void)snprintf(path, sizeof(path), "sys/fs/cgroup/lxc/%u%s/cgroup.events", vmid,
+			       places[i]);
 		if (root_read(root, path, 4096, &text) >= 0 &&
 		    strstr(buf_str(&text), "frozen 1"))
 			return true;

@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "util/arena.h"
+#include "util/log.h"
 #include "watch/gateway.h"
 #include "watch/guests.h"
 #include "watch/maintenance.h"
