@@ -288,7 +288,8 @@ static void tell_defaults(struct watchd *d)
 	if (used)
 		watchd_log(d, NULL, LOG_LEVEL_WARN,
 			   "enabled because they have a file that does not say otherwise "
-			   "(mvmm left these alone):%s", list);
+			   "(mvmm left these alone):%s",
+			   list);
 }
 
 static void is_ready(struct watchd *d)

@@ -73,9 +73,10 @@ static void lose_round(struct watchd *d, struct watch_guest *g)
 	if (!g->answer_by)
 		return;
 	g->answer_by = 0;
-	watchd_step(d, g, (struct watch_event){ .kind = WATCH_EV_ROUND,
-						.now = clock_boot_ms(),
-						.verdict = PROBE_UNKNOWN });
+	watchd_step(d, g,
+		    (struct watch_event){ .kind = WATCH_EV_ROUND,
+					  .now = clock_boot_ms(),
+					  .verdict = PROBE_UNKNOWN });
 }
 
 static int on_answer(sd_event_source *s, int fd, uint32_t events, void *ctx);
@@ -84,10 +85,9 @@ static int on_prober_end(sd_event_source *s, int fd, uint32_t events, void *ctx)
 static int start_prober(struct watchd *d, struct watch_guest *g, struct err *e)
 {
 	uint16_t ports[PROBE_TARGETS_MAX];
-	struct prober_limits limits = { .vmid = g->vmid,
-					.uid = d->prober_uid,
-					.gid = d->prober_gid,
-					.ports = ports };
+	struct prober_limits limits = {
+		.vmid = g->vmid, .uid = d->prober_uid, .gid = d->prober_gid, .ports = ports
+	};
 	int r;
 
 	limits.n_ports = ports_of(&g->settings, ports, &g->ports_digest);

@@ -127,11 +127,12 @@ static const char *means(const struct trial *t)
 	if (t->failed)
 		return t->failed;
 	return t->settings.enabled == TRI_UNKNOWN && t->by_file ? "watched (its file says nothing)"
-								 : "watched";
+								: "watched";
 }
 
 static void add_probe_row(const struct probe_target *target,
-			  const typeof(((struct probe_answer *)0)->targets[0]) *a, struct table *table)
+			  const typeof(((struct probe_answer *)0)->targets[0]) *a,
+			  struct table *table)
 {
 	char what[PROBE_PATH_MAX + 32];
 

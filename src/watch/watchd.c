@@ -18,9 +18,9 @@
 #include "util/str.h"
 #include "watch/note.h"
 
-#define MVMM_PID_FILE	"/run/mvmm.pid"
+#define MVMM_PID_FILE	 "/run/mvmm.pid"
 #define WATCH_MESSAGE_ID "5f0f6d0c1c3b4b0f9a1d3a1f5e7b2c41"
-#define MS		1000ULL /* in microseconds */
+#define MS		 1000ULL /* in microseconds */
 
 /* --- telling --------------------------------------------------------------------------------- */
 
@@ -234,8 +234,7 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 		watchd_reload(d);
 		break;
 	default:
-		watchd_log(d, NULL, LOG_LEVEL_INFO,
-			   "Supervisor about to exit, killing children.");
+		watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor about to exit, killing children.");
 		return sd_event_exit(d->loop, 0);
 	}
 	return 0;
@@ -354,8 +353,8 @@ static int add_sources(struct watchd *d)
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals); i++)
 		r = sd_event_add_signal(d->loop, NULL, signals[i], on_signal, d);
 	if (r >= 0)
-		r = sd_event_add_time(d->loop, NULL, CLOCK_BOOTTIME,
-				      (uint64_t)clock_boot_ms() * MS, 10 * MS, on_tick, d);
+		r = sd_event_add_time(d->loop, NULL, CLOCK_BOOTTIME, (uint64_t)clock_boot_ms() * MS,
+				      10 * MS, on_tick, d);
 	if (r >= 0)
 		r = sd_event_set_watchdog(d->loop, true);
 	return r;
@@ -415,8 +414,9 @@ int watchd_run(bool dry_run)
 		return r == -EBUSY ? 10 : CLI_CRITICAL;
 	}
 	write_pid_file();
-	watchd_log(d, NULL, LOG_LEVEL_INFO, "mvmm supervisor v" PVEWARDEN_VERSION
-		   " (pvewarden watch%s) started.", dry_run ? ", dry run" : "");
+	watchd_log(d, NULL, LOG_LEVEL_INFO,
+		   "mvmm supervisor v" PVEWARDEN_VERSION " (pvewarden watch%s) started.",
+		   dry_run ? ", dry run" : "");
 	r = sd_event_loop(d->loop);
 	close_all(d);
 	return r < 0 ? CLI_INTERNAL : CLI_OK;
