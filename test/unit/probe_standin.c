@@ -176,7 +176,7 @@ struct probe_target *ask_add(struct probe_ask *ask, enum probe_kind kind, uint16
 {
 	struct probe_target *t = &ask->targets[ask->n_targets++];
 
-	*t = (struct probe_target){ .kind = kind,
+	*t = (struct probe_target){ .kind = (uint8_t)kind,
 				    .port = port,
 				    .status_low = 200,
 				    .status_high = 399,
