@@ -324,7 +324,9 @@ static void write_pid_file(void)
 	char pid[24];
 	struct slice text = { pid, (size_t)snprintf(pid, sizeof(pid), "%d\n", getpid()) };
 
-	(void)file_write_atomic(AT_FDCWD, MVMM_PID_FILE, text, 0644);
+	/* In our own folder, where mvmm's place links to. */
+	(void)file_write_atomic(AT_FDCWD, PID_FILE, text, 0644);
+	(void)symlink(PID_FILE, MVMM_PID_FILE);
 }
 
 static void read_identity(struct watchd *d)
@@ -394,7 +396,7 @@ static void close_all(struct watchd *d)
 	role_end(&d->resolver);
 	watchd_save_stats(d);
 	watchd_close_power(d);
-	(void)unlink(MVMM_PID_FILE);
+	(void)unlink(PID_FILE);
 	(void)unlinkat(d->run_fd, "watch.json", 0);
 	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor exiting.");
 }
