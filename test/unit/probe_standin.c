@@ -119,7 +119,7 @@ void standin_say_slowly(int fd, const char *text)
 {
 	for (; *text; text++) {
 		(void)!send(fd, text, 1, MSG_NOSIGNAL);
-		(void)usleep(1000);
+		(void)usleep(100);
 	}
 }
 

@@ -170,9 +170,8 @@ static void http(void **state)
 		{ says_endlessly, PROBE_BAD, PROBE_WHY_NONSENSE, 0 },
 		{ says_interim_endlessly, PROBE_BAD, PROBE_WHY_NONSENSE, 0 },
 		{ says_half, PROBE_BAD, PROBE_WHY_CLOSED, 0 },
-		{ says_nothing, PROBE_BAD, PROBE_WHY_TIMEOUT, 0 },
 	};
-	struct probe_ask ask = ask_new(2000);
+	struct probe_ask ask = ask_new(LONG_MS);
 	struct probe_answer a;
 
 	(void)state;
@@ -183,6 +182,17 @@ static void http(void **state)
 		assert_target(&a, i, rows[i].result, rows[i].why);
 		assert_int_equal(a.targets[i].value, rows[i].value);
 	}
+}
+
+static void http_silent(void **state)
+{
+	struct probe_ask ask = ask_new(300);
+	struct probe_answer a;
+
+	(void)state;
+	ask_add(&ask, PROBE_HTTP, standin_tcp(says_nothing));
+	a = ask_once(&ask, NULL, 0);
+	assert_target(&a, 0, PROBE_BAD, PROBE_WHY_TIMEOUT);
 }
 
 static void statuses_wanted(void **state)
@@ -312,6 +322,7 @@ int main(void)
 		cmocka_unit_test(two_addresses),
 		cmocka_unit_test(no_answer),
 		cmocka_unit_test_teardown(http, standin_teardown),
+		cmocka_unit_test_teardown(http_silent, standin_teardown),
 		cmocka_unit_test_teardown(statuses_wanted, standin_teardown),
 		cmocka_unit_test(wrong_asks),
 		cmocka_unit_test_teardown(as_many_as_can_be, standin_teardown),
