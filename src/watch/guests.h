@@ -45,7 +45,8 @@ struct watch_guest {
 	struct sd_event_source *answers, *prober_ends, *timer;
 	uint32_t serial;
 	int64_t answer_by;	    /* 0: no round is under way */
-	enum probe_qmp qmp_instead; /* what connecting to QMP said already */
+	bool answered, qmp_awaited; /* of this round */
+	enum probe_qmp qmp;
 	struct probe_answer answer;
 	int64_t answered_at; /* Unix seconds */
 	struct probe_address addresses[PROBE_ADDRESSES_MAX];

@@ -88,7 +88,7 @@ static void write_guest(struct jsonw *w, const struct watch_guest *g, int64_t no
 	jsonw_time(w, "last_probe", g->answered_at);
 	jsonw_time(w, "next_check", g->fsm.asked ? clock_now() : unix_of(g->fsm.next_probe, now));
 	write_probes(w, g);
-	jsonw_str(w, "qmp", g->answered_at ? probe_qmp_name((enum probe_qmp)g->answer.qmp) : NULL);
+	jsonw_str(w, "qmp", g->answered_at ? probe_qmp_name(g->qmp) : NULL);
 	jsonw_row(w, "budget");
 	jsonw_u64(w, "left", watch_fsm_budget_left(&g->fsm, &g->settings, now));
 	jsonw_u64(w, "of", g->settings.budget);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include "util/str.h"
 #include "watch/note.h"
 
+#define PID_FILE	 WATCH_RUN_DIR "/pid"
 #define MVMM_PID_FILE	 "/run/mvmm.pid"
 #define WATCH_MESSAGE_ID "5f0f6d0c1c3b4b0f9a1d3a1f5e7b2c41"
 #define MS		 1000ULL /* in microseconds */
@@ -258,6 +260,7 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 	struct stat st = {};
 
 	watchd_check_scout(d, now);
+	watchd_check_asker(d, now);
 	(void)root_stat(&d->root, MAINTENANCE_FILE, &st);
 	if (memcmp(&st.st_mtim, &d->maintenance_mtime, sizeof(st.st_mtim)) != 0)
 		read_maintenance(d);
@@ -326,7 +329,8 @@ static void write_pid_file(void)
 
 	/* In our own folder, where mvmm's place links to. */
 	(void)file_write_atomic(AT_FDCWD, PID_FILE, text, 0644);
-	(void)symlink(PID_FILE, MVMM_PID_FILE);
+	if (symlink(PID_FILE, MVMM_PID_FILE) < 0)
+		log_debug(MVMM_PID_FILE ": %s", strerror(errno));
 }
 
 static void read_identity(struct watchd *d)
@@ -384,6 +388,8 @@ static int open_all(struct watchd *d, struct err *e)
 				      d);
 	r = watchd_open_power(d, e);
 	if (r == 0)
+		r = watchd_start_asker(d, e);
+	if (r == 0)
 		r = watchd_start_resolver(d, e);
 	return r == 0 ? watchd_start_scout(d, e) : r;
 }
@@ -392,6 +398,7 @@ static void close_all(struct watchd *d)
 {
 	for (size_t i = 0; i < d->guests.n; i++)
 		watchd_end_prober(d->guests.items[i]);
+	prober_end(&d->asker);
 	role_end(&d->scout);
 	role_end(&d->resolver);
 	watchd_save_stats(d);
@@ -410,6 +417,8 @@ int watchd_run(bool dry_run)
 	d->message = xmalloc(sizeof(*d->message));
 	d->dry_run = dry_run;
 	log_set_level(LOG_LEVEL_INFO);
+	/* Probers give their copy of the heap back: all of it must be in one place. */
+	(void)mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024);
 	r = open_all(d, &e);
 	if (r < 0) {
 		log_error("%s", e.text);

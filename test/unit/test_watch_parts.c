@@ -14,7 +14,6 @@
 
 #include "pve/ha.h"
 #include "watch/gateway.h"
-#include "watch/guestsocket.h"
 #include "watch/note.h"
 #include "watch/record.h"
 #include "watch/resolver.h"
@@ -137,20 +136,6 @@ static void literals(void **state)
 	assert_false(resolver_literal("", &a));
 }
 
-static void an_agent_left_out_is_unknown(void **state)
-{
-	struct probe_answer a = { .n_targets = 2, .qmp = QMP_RUNNING };
-
-	(void)state;
-	/* A port and QMP came back; asked for were a port and the agent. */
-	a.targets[0].result = a.targets[1].result = PROBE_GOOD;
-	guest_sockets_spread(2, &a);
-	assert_int_equal(a.n_targets, 2);
-	assert_int_equal(a.targets[0].result, PROBE_GOOD);
-	assert_int_equal(a.targets[1].result, PROBE_UNKNOWN);
-	assert_int_equal(a.targets[1].why, PROBE_WHY_NO_SOCKET);
-}
-
 #define RESOURCES                                             \
 	"vm: 100\n\tstate started\n\nct: 101\n\tstate ignored\n\nvm: 102\n\tgroup a\n\n" \
 	"vm: 103\n\tstate enabled\n"
@@ -195,7 +180,6 @@ int main(void)
 		cmocka_unit_test(routes),
 		cmocka_unit_test(gateway_speaks_only_after_an_answer),
 		cmocka_unit_test(literals),
-		cmocka_unit_test(an_agent_left_out_is_unknown),
 		cmocka_unit_test(ha_services),
 	};
 
