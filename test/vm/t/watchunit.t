@@ -14,6 +14,7 @@ conf_vm 100 <<-END
 	name: web01
 	memory: 512
 END
+pve_index
 mkdir -p /etc/pve/mvmm /var/lib/pvewarden /var/log/pve/tasks
 cat >/etc/pve/mvmm/mvmm.conf <<-END
 	check_interval=1
@@ -60,14 +61,14 @@ conf_get() { systemctl show -P "$1" pvewarden-watch.service; }
 guest_pid() { cat /run/qemu-server/100.pid 2>/dev/null; }
 state_of() { jq -r '.guests[] | select(.vmid == 100) | .state' /run/pvewarden/watch/watch.json 2>/dev/null; }
 soon() { # SECONDS COMMAND...
-	local i n=$(($1 * 4))
+	local end=$((SECONDS + $1))
 	shift
-	for ((i = 0; i < n; i++)); do
+	while [ $SECONDS -lt $end ]; do
 		"$@" && return 0
 		sleep 0.25
 	done
-	echo "not within $((n / 4)) s: $*; state '$(state_of)'; calls: $(cat /run/vmtest/calls 2>/dev/null)"
-	journalctl -q -o cat -n 15 --no-pager
+	echo "not soon: $*; state '$(state_of)'; calls: $(cat /run/vmtest/calls 2>/dev/null)"
+	journalctl -q -o cat -n 25 --no-pager
 	return 1
 }
 calls() { [ "$(grep -c " $1 " /run/vmtest/calls 2>/dev/null)" -ge "$2" ]; }
