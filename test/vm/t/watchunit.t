@@ -40,7 +40,7 @@ cat >/usr/sbin/qm <<-'END'
 		;;
 	shutdown)
 		sleep "$(cat /run/vmtest/slow 2>/dev/null || echo 0)"
-		kill $pid
+		kill -9 $pid
 		rm -f /var/run/qemu-server/$2.pid
 		;;
 	stop) kill -9 $pid; rm -f /var/run/qemu-server/$2.pid ;;
@@ -49,6 +49,29 @@ END
 chmod 755 /usr/sbin/qm
 mkdir -p /run/qemu-server
 [ -e /var/run ] || ln -s /run /var/run
+
+# QMP of a QEMU that says that it runs.
+cat >/run/vmtest/qmp.py <<-'END'
+	import os, socket
+	path = "/run/qemu-server/100.qmp"
+	s = socket.socket(socket.AF_UNIX)
+	s.bind(path)
+	s.listen(1)
+	while True:
+	    c = s.accept()[0]
+	    try:
+	        c.sendall(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+	        while data := c.recv(4096):
+	            for line in data.splitlines():
+	                import json
+	                q = json.loads(line)
+	                r = {"status": "running", "running": True} if q["execute"] == "query-status" else {}
+	                c.sendall(json.dumps({"return": r, "id": q.get("id")}).encode() + b"\r\n")
+	    except OSError:
+	        pass
+	    c.close()
+END
+systemd-run -q --unit=qmp python3 /run/vmtest/qmp.py
 
 # --- as the package installs it --------------------------------------------------
 install -m 755 "$PVEWARDEN" /usr/sbin/pvewarden
