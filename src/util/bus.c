@@ -169,11 +169,12 @@ static int append_unit(sd_bus_message *m, const struct bus_unit *u)
 
 	if (r >= 0)
 		r = sd_bus_message_open_container(m, 'a', "(sv)");
-	/* The job of a oneshot unit ends when its command has. */
+	/* The job of a oneshot unit ends when its command has. What the command leaves behind is
+	 * somebody else's: QEMU has a scope of its own, but not all that is started beside it. */
 	if (r >= 0)
-		r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Description", "s", u->description,
-					  "Type", "s", "oneshot", "CollectMode", "s",
-					  "inactive-or-failed", "TimeoutStartUSec", "t",
+		r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "Description", "s",
+					  u->description, "Type", "s", "oneshot", "KillMode", "s",
+					  "process", "CollectMode", "s", "inactive-or-failed", "TimeoutStartUSec", "t",
 					  (uint64_t)u->timeout_s * SECOND);
 	if (r >= 0)
 		r = append_command(m, u->argv);
