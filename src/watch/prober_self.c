@@ -45,8 +45,10 @@ void prober_self_rename(const struct prober_self *self, uint32_t vmid)
 	struct probe_text name = {};
 	const size_t prefix = strlen("pvewarden: ");
 
-	probe_text_add(&name, "pvewarden: guest ");
-	probe_text_number(&name, vmid);
+	/* Without a guest it is the one that asks QMP. */
+	probe_text_add(&name, vmid ? "pvewarden: guest " : "pvewarden: qmp");
+	if (vmid)
+		probe_text_number(&name, vmid);
 	(void)prctl(PR_SET_NAME, name.data + prefix, 0, 0, 0);
 	if (room > name.n) {
 		memset((void *)self->args, 0, room);
