@@ -19,6 +19,17 @@ int cmd_dm_clean(const struct cli *cli);
 extern const struct cli_option dm_restore_options[];
 int cmd_dm_restore(const struct cli *cli);
 
+/* src/watch/ */
+extern const struct cli_option watch_run_options[];
+int cmd_watch_run(const struct cli *cli);
+int cmd_watch_check_config(const struct cli *cli);
+int cmd_watch_mail(const struct cli *cli);
+int watch_mvmm(int argc, char *argv[]); /* started under mvmm's name */
+extern const struct cli_option watch_maintenance_options[];
+int cmd_watch_maintenance(const struct cli *cli);
+int cmd_watch_status(const struct cli *cli);
+int cmd_watch_stats(const struct cli *cli);
+
 /* src/facts/ */
 int cmd_facts_guests(const struct cli *cli);
 int cmd_facts_storages(const struct cli *cli);

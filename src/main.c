@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
+
 #include "cmd.h"
 
 static const struct cli_verb verbs[] = {
@@ -13,6 +15,20 @@ static const struct cli_verb verbs[] = {
 	  "List what was cleaned, or bring back what a run took away", cmd_dm_restore },
 	{ "dm", "blockers", "[VMID]", 0, 1, dm_blockers_options,
 	  "Say whether anything on this node would block a new guest of that id", cmd_dm_blockers },
+	{ "watch", "run", NULL, 0, 0, watch_run_options,
+	  "Watch the guests of this node and restart those that stop serving", cmd_watch_run },
+	{ "watch", "check-config", NULL, 0, 0, NULL,
+	  "Say what the configuration means, and try every probe once", cmd_watch_check_config },
+	{ "watch", "mail", NULL, 0, 0, NULL, "Mail the alerts that wait (the supervisor's)",
+	  cmd_watch_mail },
+	{ "watch", "status", NULL, 0, 0, NULL,
+	  "Say how the watched guests are: serving, failing, held or given up", cmd_watch_status,
+	  true },
+	{ "watch", "stats", NULL, 0, 0, NULL,
+	  "Show checks, failures, restarts and outages of each watched guest", cmd_watch_stats,
+	  true },
+	{ "watch", "maintenance", "[on|off [VMID]]", 0, 2, watch_maintenance_options,
+	  "Say who may not be restarted, or change it", cmd_watch_maintenance },
 	{ "facts", "guests", NULL, 0, 0, NULL, "Show the guests of the cluster and their volumes",
 	  cmd_facts_guests },
 	{ "facts", "storages", NULL, 0, 0, NULL, "Show what storage.cfg says", cmd_facts_storages },
@@ -27,5 +43,8 @@ static const struct cli_verb verbs[] = {
 
 int main(int argc, char *argv[])
 {
+	/* mvmm's users have a link of that name, and scripts that use it. */
+	if (argc > 0 && strcmp(program_invocation_short_name, "mvmm") == 0)
+		return watch_mvmm(argc, argv);
 	return cli_main(verbs, ARRAY_SIZE(verbs), argc, argv);
 }

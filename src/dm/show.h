@@ -28,8 +28,5 @@ void dm_show_finding(const struct dm_check *c, const struct dm_view *view, size_
 /* The whole check, whatever the view is narrowed to: series must not come and go. */
 void dm_show_prometheus(const struct dm_check *c, const struct dm_view *view, struct buf *out);
 
-/* A label's value as it stands between the quotes. */
-void dm_prom_label(struct buf *out, const char *text);
-
 /* The worst severity among what the view shows. */
 enum dm_severity dm_view_answer(const struct dm_check *c, const struct dm_view *view);

@@ -8,33 +8,14 @@
 
 #include "dm/report.h"
 #include "dm/show.h"
-#include "util/str.h"
+#include "util/prom.h"
 
 #define DM "pvewarden_dm_"
 
-static void metric(struct buf *out, const char *name, const char *help)
-{
-	buf_addf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
-}
-
 static void count(struct buf *out, const char *name, const char *help, size_t n)
 {
-	metric(out, name, help);
+	prom_gauge(out, name, help);
 	buf_addf(out, "%s %zu\n", name, n);
-}
-
-/* Backslash, quote and newline are escaped; bytes that are no UTF-8 are made visible first. */
-void dm_prom_label(struct buf *out, const char *text)
-{
-	size_t room = strlen(text) * 4 + 16;
-	CLEANUP_FREE char *shown = xmalloc(room);
-
-	str_printable(shown, room, slice_of(text));
-	for (const char *p = shown; *p; p++) {
-		if (*p == '\\' || *p == '"')
-			buf_addc(out, '\\');
-		buf_addc(out, *p);
-	}
 }
 
 static void add_findings(const struct dm_look *l, struct buf *out)
@@ -44,7 +25,7 @@ static void add_findings(const struct dm_look *l, struct buf *out)
 	for (size_t i = 0; i < l->model.n; i++)
 		if (dm_is_finding(&l->verdicts[i]))
 			n[l->verdicts[i].class][l->verdicts[i].severity]++;
-	metric(out, DM "findings", "Device-mapper entries that are not as they should be.");
+	prom_gauge(out, DM "findings", "Device-mapper entries that are not as they should be.");
 	for (int c = 0; c < DM_CLASS_MAX; c++)
 		for (int s = DM_SEVERITY_NOTICE; s <= DM_SEVERITY_CRITICAL; s++)
 			if (c != DM_OK && c != DM_INFRASTRUCTURE)
@@ -56,7 +37,7 @@ static void add_findings(const struct dm_look *l, struct buf *out)
 static void add_grade(struct buf *out, const char *name, const char *help,
 		      const char *const *grades, const char *grade)
 {
-	metric(out, name, help);
+	prom_gauge(out, name, help);
 	for (; *grades; grades++)
 		buf_addf(out, "%s{grade=\"%s\"} %d\n", name, *grades,
 			 grade && strcmp(grade, *grades) == 0);
@@ -70,7 +51,7 @@ static void add_grades(const struct dm_check *c, const struct dm_report *r, stru
 	add_grade(out, DM "grade", "1 for the grade that the entries have; all 0: not graded.",
 		  dm_grades, c->summary.grade);
 	if (c->summary.graded) {
-		metric(out, DM "score", "Points of 100 that the entries have.");
+		prom_gauge(out, DM "score", "Points of 100 that the entries have.");
 		buf_addf(out, DM "score %d\n", c->summary.score);
 	}
 	if (!r)
@@ -79,14 +60,14 @@ static void add_grades(const struct dm_check *c, const struct dm_report *r, stru
 		  "1 for the grade that the host has; all 0: not graded.", host_grades,
 		  r->grade.grade);
 	if (r->grade.graded) {
-		metric(out, "pvewarden_host_score", "Points of 100 that the host has.");
+		prom_gauge(out, "pvewarden_host_score", "Points of 100 that the host has.");
 		buf_addf(out, "pvewarden_host_score %d\n", r->grade.score);
 	}
 }
 
 static void add_guests(const struct dm_summary *s, struct buf *out)
 {
-	metric(out, "pvewarden_guests", "Guests of this node by type and whether they run.");
+	prom_gauge(out, "pvewarden_guests", "Guests of this node by type and whether they run.");
 	buf_addf(out,
 		 "pvewarden_guests{type=\"qemu\",running=\"yes\"} %zu\n"
 		 "pvewarden_guests{type=\"qemu\",running=\"no\"} %zu\n"
@@ -115,10 +96,10 @@ static void add_vg_metric(const struct lvm_report *lvm, const char *name, const 
 		if (!vg->have_size || named_before(lvm, i))
 			continue;
 		if (!titled)
-			metric(out, name, help);
+			prom_gauge(out, name, help);
 		titled = true;
 		buf_addf(out, "%s{vg=\"", name);
-		dm_prom_label(out, vg->name);
+		prom_label(out, vg->name);
 		buf_addf(out, "\"} %llu\n", (unsigned long long)(unused ? vg->free : vg->size));
 	}
 }
@@ -137,8 +118,9 @@ void dm_show_prometheus(const struct dm_check *c, const struct dm_view *view, st
 	const struct dm_summary *s = &c->summary;
 	const struct lvm_report *lvm = &c->look->scan.lvm;
 
-	metric(out, DM "answer",
-	       "The worst of it, as the exit status: 0 ok, 1 warning, 2 critical, 3 could not tell.");
+	prom_gauge(
+		out, DM "answer",
+		"The worst of it, as the exit status: 0 ok, 1 warning, 2 critical, 3 could not tell.");
 	buf_addf(out, DM "answer %d\n", dm_answer_exit(s->answer));
 	add_grades(c, view->report, out);
 	count(out, DM "mappings", "Device-mapper entries.", s->mappings);
@@ -157,7 +139,7 @@ void dm_show_prometheus(const struct dm_check *c, const struct dm_view *view, st
 	add_vg_metric(lvm, "pvewarden_vg_size_bytes", "Size of the volume group.", false, out);
 	add_vg_metric(lvm, "pvewarden_vg_free_bytes", "Unallocated space of the volume group.",
 		      true, out);
-	metric(out, DM "last_check_timestamp_seconds", "When this was found.");
+	prom_gauge(out, DM "last_check_timestamp_seconds", "When this was found.");
 	buf_addf(out, DM "last_check_timestamp_seconds %lld\n",
 		 (long long)c->look->scan.cluster.node.now);
 }

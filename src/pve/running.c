@@ -114,6 +114,7 @@ static void read_vm(struct reader *rd, int dirfd, const char *file, uint32_t vmi
 	if (!procstat_read(rd->root, g.pid, &st) || st.state == 'Z')
 		return;
 	g.started = started_at(rd->boot_time, st.start);
+	g.ticks = st.start;
 	*vec_push(rd->running) = g;
 }
 

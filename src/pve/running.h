@@ -16,6 +16,7 @@ struct running_guest {
 	pid_t pid;	 /* 0 for containers */
 	bool incoming;	 /* a QEMU that waits for a migration or a restore (-incoming) */
 	int64_t started; /* Unix seconds, 0 if not known */
+	uint64_t ticks;	 /* the same since boot, as the kernel counts: an identity */
 };
 
 struct running {

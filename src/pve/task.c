@@ -70,16 +70,21 @@ bool upid_parse(struct slice text, struct upid *ret)
 	return true;
 }
 
+static bool is_one_of(struct slice type, const char *const types[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (slice_eq(type, types[i]))
+			return true;
+	return false;
+}
+
 static bool is_console(struct slice type)
 {
 	static const char *const types[] = {
 		"vncproxy", "vncshell", "spiceproxy", "termproxy", "spiceshell",
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (slice_eq(type, types[i]))
-			return true;
-	return false;
+	return is_one_of(type, types, ARRAY_SIZE(types));
 }
 
 /* "100" and "100@storage"; other ids belong to no guest. */
@@ -140,6 +145,46 @@ int tasks_read(struct tasks *ret, const struct root *r, struct arena *a, struct 
 		read_line(&found, r, line, a);
 	*ret = found;
 	return 0;
+}
+
+static bool is_stop(struct slice type)
+{
+	static const char *const types[] = {
+		"qmstop", "qmshutdown", "qmreboot", "vzstop", "vzshutdown", "vzreboot", "hastop",
+	};
+
+	return is_one_of(type, types, ARRAY_SIZE(types));
+}
+
+int tasks_count_stops(const struct root *r, uint32_t vmid, int64_t since, size_t *ret,
+		      struct err *e)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	struct slice rest, line, upid, seen = {};
+	struct upid u;
+	int code = root_read(r, ACTIVE_FILE, ACTIVE_BYTES_MAX, &text);
+
+	if (code < 0 && code != -ENOENT)
+		return err_set(e, code, ACTIVE_FILE ": %s", strerror(-code));
+	*ret = 0;
+	rest = buf_slice(&text);
+	while (slice_split(&rest, '\n', &line)) {
+		if (!slice_split(&line, ' ', &upid) || !upid_parse(upid, &u))
+			continue;
+		if (vmid_of(u.id) == vmid && is_stop(u.type) && (int64_t)u.start >= since &&
+		    !slice_eq2(upid, seen)) {
+			(*ret)++;
+			seen = upid;
+		}
+	}
+	return 0;
+}
+
+bool task_is_of_node(const struct task *t)
+{
+	static const char *const types[] = { "startall", "stopall", "migrateall", "suspendall" };
+
+	return is_one_of(slice_of(t->type), types, ARRAY_SIZE(types));
 }
 
 void tasks_done(struct tasks *t)

@@ -10,6 +10,9 @@ enum { CLOCK_TEXT_MAX = 32 };
 /* Milliseconds of CLOCK_BOOTTIME: does not jump, counts suspended time. */
 int64_t clock_boot_ms(void);
 
+/* The same in microseconds, for what is measured. */
+int64_t clock_boot_us(void);
+
 /* Unix seconds. */
 int64_t clock_now(void);
 

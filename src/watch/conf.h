@@ -35,11 +35,14 @@ struct watch_settings {
 	bool agent; /* ping the guest agent */
 	struct watch_http http[WATCH_HTTP_MAX];
 	size_t n_http;
+	uint16_t status_low, status_high; /* http_status, for all of http */
 	/* 0: all of portsall, agent and http, and one of portsany; M: any M of all of them */
 	uint32_t need;
+	uint32_t need_of;      /* N of "M of N", 0 if it was not said: checked against the probes */
 	int64_t probe_timeout; /* 1000 */
 	int64_t check_interval, fail_interval, fail_threshold, wait_interval;
 	int64_t boot_time; /* recovery_time is its old name; boot_time wins wherever it stands */
+	int64_t said_boot_time, said_recovery_time; /* what boot_time is made of; 0: nobody said */
 	int64_t log_interval, disabled_log_interval;
 	int restart_at;	       /* minute of the day, local time; -1: never */
 	int64_t restart_after; /* age of QEMU; 0: never */
@@ -69,13 +72,13 @@ enum probe_result watch_settings_verdict(const struct watch_settings *s,
 
 /* [watch] of pvewarden.conf. */
 struct watch_node {
-	const char *tag;	       /* opt-in by this tag; "mon-restart", "" for none */
-	uint32_t correlate;	       /* this many guests at once are the checker's problem: 3 */
-	uint32_t correlate_percent;    /* ... or this share of all: 30 */
-	uint32_t actions;	       /* guests acted on at the same time: 3 */
-	const char *gateway;	       /* "auto", "none" or a literal address */
-	bool mvmm_names;	       /* log as mvmm, with the [name] prefix */
-	bool notify;		       /* mail alerts: true */
+	const char *tag;	    /* opt-in by this tag; "mon-restart", "" for none */
+	uint32_t correlate;	    /* this many guests at once are the checker's problem: 3 */
+	uint32_t correlate_percent; /* ... or this share of all: 30 */
+	uint32_t actions;	    /* guests acted on at the same time: 3 */
+	const char *gateway;	    /* "auto", "none" or a literal address */
+	bool mvmm_names;	    /* log as mvmm, with the [name] prefix */
+	bool notify;		    /* mail alerts: true */
 };
 
 void watch_node_default(struct watch_node *n);

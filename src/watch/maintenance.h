@@ -26,7 +26,8 @@ struct maintenance {
 };
 
 /* An unreadable or strange file means maintenance, never the opposite: -errno with a sentence, and
- * the switch of the whole node is in *ret. A missing one is no maintenance. */
+ * the switch of the whole node is in *ret (since 0: nobody knows). A missing one is no maintenance.
+ * The texts live in @a. */
 int maintenance_parse(struct maintenance *ret, struct slice text, struct arena *a, struct err *e);
 int maintenance_read(struct maintenance *ret, const struct root *root, const char *file,
 		     struct arena *a, struct err *e);
@@ -35,8 +36,10 @@ int maintenance_read(struct maintenance *ret, const struct root *root, const cha
 const struct maintenance_switch *maintenance_find(const struct maintenance *m, uint32_t vmid,
 						  int64_t now);
 
-/* Turns one on (until 0: open end) or off, in the node's file, atomically and durably, under a lock
- * beside it. */
+/* Turns one on (until 0: open end) or off in that file, atomically. The node's is durable and under
+ * a lock beside it. pmxcfs has neither locks nor modes, and refuses without quorum: ask for that
+ * first, its own word for it is "Permission denied". What was strange stays maintenance of the
+ * whole node until that is turned off. */
 int maintenance_set(const struct root *root, const char *file, uint32_t vmid, bool on, int64_t now,
 		    int64_t until, const char *by, struct err *e);
 void maintenance_done(struct maintenance *m);

@@ -16,7 +16,7 @@ enum {
 	PROBE_ADDRESSES_MAX = 4, /* a name may have several: one that answers is enough */
 	PROBE_HOST_MAX = 64,
 	PROBE_PATH_MAX = 192,
-	PROBE_FDS_MAX = 2, /* guest agent and QMP */
+	PROBE_FDS_MAX = 2,	 /* guest agent and QMP */
 	PROBE_QMP_HOLD_MS = 300, /* Proxmox' one QMP connection is never kept longer */
 };
 
@@ -41,7 +41,7 @@ enum probe_why {
 	PROBE_WHY_REFUSED,
 	PROBE_WHY_TIMEOUT,
 	PROBE_WHY_UNREACHABLE,
-	PROBE_WHY_STATUS,    /* HTTP answered with another status: in @value */
+	PROBE_WHY_STATUS,    /* HTTP: another status, in @value; QMP: not running, see @qmp */
 	PROBE_WHY_NONSENSE,  /* what came back is not the protocol */
 	PROBE_WHY_CLOSED,    /* the other side ended the connection */
 	PROBE_WHY_NO_SOCKET, /* nothing to ask on: no descriptor or no address came along */
@@ -52,10 +52,12 @@ enum probe_why {
 /* QMP's RunState as far as it decides anything (qapi/run-state.json). */
 enum probe_qmp {
 	QMP_NOT_ASKED,
-	QMP_SILENT, /* connected, but no greeting or no reply in time: hung, or somebody else has it */
+	QMP_SILENT, /* connected, but no greeting or no reply in time: hung, or somebody else has it
+		     */
 	QMP_NONSENSE,
+	QMP_CLOSED, /* QEMU ended the connection before its answer: it is going away */
 	QMP_RUNNING,
-	QMP_PAUSED, /* paused, suspended, debug, colo, save-vm, restore-vm */
+	QMP_PAUSED,    /* paused, suspended, debug, colo, save-vm, restore-vm */
 	QMP_MIGRATING, /* inmigrate, postmigrate, finish-migrate */
 	QMP_PRELAUNCH,
 	QMP_IO_ERROR,

@@ -21,7 +21,8 @@ struct prober_limits {
 	uint32_t vmid; /* for its name in ps: "pvewarden: guest 100" */
 	uid_t uid;     /* what it becomes; must not be 0 when the caller is root */
 	gid_t gid;
-	const uint16_t *ports; /* the only TCP ports it may connect to, where the kernel can say so */
+	const uint16_t
+		*ports; /* the only TCP ports it may connect to, where the kernel can say so */
 	size_t n_ports;
 };
 

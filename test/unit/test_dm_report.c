@@ -7,6 +7,7 @@
 #include "dm/show.h"
 #include "node_fixture.h"
 #include "util/json.h"
+#include "util/prom.h"
 #include "util/str.h"
 
 /* Every boundary of version 26, from both sides. */
@@ -166,7 +167,7 @@ static void labels_are_escaped(void **state)
 	CLEANUP(buf_done) struct buf out = {};
 
 	(void)state;
-	dm_prom_label(&out, "a\"b\\c\nd\xff");
+	prom_label(&out, "a\"b\\c\nd\xff");
 	assert_string_equal(buf_str(&out), "a\\\"b\\\\c\\\\x0ad\\\\xff");
 }
 

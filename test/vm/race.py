@@ -110,12 +110,14 @@ def guest(vmid, moves):
         counts["gone_at_start"] += identity(name) is None
 
 
-def opener(name):
+def opener(name, lv):
+    """Somebody who looks into a disk that no guest of this node has, and activates it for that."""
     while going():
         try:
             fd = os.open(f"/dev/mapper/{name}", os.O_RDONLY)
         except OSError:  # not there: ENOENT, or ENXIO when it goes just now
-            time.sleep(0.05)
+            time.sleep(1 + random.random() * 4)
+            counts["reactivated"] += lvm("-aly", lv) == 0
             continue
         before = identity(name)
         time.sleep(random.random() * 0.4)
@@ -138,7 +140,7 @@ def maker(name, device):
 
 threads = [threading.Thread(target=guest, args=(201, True)),
            threading.Thread(target=guest, args=(202, False)),
-           threading.Thread(target=opener, args=("vg_san-vm--203--disk--0",)),
+           threading.Thread(target=opener, args=("vg_san-vm--203--disk--0", "vg_san/vm-203-disk-0")),
            threading.Thread(target=maker, args=("test--vm--999--disk--0", sys.argv[3]))]
 for t in threads:
     t.start()

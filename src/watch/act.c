@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "watch/watchd.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "pve/power.h"
+#include "util/clock.h"
+
+enum {
+	SWEEP_MS = 1800,	  /* what the others get to show that they fail as well */
+	EFFECT_MS = 3500,	  /* after a command: until the scout has seen its effect */
+	HA_EFFECT_MS = 90 * 1000, /* HA's two managers act in rounds of several seconds */
+};
+
+/* --- may it be done? ------------------------------------------------------------------------- */
+
+static void permit(struct watchd *d, struct watch_guest *g, enum watch_brake b)
+{
+	g->question = 0;
+	watchd_step(d, g, (struct watch_event){ .kind = WATCH_EV_PERMIT,
+						.now = clock_boot_ms(),
+						.brake = b });
+}
+
+static bool ask(struct watchd *d, struct watch_guest *g)
+{
+	struct scout_question q = { .serial = ++d->serial,
+				    .vmid = g->vmid,
+				    .type = g->config.type,
+				    .stops_since = g->record.owed ? g->record.since : 0 };
+
+	g->question = q.serial;
+	g->has_facts = false;
+	return d->scout.pid > 0 && !d->blind && scout_ask(&d->scout, &q) == 0;
+}
+
+void watchd_want(struct watchd *d, struct watch_guest *g, enum watch_op op, int64_t now)
+{
+	bool alone = op != WATCH_OP_SHUTDOWN || g->fsm.reason >= WATCH_FOR_SCHEDULE ||
+		     watch_guests_watched(&d->guests) < 2;
+
+	g->permit_at = alone ? now : now + SWEEP_MS;
+	/* An unanswered question becomes "cannot tell" by the state machine's own clock. */
+	if (!ask(d, g))
+		g->facts = (struct scout_facts){};
+	if (!alone)
+		watchd_sweep(d, g, now);
+}
+
+static int64_t longest_interval(const struct watchd *d)
+{
+	int64_t longest = 0;
+
+	for (size_t i = 0; i < d->guests.n; i++) {
+		const struct watch_guest *g = d->guests.items[i];
+
+		if (g->watched && g->settings.check_interval > longest)
+			longest = g->settings.check_interval;
+	}
+	return longest;
+}
+
+static enum watch_brake decide(struct watchd *d, struct watch_guest *g, int64_t now)
+{
+	struct watch_facts *f = &g->facts.facts;
+
+	f->dry_run = d->dry_run;
+	f->failing_at_once = watch_guests_failing_with(&d->guests, g, longest_interval(d));
+	f->watched = watch_guests_watched(&d->guests);
+	f->acting = watch_guests_acting(&d->guests, g);
+	f->gateway = gateway_answers(&d->gateway, now);
+	f->person = g->record.owed && g->facts.stops > g->record.stops;
+	/* A command of ours that failed may have made no task. */
+	if (g->record.owed && g->facts.stops < g->record.stops)
+		g->record.stops = g->facts.stops;
+	return watch_brake(g->fsm.wanted, f, &g->settings, &d->node);
+}
+
+void watchd_check_permit(struct watchd *d, struct watch_guest *g, int64_t now)
+{
+	if (!g->question || !g->has_facts || g->resuming || now < g->permit_at)
+		return;
+	permit(d, g, g->fsm.wanted ? decide(d, g, now) : BRAKE_NONE);
+}
+
+void watchd_take_facts(struct watchd *d, struct watch_guest *g, const struct scout_facts *facts,
+		       uint32_t serial)
+{
+	if (serial != g->question)
+		return;
+	g->facts = *facts;
+	g->has_facts = true;
+	if (g->resuming)
+		watchd_resume(d, g, clock_boot_ms());
+	watchd_check_permit(d, g, clock_boot_ms());
+	watchd_rearm(d, g);
+}
+
+/* --- the intent ------------------------------------------------------------------------------ */
+
+static void take_stamps(struct watch_guest *g, int64_t now)
+{
+	int64_t wall = clock_now();
+
+	g->record.n_stamps = g->fsm.n_stamps;
+	for (size_t i = 0; i < g->fsm.n_stamps; i++)
+		g->record.stamps[i] = wall - (now - g->fsm.stamps[i]) / 1000;
+}
+
+static int write_record(struct watchd *d, struct watch_guest *g)
+{
+	struct err e = {};
+	int r = watch_record_write(&g->record, d->records_fd, g->vmid, &e);
+
+	if (r < 0)
+		watchd_log(d, g, LOG_LEVEL_ERROR, "the intent could not be written: %s", e.text);
+	return r;
+}
+
+static void fill_intent(struct watchd *d, struct watch_guest *g, enum watch_op op)
+{
+	struct watch_record *rec = &g->record;
+
+	if (op == WATCH_OP_SHUTDOWN) {
+		rec->owed = true;
+		rec->reason = g->fsm.reason;
+		rec->ha = g->facts.facts.ha_managed;
+		rec->digest = g->facts.digest;
+		rec->started = g->fsm.started;
+		rec->since = clock_now();
+		rec->stops = 0;
+		(void)snprintf(rec->boot_id, sizeof(rec->boot_id), "%s", d->boot_id);
+		(void)snprintf(rec->node, sizeof(rec->node), "%s", d->round.node);
+	}
+	rec->op = op;
+	rec->stops += op != WATCH_OP_START;
+}
+
+void watchd_keep_intent(struct watchd *d, struct watch_guest *g)
+{
+	g->record.owed = g->fsm.stopped_by_us;
+	take_stamps(g, clock_boot_ms());
+	(void)write_record(d, g);
+}
+
+/* --- doing it -------------------------------------------------------------------------------- */
+
+static void done(struct watchd *d, struct watch_guest *g, bool ran, bool ok)
+{
+	g->done_by = 0;
+	watchd_step(d, g, (struct watch_event){ .kind = WATCH_EV_DONE,
+						.now = clock_boot_ms(),
+						.running = g->runs,
+						.ours = g->here,
+						.started = g->run.started,
+						.ran = ran,
+						.ok = ok });
+}
+
+static const enum power_op power_ops[WATCH_OP_MAX] = {
+	[WATCH_OP_SHUTDOWN] = POWER_SHUTDOWN,
+	[WATCH_OP_STOP] = POWER_STOP,
+	[WATCH_OP_START] = POWER_START,
+};
+
+void watchd_act(struct watchd *d, struct watch_guest *g, enum watch_op op, int64_t now)
+{
+	struct power_command c = { .vmid = g->vmid,
+				   .type = g->config.type,
+				   .op = power_ops[op],
+				   .timeout_s = (int)(g->settings.wait_interval / 1000) };
+	struct err e = {};
+	char text[120];
+
+	fill_intent(d, g, op);
+	c.ha = g->record.ha;
+	take_stamps(g, now);
+	g->error[0] = '\0';
+	if (write_record(d, g) < 0 || power_run(d->power, &c, &e) < 0) {
+		(void)snprintf(g->error, sizeof(g->error), "%.159s",
+			       e.text[0] ? e.text : "the intent could not be written");
+		watchd_log(d, g, LOG_LEVEL_ERROR, "%s was not run: %s",
+			   power_command_text(&c, text, sizeof(text)), g->error);
+		done(d, g, false, false);
+		return;
+	}
+	watchd_log(d, g, LOG_LEVEL_INFO, "running: %s", power_command_text(&c, text, sizeof(text)));
+}
+
+/* The guest is as the command was to make it. */
+static bool has_effect(const struct watch_guest *g)
+{
+	return g->fsm.acting == WATCH_OP_START ? g->runs : !g->runs;
+}
+
+void watchd_check_done(struct watchd *d, struct watch_guest *g, int64_t now)
+{
+	if (g->done_by && g->fsm.acting && (has_effect(g) || now >= g->done_by))
+		done(d, g, true, g->done_ok);
+}
+
+static void on_power_done(void *ctx, uint32_t vmid, const char *error)
+{
+	struct watchd *d = ctx;
+	struct watch_guest *g = watch_guests_find(&d->guests, vmid);
+	int64_t now = clock_boot_ms();
+
+	if (!g || !g->fsm.acting)
+		return;
+	g->done_ok = !error;
+	(void)snprintf(g->error, sizeof(g->error), "%.159s", error ? error : "");
+	if (error)
+		watchd_log(d, g, LOG_LEVEL_WARN, "the command failed: %s", error);
+	g->done_by = now + EFFECT_MS;
+	if (g->record.ha && !error)
+		g->done_by = now + HA_EFFECT_MS + g->settings.wait_interval;
+	watchd_check_done(d, g, now);
+	watchd_rearm(d, g);
+}
+
+/* --- going on with what an earlier supervisor began ------------------------------------------ */
+
+static void drop_record(struct watchd *d, struct watch_guest *g, const char *why, bool alert)
+{
+	char text[300];
+
+	(void)snprintf(text, sizeof(text), "%s %u: a restart that was begun is given up: %s",
+		       g->config.type == GUEST_QEMU ? "VM" : "CT", g->vmid, why);
+	watchd_log(d, g, alert ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s", text);
+	if (alert)
+		watchd_alert(d, g, text);
+	g->record.owed = false;
+	(void)write_record(d, g);
+}
+
+static void go_on(struct watchd *d, struct watch_guest *g, int64_t now)
+{
+	watchd_log(d, g, LOG_LEVEL_WARN, "going on with a restart that was begun");
+	g->fsm.running = g->runs;
+	g->fsm.ours = g->here;
+	g->fsm.started = g->run.started;
+	watch_fsm_resume(&g->fsm, g->runs ? WATCH_OP_STOP : WATCH_OP_START, g->record.reason, now);
+	watchd_event(d, g, WATCH_EV_TIME);
+}
+
+void watchd_resume(struct watchd *d, struct watch_guest *g, int64_t now)
+{
+	const char *why;
+
+	if (!g->has_facts) {
+		if (!g->question && !ask(d, g))
+			g->question = 0;
+		return;
+	}
+	g->resuming = false;
+	g->question = 0;
+	why = watch_record_mismatch(&g->record, d->boot_id, d->round.node, g->facts.digest);
+	if (g->facts.facts.here == TRI_NO)
+		why = "its config is not on this node any more";
+	if (why)
+		drop_record(d, g, why, !g->runs);
+	else if (g->runs && g->run.started != g->record.started)
+		drop_record(d, g, "it runs again", false);
+	else
+		go_on(d, g, now);
+}
+
+void watchd_load_record(struct watchd *d, struct watch_guest *g)
+{
+	int64_t now = clock_boot_ms(), wall = clock_now();
+	struct err e = {};
+
+	if (watch_record_read(&g->record, d->records_fd, g->vmid, &e) < 0) {
+		watchd_log(d, g, LOG_LEVEL_ERROR, "its record cannot be read: %s", e.text);
+		return;
+	}
+	g->resuming = g->record.owed;
+	for (size_t i = 0; i < g->record.n_stamps; i++) {
+		int64_t age = wall > g->record.stamps[i] ? wall - g->record.stamps[i] : 0;
+
+		g->fsm.stamps[g->fsm.n_stamps++] = now - age * 1000;
+	}
+}
+
+int watchd_open_power(struct watchd *d, struct err *e)
+{
+	struct record_ids ids = {};
+
+	if (watch_record_list(d->records_fd, &ids) < 0)
+		watchd_log(d, NULL, LOG_LEVEL_ERROR, "the records cannot be listed");
+	for (size_t i = 0; i < ids.n; i++)
+		(void)watchd_guest(d, ids.items[i]);
+	vec_free(&ids);
+	return power_open(&d->power, d->loop, on_power_done, d, e);
+}
+
+void watchd_close_power(struct watchd *d)
+{
+	power_close(d->power);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "watch/watchd.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "pve/power_run.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/jsonw.h"
+#include "watch/alerts.h"
+
+int watchd_queue_mail(struct watchd *d, const char *subject, const char *text, struct err *e)
+{
+	CLEANUP(buf_done) struct buf out = {};
+	struct jsonw w;
+	char name[64];
+	int r;
+
+	jsonw_begin(&w, &out);
+	jsonw_str(&w, "schema", ALERT_SCHEMA);
+	jsonw_time(&w, "time", clock_now());
+	jsonw_str(&w, "subject", subject);
+	jsonw_str(&w, "text", text);
+	jsonw_end(&w);
+	r = file_mkdirs(d->state_fd, "alerts", 0700);
+	/* Names sort by time; a second alert of one millisecond has another serial. */
+	(void)snprintf(name, sizeof(name), "alerts/%lld-%u.json", (long long)clock_now(),
+		       ++d->serial);
+	if (r == 0)
+		r = file_write_atomic(d->state_fd, name, buf_slice(&out), 0600);
+	if (r < 0)
+		return err_set(e, r, "%s: %s", name, strerror(-r));
+	d->mail_due = true;
+	return 0;
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+enum { MAIL_GATHER_MS = 5000, MAIL_AGAIN_MS = 300 * 1000, MAIL_S = 120 };
+
+#define MAIL_UNIT "pvewarden-watch-mail.service"
+
+static void on_sent(void *ctx, const char *unit, const char *error)
+{
+	struct watchd *d = ctx;
+
+	(void)unit;
+	d->mailing = false;
+	if (!error)
+		return;
+	d->mail_due = true;
+	d->mail_at = clock_boot_ms() + MAIL_AGAIN_MS;
+	watchd_log(d, NULL, LOG_LEVEL_WARN, "alerts could not be mailed (%s): tried again later",
+		   error);
+}
+
+/* Ourselves: the program that this process was started from. */
+static bool own_path(char *buf, size_t n)
+{
+	ssize_t got = readlink("/proc/self/exe", buf, n - 1);
+
+	if (got <= 0)
+		return false;
+	buf[got] = '\0';
+	return true;
+}
+
+void watchd_send_mails(struct watchd *d, int64_t now)
+{
+	char program[256];
+	const char *const argv[] = { program, "watch", "mail", NULL };
+	struct err e = {};
+
+	if (!d->mail_due || d->mailing)
+		return;
+	/* What happens together is one mail. */
+	if (!d->mail_at)
+		d->mail_at = now + MAIL_GATHER_MS;
+	if (now < d->mail_at)
+		return;
+	d->mail_at = 0;
+	d->mail_due = false;
+	if (!d->mailer && power_runner_open(&d->mailer, d->loop, on_sent, d, &e) < 0) {
+		on_sent(d, MAIL_UNIT, e.text);
+		return;
+	}
+	d->mailing = true;
+	if (!own_path(program, sizeof(program)) ||
+	    power_runner_start(d->mailer, MAIL_UNIT, "pvewarden watch: mails of alerts", argv,
+			       MAIL_S, &e) < 0)
+		on_sent(d, MAIL_UNIT, e.text);
+}

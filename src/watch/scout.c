@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "watch/scout.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "pve/cluster.h"
+#include "pve/prop.h"
+#include "pve/running.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/str.h"
+#include "watch/maintenance.h"
+
+#define MVMM_DIR "etc/pve/mvmm"
+
+enum {
+	FILES_MAX = 10000,
+	MVMM_EVERY = 10, /* looks: a walk through /proc */
+};
+
+/* A file as it was told last. */
+struct known_file {
+	uint32_t id;
+	struct timespec mtime, ctime;
+	off_t size;
+	ino_t inode;
+	bool bad;
+	bool there; /* seen in this look */
+};
+
+struct known_guest {
+	uint32_t vmid;
+	uint64_t version;
+	bool told, there;
+};
+
+struct scout {
+	int fd;
+	struct root root;
+	const char *tag;
+	bool told_all; /* the first look is complete */
+	unsigned int looks;
+	bool mvmm;
+	VEC(struct known_file) files;
+	VEC(struct known_guest) guests;
+	struct running running;
+	struct buf vmlist, text;
+};
+
+static void tell(const struct scout *s, enum scout_kind kind, uint32_t id, uint32_t serial,
+		 const void *body, size_t n)
+{
+	struct scout_head head = { .kind = kind, .vmid = id, .serial = serial };
+	struct iovec parts[2] = { { &head, sizeof(head) }, { (void *)body, n } };
+
+	if (writev(s->fd, parts, n ? 2 : 1) < 0)
+		_exit(0); /* nobody listens any more */
+}
+
+/* --- the configuration's files --------------------------------------------------------------- */
+
+static struct known_file *file_of(struct scout *s, uint32_t id)
+{
+	vec_each(f, &s->files)
+		if (f->id == id)
+			return f;
+	if (s->files.n == FILES_MAX)
+		return NULL;
+	vec_push(&s->files)->id = id;
+	return &s->files.items[s->files.n - 1];
+}
+
+static bool is_same(const struct known_file *f, const struct stat *st)
+{
+	return f->inode == st->st_ino && f->size == st->st_size &&
+	       f->mtime.tv_sec == st->st_mtim.tv_sec && f->mtime.tv_nsec == st->st_mtim.tv_nsec &&
+	       f->ctime.tv_sec == st->st_ctim.tv_sec && f->ctime.tv_nsec == st->st_ctim.tv_nsec;
+}
+
+static void tell_bad(const struct scout *s, struct known_file *f, const char *path, int code)
+{
+	char sentence[300];
+
+	if (!f->bad)
+		tell(s, SCOUT_CONF_BAD, f->id, 0, sentence,
+		     (size_t)snprintf(sentence, sizeof(sentence), "%s: %s", path,
+				      code == -EFBIG ? "larger than 128 KiB" : strerror(-code)));
+	f->bad = true;
+	f->inode = 0;
+}
+
+static void look_at_file(struct scout *s, uint32_t id, const char *path)
+{
+	struct known_file *f = file_of(s, id);
+	struct stat st;
+	int r;
+
+	if (!f || root_stat(&s->root, path, &st) < 0)
+		return;
+	f->there = true;
+	/* An empty inode number stands for "not told yet". */
+	if (f->inode != 0 && is_same(f, &st))
+		return;
+	r = root_read(&s->root, path, SCOUT_CONF_MAX - 1, &s->text);
+	if (r < 0) {
+		tell_bad(s, f, path, r);
+		return;
+	}
+	f->inode = st.st_ino;
+	f->size = st.st_size;
+	f->mtime = st.st_mtim;
+	f->ctime = st.st_ctim;
+	f->bad = false;
+	tell(s, SCOUT_CONF, id, 0, s->text.data, s->text.len);
+}
+
+/* "100.conf" is guest 100's. */
+static bool guest_file(const char *name, uint32_t *ret)
+{
+	struct slice n = slice_of(name);
+
+	if (!slice_ends(n, ".conf"))
+		return false;
+	n.n -= strlen(".conf");
+	return str_to_u32(n, ret) && *ret >= VMID_MIN && *ret <= VMID_MAX;
+}
+
+static void close_dir(DIR *const *d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+
+static bool look_at_folder(struct scout *s)
+{
+	CLEANUP(close_dir) DIR *d = root_opendir(&s->root, MVMM_DIR);
+	char path[64];
+	uint32_t vmid;
+
+	if (!d)
+		return errno == ENOENT;
+	for (struct dirent *entry; (errno = 0, entry = readdir(d));) {
+		if (!guest_file(entry->d_name, &vmid))
+			continue;
+		(void)snprintf(path, sizeof(path), MVMM_DIR "/%u.conf", vmid);
+		look_at_file(s, vmid, path);
+	}
+	return errno == 0;
+}
+
+/* What was not seen is gone only if all could be seen. */
+static void look_at_files(struct scout *s)
+{
+	bool whole;
+
+	vec_each(f, &s->files)
+		f->there = false;
+	look_at_file(s, SCOUT_GLOBAL, MVMM_DIR "/mvmm.conf");
+	look_at_file(s, SCOUT_CLUSTER_CONF, "etc/pve/pvewarden/pvewarden.conf");
+	look_at_file(s, SCOUT_NODE_CONF, "etc/pvewarden/pvewarden.conf");
+	whole = look_at_folder(s);
+	for (size_t i = s->files.n; whole && i-- > 0;) {
+		if (s->files.items[i].there)
+			continue;
+		tell(s, SCOUT_CONF_GONE, s->files.items[i].id, 0, NULL, 0);
+		s->files.items[i] = s->files.items[--s->files.n];
+	}
+}
+
+/* --- the guests of this node ----------------------------------------------------------------- */
+
+static bool has_tag(const char *tags, const char *tag)
+{
+	struct slice rest, one;
+
+	if (!tags || !tag[0])
+		return false;
+	rest = slice_of(tags);
+	while (rest.n) {
+		size_t n = 0;
+
+		while (n < rest.n && !strchr(";, ", rest.p[n]))
+			n++;
+		one = (struct slice){ rest.p, n };
+		if (slice_eq(one, tag))
+			return true;
+		rest = slice_from(rest, n < rest.n ? n + 1 : n);
+	}
+	return false;
+}
+
+static bool is_on(const char *value)
+{
+	return value && (strcmp(value, "1") == 0 || strncmp(value, "1,", 2) == 0 ||
+			 strstr(value, "enabled=1"));
+}
+
+static bool read_guest(struct scout *s, const struct vmlist_entry *v, struct arena *a,
+		       struct guest *ret)
+{
+	struct diags diags = { .arena = a };
+	char path[160];
+
+	(void)snprintf(path, sizeof(path), "etc/pve/nodes/%s/%s/%u.conf", v->node,
+		       v->type == GUEST_QEMU ? "qemu-server" : "lxc", v->vmid);
+	if (root_read(&s->root, path, GUEST_CONFIG_MAX, &s->text) < 0)
+		return false;
+	*ret = (struct guest){ .vmid = v->vmid, .type = v->type, .node = v->node, .file = path };
+	guest_parse(ret, buf_slice(&s->text), a, &diags);
+	diags_done(&diags);
+	return true;
+}
+
+static bool tell_guest(struct scout *s, const struct vmlist_entry *v)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct scout_guest told = { .type = v->type };
+	const char *onboot;
+	struct guest g;
+
+	if (!read_guest(s, v, &a, &g))
+		return false;
+	(void)snprintf(told.name, sizeof(told.name), "%s", g.name);
+	onboot = guest_option(&g.sections[0], "onboot");
+	told.tagged = has_tag(guest_option(&g.sections[0], "tags"), s->tag);
+	told.agent = is_on(guest_option(&g.sections[0], "agent"));
+	told.coming = g.lock && strcmp(g.lock, "migrate") == 0;
+	told.tag_enough = !g.template && !(onboot && strcmp(onboot, "0") == 0);
+	tell(s, SCOUT_GUEST, v->vmid, 0, &told, sizeof(told));
+	return true;
+}
+
+static struct known_guest *guest_of(struct scout *s, uint32_t vmid)
+{
+	size_t low = 0, high = s->guests.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->guests.items[middle].vmid < vmid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < s->guests.n && s->guests.items[low].vmid == vmid)
+		return &s->guests.items[low];
+	(void)vec_push(&s->guests);
+	memmove(s->guests.items + low + 1, s->guests.items + low,
+		(s->guests.n - 1 - low) * sizeof(s->guests.items[0]));
+	s->guests.items[low] = (struct known_guest){ .vmid = vmid };
+	return &s->guests.items[low];
+}
+
+static void drop_guests(struct scout *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->guests.n; i++) {
+		if (s->guests.items[i].there)
+			s->guests.items[kept++] = s->guests.items[i];
+		else
+			tell(s, SCOUT_GUEST_GONE, s->guests.items[i].vmid, 0, NULL, 0);
+	}
+	s->guests.n = kept;
+}
+
+static void look_at_vmlist(struct scout *s, const struct vmlist *list, const char *node)
+{
+	vec_each(g, &s->guests)
+		g->there = false;
+	for (size_t i = 0; i < list->n; i++) {
+		const struct vmlist_entry *v = &list->guests[i];
+		struct known_guest *g;
+
+		if (strcmp(v->node, node) != 0)
+			continue;
+		g = guest_of(s, v->vmid);
+		g->there = true;
+		if (!g->told || g->version != v->version)
+			g->told = tell_guest(s, v);
+		g->version = v->version;
+	}
+	drop_guests(s);
+}
+
+/* The list is compared as a text first: mostly it is the one of the last look. */
+static bool look_at_guests(struct scout *s, const char *node, struct err *e)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct vmlist list;
+
+	if (root_read(&s->root, "etc/pve/.vmlist", (size_t)64 << 20, &s->text) >= 0 && s->told_all &&
+	    slice_eq2(buf_slice(&s->text), buf_slice(&s->vmlist)))
+		return true;
+	if (vmlist_read(&list, &s->root, &a, e) < 0)
+		return false;
+	buf_reset(&s->vmlist);
+	(void)root_read(&s->root, "etc/pve/.vmlist", (size_t)64 << 20, &s->vmlist);
+	look_at_vmlist(s, &list, node);
+	return true;
+}
+
+/* --- what runs ------------------------------------------------------------------------------- */
+
+static bool is_same_run(const struct running_guest *a, const struct running_guest *b)
+{
+	return a->type == b->type && a->ticks == b->ticks && a->pid == b->pid;
+}
+
+static void look_at_running(struct scout *s)
+{
+	struct running now = {};
+
+	if (running_read(&now, &s->root, NULL) < 0)
+		return;
+	vec_each(g, &now) {
+		const struct running_guest *was = running_find(&s->running, g->vmid);
+		struct scout_runs told = {
+			.type = g->type,
+			.incoming = g->incoming,
+			.started = (int64_t)g->ticks * 1000 / sysconf(_SC_CLK_TCK),
+		};
+
+		if (!was || !is_same_run(was, g))
+			tell(s, SCOUT_RUNS, g->vmid, 0, &told, sizeof(told));
+	}
+	vec_each(g, &s->running)
+		if (!running_find(&now, g->vmid))
+			tell(s, SCOUT_RUNS_NOT, g->vmid, 0, NULL, 0);
+	running_done(&s->running);
+	s->running = now;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static void look_at_maintenance(struct scout *s, struct scout_round *round)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct maintenance m = {};
+	const struct maintenance_switch *all;
+
+	(void)maintenance_read(&m, &s->root, MAINTENANCE_CLUSTER_FILE, &a, NULL);
+	all = maintenance_find(&m, MAINTENANCE_NODE, clock_now());
+	round->maintenance_cluster = all != NULL;
+	if (all) {
+		round->maintenance_since = all->since;
+		round->maintenance_until = all->until;
+		(void)snprintf(round->maintenance_by, sizeof(round->maintenance_by), "%s", all->by);
+	}
+	maintenance_done(&m);
+}
+
+static void look(struct scout *s)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct scout_round round = {};
+	struct err e = {};
+	struct node node;
+
+	if (s->looks++ % MVMM_EVERY == 0)
+		s->mvmm = scout_mvmm_lives(&s->root);
+	round.mvmm = s->mvmm;
+	round.readable = node_read(&node, &s->root, &a, &e) == 0;
+	if (round.readable) {
+		(void)snprintf(round.node, sizeof(round.node), "%s", node.name);
+		round.quorate = pmxcfs_quorate(&s->root);
+		round.readable = look_at_guests(s, node.name, &e);
+		look_at_files(s);
+		look_at_maintenance(s, &round);
+	}
+	look_at_running(s);
+	(void)snprintf(round.problem, sizeof(round.problem), "%.199s", e.text);
+	s->told_all = round.readable;
+	tell(s, SCOUT_ROUND, 0, 0, &round, sizeof(round));
+}
+
+static void answer(struct scout *s)
+{
+	struct scout_question q;
+	struct scout_facts facts;
+	ssize_t n = recv(s->fd, &q, sizeof(q), MSG_DONTWAIT);
+
+	if (n == 0)
+		_exit(0);
+	if (n != (ssize_t)sizeof(q))
+		return;
+	scout_facts_read(&facts, &s->root, &q, clock_now());
+	tell(s, SCOUT_FACTS, q.vmid, q.serial, &facts, sizeof(facts));
+}
+
+static NORETURN void scout_main(int fd, void *arg)
+{
+	const struct scout_options *o = arg;
+	struct scout s = { .fd = fd, .tag = o->tag };
+	int64_t next = 0;
+
+	if (root_open(&s.root, o->root->path, NULL) < 0)
+		_exit(1);
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int64_t left = next - clock_boot_ms();
+
+		if (left <= 0) {
+			look(&s);
+			next = clock_boot_ms() + SCOUT_PERIOD_MS;
+			continue;
+		}
+		if (poll(&p, 1, (int)left) > 0)
+			answer(&s);
+	}
+}
+
+static void scout_role(int fd, void *arg)
+{
+	scout_main(fd, arg);
+}
+
+int scout_start(struct role *ret, const struct scout_options *o, struct err *e)
+{
+	return role_start(ret, "pvewarden-scout", scout_role, (void *)o, e);
+}
+
+int scout_ask(const struct role *r, const struct scout_question *q)
+{
+	return send(r->fd, q, sizeof(*q), MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(*q)
+		       ? 0
+		       : -errno;
+}
+
+/* Messages of one kind have one size; texts have any. */
+static size_t body_size(uint32_t kind)
+{
+	switch ((enum scout_kind)kind) {
+	case SCOUT_ROUND:
+		return sizeof(struct scout_round);
+	case SCOUT_GUEST:
+		return sizeof(struct scout_guest);
+	case SCOUT_RUNS:
+		return sizeof(struct scout_runs);
+	case SCOUT_FACTS:
+		return sizeof(struct scout_facts);
+	case SCOUT_CONF:
+	case SCOUT_CONF_BAD:
+	case SCOUT_CONF_GONE:
+	case SCOUT_GUEST_GONE:
+	case SCOUT_RUNS_NOT:
+	case SCOUT_KIND_MAX:
+		break;
+	}
+	return 0;
+}
+
+static bool is_text(uint32_t kind)
+{
+	return kind == SCOUT_CONF || kind == SCOUT_CONF_BAD;
+}
+
+int scout_receive(const struct role *r, struct scout_message *ret, size_t *ret_len)
+{
+	struct iovec parts[2] = { { &ret->head, sizeof(ret->head) },
+				  { ret->text, sizeof(ret->text) - 1 } };
+	struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
+	ssize_t n = recvmsg(r->fd, &m, MSG_DONTWAIT);
+	size_t body;
+
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -EPIPE;
+	if ((size_t)n < sizeof(ret->head) || (m.msg_flags & MSG_TRUNC) ||
+	    ret->head.kind >= SCOUT_KIND_MAX)
+		return -EPROTO;
+	body = (size_t)n - sizeof(ret->head);
+	if (!is_text(ret->head.kind) && body != body_size(ret->head.kind))
+		return -EPROTO;
+	if (is_text(ret->head.kind))
+		ret->text[body] = '\0';
+	*ret_len = body;
+	return 0;
+}

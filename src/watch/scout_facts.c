@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "watch/scout.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "pve/guest.h"
+#include "pve/ha.h"
+#include "pve/node.h"
+#include "pve/pmxcfs.h"
+#include "pve/stopping.h"
+#include "pve/task.h"
+#include "util/str.h"
+#include "watch/maintenance.h"
+
+/* FNV-1a: tells one text of a config from another, no more. */
+static uint64_t digest_of(struct slice text)
+{
+	uint64_t h = 14695981039346656037ULL;
+
+	for (size_t i = 0; i < text.n; i++)
+		h = (h ^ (unsigned char)text.p[i]) * 1099511628211ULL;
+	return h;
+}
+
+static void take_config(struct scout_facts *ret, const struct guest *g, struct slice text)
+{
+	const char *onboot = guest_option(&g->sections[0], "onboot");
+
+	(void)snprintf(ret->facts.lock, sizeof(ret->facts.lock), "%s", g->lock ? g->lock : "");
+	ret->facts.template = g->template;
+	ret->facts.onboot_no = onboot && strcmp(onboot, "0") == 0;
+	ret->facts.here = TRI_YES;
+	ret->digest = digest_of(text);
+}
+
+static void read_config(struct scout_facts *ret, const struct root *root, const char *node,
+			const struct scout_question *q, struct arena *a)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	struct diags diags = { .arena = a };
+	struct guest g = { .vmid = q->vmid, .type = q->type, .node = node };
+	char path[160];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "etc/pve/nodes/%s/%s/%u.conf", node,
+		       q->type == GUEST_QEMU ? "qemu-server" : "lxc", q->vmid);
+	r = root_read(root, path, GUEST_CONFIG_MAX, &text);
+	if (r < 0) {
+		ret->facts.here = r == -ENOENT ? TRI_NO : TRI_UNKNOWN;
+		return;
+	}
+	g.file = path;
+	guest_parse(&g, buf_slice(&text), a, &diags);
+	take_config(ret, &g, buf_slice(&text));
+	diags_done(&diags);
+}
+
+/* An unreadable list of tasks is work under way, as far as we can tell. */
+static void read_tasks(struct scout_facts *ret, const struct root *root,
+		       const struct scout_question *q, struct arena *a)
+{
+	struct tasks tasks = {};
+	const struct task *t;
+	size_t stops = 0;
+
+	if (tasks_read(&tasks, root, a, NULL) < 0) {
+		(void)snprintf(ret->facts.task, sizeof(ret->facts.task), "unreadable list");
+		return;
+	}
+	vec_each(each, &tasks)
+		ret->facts.node_task = ret->facts.node_task || task_is_of_node(each);
+	t = tasks_find(&tasks, q->vmid);
+	if (t)
+		(void)snprintf(ret->facts.task, sizeof(ret->facts.task), "%.31s", t->type);
+	if (q->stops_since && tasks_count_stops(root, q->vmid, q->stops_since, &stops, NULL) == 0)
+		ret->stops = (uint32_t)stops;
+	tasks_done(&tasks);
+}
+
+static void read_locks(struct scout_facts *ret, const struct root *root,
+		       const struct scout_question *q)
+{
+	struct guest_locks locks = {};
+
+	ret->facts.flocked = guest_locks_read(&locks, root, NULL) < 0 ||
+			     guest_locks_find(&locks, q->vmid) != NULL;
+	guest_locks_done(&locks);
+}
+
+static void read_ha(struct scout_facts *ret, const struct root *root,
+		    const struct scout_question *q, int64_t now)
+{
+	struct ha_service ha;
+
+	if (ha_service_read(&ha, root, q->type, q->vmid, now, NULL) < 0) {
+		/* Managed by somebody who cannot be asked: hands off. */
+		ret->facts.ha_managed = true;
+		return;
+	}
+	ret->facts.ha_managed = ha.managed;
+	ret->facts.ha_awake = ha.awake;
+	(void)snprintf(ret->facts.ha_state, sizeof(ret->facts.ha_state), "%s", ha.state);
+}
+
+static void read_maintenance(struct scout_facts *ret, const struct root *root,
+			     const struct scout_question *q, int64_t now)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct maintenance cluster = {}, node = {};
+	const struct maintenance_switch *s;
+
+	(void)maintenance_read(&cluster, root, MAINTENANCE_CLUSTER_FILE, &a, NULL);
+	(void)maintenance_read(&node, root, MAINTENANCE_FILE, &a, NULL);
+	ret->facts.maintenance_cluster = maintenance_find(&cluster, q->vmid, now) != NULL;
+	s = maintenance_find(&node, q->vmid, now);
+	ret->facts.maintenance_node = s && s->vmid == MAINTENANCE_NODE;
+	ret->facts.maintenance_guest = s && s->vmid != MAINTENANCE_NODE;
+	maintenance_done(&cluster);
+	maintenance_done(&node);
+}
+
+static bool is_frozen(const struct root *root, uint32_t vmid)
+{
+	static const char *const places[] = { "", "/ns" };
+	CLEANUP(buf_done) struct buf text = {};
+	char path[80];
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		(void)snprintf(path, sizeof(path), "sys/fs/cgroup/lxc/%u%s/cgroup.events", vmid,
+			       places[i]);
+		if (root_read(root, path, 4096, &text) >= 0 &&
+		    strstr(buf_str(&text), "frozen 1"))
+			return true;
+	}
+	return false;
+}
+
+void scout_facts_read(struct scout_facts *ret, const struct root *root,
+		      const struct scout_question *q, int64_t now)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct node node;
+
+	*ret = (struct scout_facts){ .facts = { .here = TRI_UNKNOWN, .quorate = TRI_UNKNOWN } };
+	if (node_read(&node, root, &a, NULL) < 0)
+		return;
+	ret->facts.quorate = pmxcfs_quorate(root);
+	ret->facts.mvmm = scout_mvmm_lives(root);
+	ret->facts.stopping = node_is_stopping();
+	read_config(ret, root, node.name, q, &a);
+	read_tasks(ret, root, q, &a);
+	read_locks(ret, root, q);
+	read_ha(ret, root, q, now);
+	read_maintenance(ret, root, q, now);
+	ret->facts.frozen = q->type == GUEST_LXC && is_frozen(root, q->vmid);
+}
+
+/* "/usr/bin/perl -w /usr/local/bin/mvmm", and its children "mvmm monitor for VM 100 [web]". */
+static bool is_mvmm(struct slice cmdline)
+{
+	struct slice rest = cmdline, arg;
+
+	if (slice_starts(cmdline, "mvmm monitor for VM ") ||
+	    slice_starts(cmdline, "mvmm supervisor"))
+		return true;
+	if (!slice_split(&rest, '\0', &arg) || !strstr(cmdline.p, "perl"))
+		return false;
+	while (slice_split(&rest, '\0', &arg)) {
+		if (slice_starts(arg, "-"))
+			continue;
+		return slice_eq(arg, "mvmm") || slice_ends(arg, "/mvmm");
+	}
+	return false;
+}
+
+static void close_dir(DIR *const *d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+
+bool scout_mvmm_lives(const struct root *root)
+{
+	CLEANUP(close_dir) DIR *d = root_opendir(root, "proc");
+	CLEANUP(buf_done) struct buf text = {};
+	char path[300];
+
+	for (struct dirent *entry; d && (entry = readdir(d));) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		(void)snprintf(path, sizeof(path), "proc/%s/cmdline", entry->d_name);
+		if (root_read(root, path, 4096, &text) >= 0 && text.len &&
+		    is_mvmm((struct slice){ buf_str(&text), text.len }))
+			return true;
+	}
+	return false;
+}
