@@ -71,7 +71,7 @@ class Test:
                 node.wait_state(vmid, "serving")
         return rig, node
 
-    def restarted(self, rig, node, vmid, verbs=("shutdown", "start"), seconds=20, since=0.0):
+    def restarted(self, rig, node, vmid, verbs=("start", "shutdown", "start"), seconds=20, since=0.0):
         """The guest was stopped and started in that way, and serves again."""
         self.comes(f"guest {vmid}: {', '.join(verbs)}",
                    lambda: rig.verbs(vmid, since) == list(verbs) or

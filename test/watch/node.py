@@ -454,7 +454,8 @@ class Rig:
                      f"{self.pve}/priv", f"{self.pve}/pvewarden"):
             os.makedirs(path)
         self.nodes, self.kinds, self.serial, self.addresses = {}, {}, 0, []
-        self.knobs = {"all": {"term_wait": 1, "qmp_timeout": 1, "kill_wait": 0.3, "lock_wait": 10}}
+        self.knobs = {"all": {"term_wait": 1, "qmp_timeout": 1, "kill_wait": 0.3, "lock_wait": 10,
+                              "perl": 0.2}}
         self.save_knobs()
         for file in ("guest.py", "standin.py", "ha.py"):
             if os.path.exists(f"{HERE}/{file}"):
