@@ -79,7 +79,7 @@ def start_qemu(vmid):
     if knob(vmid, "prelaunch"):
         args.append("-S")
     if knob(vmid, "incoming"):
-        args += ["-incoming", "defer"]
+        args += ["-incoming", knob(vmid, "incoming")]
     for path in (f"{RUN}/{vmid}.qmp", f"{RUN}/{vmid}.qga"):
         if os.path.exists(path):
             os.unlink(path)
@@ -137,8 +137,24 @@ class Inside:
             os.unlink(path)
         return await asyncio.start_unix_server(handler, path)
 
-    async def tell(self, command):
-        self.monitor[1].write(json.dumps({"execute": command}).encode() + b"\n")
+    async def down(self):
+        """What ran here runs elsewhere now."""
+        for name in list(self.servers):
+            for server in self.servers.pop(name):
+                server.close()
+        for address in self.addresses:
+            self.address("del", address)
+        self.addresses, self.begun = [], False
+
+    def address(self, verb, address):
+        six = ":" in address
+        subprocess.run(["ip", "addr", verb, address + ("/128" if six else "/32"), "dev",
+                        knob(self.vmid, "dev", "lo"),
+                        *(["nodad"] if six and verb == "add" else [])], check=False)
+
+    async def tell(self, execute, **arguments):
+        self.monitor[1].write(json.dumps({"execute": execute, "arguments": arguments}).encode() +
+                              b"\n")
         await self.monitor[1].drain()
 
     async def events(self):
@@ -155,12 +171,14 @@ class Inside:
                 pass
 
     async def boot(self):
+        if knob(self.vmid, "incoming"):
+            return  # until it has come, nothing of it runs here: {"up": true}
         await asyncio.sleep(knob(self.vmid, "boot_delay", 0))
+        await self.up()
+
+    async def up(self):
         for address in knob(self.vmid, "own_addresses", []):
-            six = ":" in address
-            subprocess.run(["ip", "addr", "add", address + ("/128" if six else "/32"), "dev",
-                            knob(self.vmid, "dev", "lo"), *(["nodad"] if six else [])],
-                           check=False)
+            self.address("add", address)
             self.addresses.append(address)
         self.begun = True
         for port, mode in self.wanted().items():
@@ -370,8 +388,13 @@ class Inside:
                     self.agent_mode = value
                 elif key == "qmp":
                     self.fake_qmp = value
-                elif key == "monitor":
-                    await self.tell(value)
+                elif key == "monitor":  # a command of QMP, with its arguments
+                    await self.tell(**value) if isinstance(value, dict) else \
+                        await self.tell(value)
+                elif key == "up":
+                    await self.up()
+                elif key == "down":
+                    await self.down()
                 elif key == "ports":  # all of them
                     for name in self.wanted():
                         await self.set_port(name, value)
@@ -405,8 +428,7 @@ def main():
         asyncio.run(inside.run())
     finally:
         for address in inside.addresses:
-            subprocess.run(["ip", "addr", "del", address + ("/128" if ":" in address else "/32"),
-                            "dev", knob(vmid, "dev", "lo")], check=False)
+            inside.address("del", address)
         for end in ("ctl", "guest.pid"):
             try:
                 os.unlink(f"{OWN}/{vmid}.{end}")

@@ -121,7 +121,7 @@ def self_states(t):
             return answer["return"]["status"]
 
     for vmid, knobs, wanted in ((100, {}, "running"), (101, {"prelaunch": True}, "prelaunch"),
-                                (102, {"incoming": True}, "inmigrate"),
+                                (102, {"incoming": "defer"}, "inmigrate"),
                                 (103, {"qmp": "io-error"}, "io-error")):
         add(rig, node, vmid, **knobs)
         t.ok(f"query-status says {wanted}", status(vmid) == wanted)
