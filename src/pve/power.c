@@ -54,9 +54,9 @@ static void ha_line(struct command_line *l, const struct power_command *c)
 
 static void line_of(struct command_line *l, const struct power_command *c)
 {
-	static const char *const verbs[] = { [POWER_SHUTDOWN] = "shutdown",
-					     [POWER_STOP] = "stop",
-					     [POWER_START] = "start" };
+	static const char *const verbs[] = {
+		[POWER_SHUTDOWN] = "shutdown", [POWER_STOP] = "stop", [POWER_START] = "start"
+	};
 
 	*l = (struct command_line){};
 	if (c->ha) {

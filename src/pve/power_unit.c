@@ -29,10 +29,9 @@ void power_runner_close(struct power_runner *p)
 int power_runner_start(struct power_runner *p, const char *unit, const char *description,
 		       const char *const argv[], int timeout_s, struct err *e)
 {
-	const struct bus_unit u = { .name = unit,
-				    .description = description,
-				    .argv = argv,
-				    .timeout_s = timeout_s };
+	const struct bus_unit u = {
+		.name = unit, .description = description, .argv = argv, .timeout_s = timeout_s
+	};
 
 	return bus_start(bus_of(p), &u, e);
 }

@@ -37,9 +37,9 @@ struct upid {
 bool upid_parse(struct slice text, struct upid *ret);
 
 /*
- * How many tasks that stop that guest began at @since (Unix seconds) or later, those that have ended
- * included: stop, shutdown and reboot, of VMs, containers and HA. -errno when the list cannot be
- * read.
+ * How many tasks that stop that guest began at @since (Unix seconds) or later, those that have
+ * ended included: stop, shutdown and reboot, of VMs, containers and HA. -errno when the list cannot
+ * be read.
  */
 int tasks_count_stops(const struct root *r, uint32_t vmid, int64_t since, size_t *ret,
 		      struct err *e);

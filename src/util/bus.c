@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 
-#define SYSTEMD	 "org.freedesktop.systemd1"
-#define OBJECT	 "/org/freedesktop/systemd1"
-#define MANAGER	 "org.freedesktop.systemd1.Manager"
-#define SECOND	 1000000ULL /* in microseconds */
+#define SYSTEMD	  "org.freedesktop.systemd1"
+#define OBJECT	  "/org/freedesktop/systemd1"
+#define MANAGER	  "org.freedesktop.systemd1.Manager"
+#define SECOND	  1000000ULL /* in microseconds */
 #define UNITS_MAX 64
 
 struct bus {
@@ -171,10 +171,9 @@ static int append_unit(sd_bus_message *m, const struct bus_unit *u)
 		r = sd_bus_message_open_container(m, 'a', "(sv)");
 	/* The job of a oneshot unit ends when its command has. */
 	if (r >= 0)
-		r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Description", "s",
-					  u->description, "Type", "s", "oneshot",
-					  "CollectMode", "s", "inactive-or-failed",
-					  "TimeoutStartUSec", "t",
+		r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Description", "s", u->description,
+					  "Type", "s", "oneshot", "CollectMode", "s",
+					  "inactive-or-failed", "TimeoutStartUSec", "t",
 					  (uint64_t)u->timeout_s * SECOND);
 	if (r >= 0)
 		r = append_command(m, u->argv);
@@ -204,7 +203,8 @@ int bus_start(struct bus *b, const struct bus_unit *u, struct err *e)
 	if (r >= 0)
 		(void)snprintf(w->unit, sizeof(w->unit), "%s", u->name);
 	(void)sd_bus_message_unref(m);
-	return r >= 0 ? 0 : err_set(e, r, "systemd was not asked for %s: %s", u->name, strerror(-r));
+	return r >= 0 ? 0
+		      : err_set(e, r, "systemd was not asked for %s: %s", u->name, strerror(-r));
 }
 
 int bus_system_state(char *buf, size_t n)
@@ -217,8 +217,8 @@ int bus_system_state(char *buf, size_t n)
 	if (r >= 0)
 		r = sd_bus_set_method_call_timeout(bus, SECOND);
 	if (r >= 0)
-		r = sd_bus_get_property_string(bus, SYSTEMD, OBJECT, MANAGER, "SystemState",
-					       &error, &state);
+		r = sd_bus_get_property_string(bus, SYSTEMD, OBJECT, MANAGER, "SystemState", &error,
+					       &state);
 	if (r >= 0)
 		(void)snprintf(buf, n, "%s", state);
 	free(state);

@@ -18,9 +18,9 @@ enum {
 static void permit(struct watchd *d, struct watch_guest *g, enum watch_brake b)
 {
 	g->question = 0;
-	watchd_step(d, g, (struct watch_event){ .kind = WATCH_EV_PERMIT,
-						.now = clock_boot_ms(),
-						.brake = b });
+	watchd_step(d, g,
+		    (struct watch_event){
+			    .kind = WATCH_EV_PERMIT, .now = clock_boot_ms(), .brake = b });
 }
 
 static bool ask(struct watchd *d, struct watch_guest *g)
@@ -149,13 +149,14 @@ void watchd_keep_intent(struct watchd *d, struct watch_guest *g)
 static void done(struct watchd *d, struct watch_guest *g, bool ran, bool ok)
 {
 	g->done_by = 0;
-	watchd_step(d, g, (struct watch_event){ .kind = WATCH_EV_DONE,
-						.now = clock_boot_ms(),
-						.running = g->runs,
-						.ours = g->here,
-						.started = g->run.started,
-						.ran = ran,
-						.ok = ok });
+	watchd_step(d, g,
+		    (struct watch_event){ .kind = WATCH_EV_DONE,
+					  .now = clock_boot_ms(),
+					  .running = g->runs,
+					  .ours = g->here,
+					  .started = g->run.started,
+					  .ran = ran,
+					  .ok = ok });
 }
 
 static const enum power_op power_ops[WATCH_OP_MAX] = {

@@ -3,8 +3,8 @@
 
 /*
  * Alerts on their way: each a file in /var/lib/pvewarden/watch/alerts until it is delivered. The
- * supervisor is sandboxed and may start no sendmail (decisions 4): `pvewarden watch mail`, in a unit
- * of its own, sends what lies there as one mail.
+ * supervisor is sandboxed and may start no sendmail (decisions 4): `pvewarden watch mail`, in a
+ * unit of its own, sends what lies there as one mail.
  */
 
 #include "pve/root.h"

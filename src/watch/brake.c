@@ -157,7 +157,8 @@ const char *watch_brake_text(enum watch_brake b, const struct watch_facts *f, ch
 	else if (b == BRAKE_CORRELATED)
 		(void)snprintf(buf, n,
 			       "%u of %u guests fail at once: the trouble is more likely here or "
-			       "in between", f->failing_at_once, f->watched);
+			       "in between",
+			       f->failing_at_once, f->watched);
 	else
 		(void)snprintf(buf, n, "%s", plain[b]);
 	return buf;

@@ -12,31 +12,31 @@ enum watch_op { WATCH_OP_NONE, WATCH_OP_SHUTDOWN, WATCH_OP_STOP, WATCH_OP_START,
 
 enum watch_brake {
 	BRAKE_NONE,
-	BRAKE_MVMM,	    /* an mvmm process lives on this node: decisions 34 */
+	BRAKE_MVMM, /* an mvmm process lives on this node: decisions 34 */
 	BRAKE_DRY_RUN,
 	BRAKE_MAINTENANCE_CLUSTER,
 	BRAKE_MAINTENANCE_NODE,
 	BRAKE_MAINTENANCE_GUEST,
-	BRAKE_BLIND,	    /* /etc/pve does not answer, or the config could not be read */
-	BRAKE_QUORUM,	    /* a start would be refused */
+	BRAKE_BLIND,  /* /etc/pve does not answer, or the config could not be read */
+	BRAKE_QUORUM, /* a start would be refused */
 	BRAKE_NODE_STOPPING,
-	BRAKE_NODE_TASK,    /* stopall, startall, migrateall */
-	BRAKE_ELSEWHERE,    /* its config is on another node, or gone */
+	BRAKE_NODE_TASK, /* stopall, startall, migrateall */
+	BRAKE_ELSEWHERE, /* its config is on another node, or gone */
 	BRAKE_TEMPLATE,
-	BRAKE_ONBOOT,	    /* its config says that it is not to run: onboot: 0 */
-	BRAKE_LOCKED,	    /* lock: in its config */
-	BRAKE_TASK,	    /* Proxmox is at work on it */
-	BRAKE_HA_LEFT,	    /* managed by HA, and we were told to leave those alone */
-	BRAKE_HA_STATE,	    /* HA is moving, stopping or fencing it, or in an error, or not awake */
-	BRAKE_FROZEN,	    /* container, frozen */
-	BRAKE_PERSON,	    /* somebody has stopped it meanwhile */
-	BRAKE_CORRELATED,   /* too many at once: the trouble is here or in between */
-	BRAKE_GATEWAY,	    /* our own gateway does not answer any more */
-	BRAKE_SLOTS,	    /* as many others are being acted on as may be */
+	BRAKE_ONBOOT,	  /* its config says that it is not to run: onboot: 0 */
+	BRAKE_LOCKED,	  /* lock: in its config */
+	BRAKE_TASK,	  /* Proxmox is at work on it */
+	BRAKE_HA_LEFT,	  /* managed by HA, and we were told to leave those alone */
+	BRAKE_HA_STATE,	  /* HA is moving, stopping or fencing it, or in an error, or not awake */
+	BRAKE_FROZEN,	  /* container, frozen */
+	BRAKE_PERSON,	  /* somebody has stopped it meanwhile */
+	BRAKE_CORRELATED, /* too many at once: the trouble is here or in between */
+	BRAKE_GATEWAY,	  /* our own gateway does not answer any more */
+	BRAKE_SLOTS,	  /* as many others are being acted on as may be */
 	/* These the state machine finds itself. */
-	BRAKE_PAUSED,	    /* QEMU is paused, suspended, migrating or not yet started */
-	BRAKE_IO_ERROR,	    /* a disk's error stopped it: a restart would not mend the disk */
-	BRAKE_QMP_UNSURE,   /* QEMU did not say what state it is in */
+	BRAKE_PAUSED,	  /* QEMU is paused, suspended, migrating or not yet started */
+	BRAKE_IO_ERROR,	  /* a disk's error stopped it: a restart would not mend the disk */
+	BRAKE_QMP_UNSURE, /* QEMU did not say what state it is in */
 	BRAKE_BACK_OFF,
 	BRAKE_BUDGET,
 	BRAKE_MAX,

@@ -81,15 +81,15 @@ static void add_trial(struct check *c, uint32_t vmid, const struct guest *g, boo
 	if (by_file) {
 		(void)snprintf(path, sizeof(path), "etc/pve/mvmm/%u.conf", vmid);
 		read_file(c, path, &c->text);
-		watch_settings_read(&t->settings, buf_slice(&c->text), arena_str(&c->arena, slice_of(path)),
-				    &c->diags);
+		watch_settings_read(&t->settings, buf_slice(&c->text),
+				    arena_str(&c->arena, slice_of(path)), &c->diags);
 	} else if (agent && (*agent == '1' || strstr(agent, "enabled=1"))) {
 		t->settings.agent = true;
 	}
 	if (t->settings.name[0])
 		t->name = t->settings.name;
-	t->problem = g ? watch_settings_problem(&t->settings)
-		       : "no guest of the cluster has this id";
+	t->problem =
+		g ? watch_settings_problem(&t->settings) : "no guest of the cluster has this id";
 	c->bad = c->bad || (t->problem && t->settings.enabled != TRI_NO);
 }
 

@@ -34,11 +34,10 @@ static int send_all(const struct root *root, const struct alert_list *l, const c
 	int r;
 
 	if (l->n == 1)
-		(void)snprintf(subject, sizeof(subject), "pvewarden: %.200s",
-			       l->items[0].subject);
+		(void)snprintf(subject, sizeof(subject), "pvewarden: %.200s", l->items[0].subject);
 	else
-		(void)snprintf(subject, sizeof(subject), "pvewarden: %.60s: %zu alerts about guests",
-			       node, l->n);
+		(void)snprintf(subject, sizeof(subject),
+			       "pvewarden: %.60s: %zu alerts about guests", node, l->n);
 	/* The same alerts are the same mail, also when they are sent again. */
 	(void)snprintf(id, sizeof(id), "watch-%.50s", l->items[l->n - 1].file);
 	write_text(l, node, &text);

@@ -26,7 +26,8 @@ struct run {
 	const struct cli *cli;
 	struct root root;
 	struct arena arena;
-	struct node node;
+	const char *node; /* its name */
+	int64_t now;
 	bool change, on, cluster;
 	uint32_t vmid;
 	int64_t length; /* seconds, 0: open end */
@@ -73,7 +74,7 @@ static void say(struct run *r, const struct maintenance_switch *s, bool cluster)
 		buf_addf(&r->out, " since %s", clock_rfc3339(s->since, when));
 	if (s->until)
 		buf_addf(&r->out, " until %s (%s left)", clock_rfc3339(s->until, when),
-			 clock_duration(s->until - r->node.now, left));
+			 clock_duration(s->until - r->now, left));
 	str_printable(by, sizeof(by), slice_of(s->by));
 	buf_addf(&r->out, ", by %s.\n", by);
 }
@@ -98,7 +99,7 @@ static size_t add_file(struct run *r, struct jsonw *w, const char *file, struct 
 
 	(void)maintenance_read(&m, &r->root, file, &r->arena, e);
 	vec_each (s, &m) {
-		if (s->until && s->until <= r->node.now)
+		if (s->until && s->until <= r->now)
 			continue;
 		n++;
 		if (w)
@@ -116,8 +117,8 @@ static int show_json(struct run *r, struct err e[2])
 
 	jsonw_begin(&w, &r->out);
 	jsonw_str(&w, "schema", SCHEMA);
-	jsonw_str(&w, "node", r->node.name);
-	jsonw_time(&w, "time", r->node.now);
+	jsonw_str(&w, "node", r->node);
+	jsonw_time(&w, "time", r->now);
 	jsonw_array(&w, "maintenance");
 	(void)add_file(r, &w, MAINTENANCE_CLUSTER_FILE, &e[0]);
 	(void)add_file(r, &w, MAINTENANCE_FILE, &e[1]);
@@ -143,7 +144,7 @@ static int show(struct run *r)
 	if (!n)
 		buf_addf(&r->out,
 			 "Nothing is in maintenance on %s: guests that fail are restarted.\n",
-			 r->node.name);
+			 r->node);
 	for (int i = 0; i < 2; i++)
 		if (*e[i].text)
 			log_error("%s (say on or off to write it anew)", e[i].text);
@@ -165,7 +166,7 @@ static int check_guest(struct run *r)
 			found = &list.guests[i];
 	if (!found)
 		return cli_usage(r->cli, "there is no guest %u", r->vmid);
-	if (!r->cluster && strcmp(found->node, r->node.name) != 0)
+	if (!r->cluster && strcmp(found->node, r->node) != 0)
 		log_warn("guest %u is on node %s: this switch holds while it is here (--cluster "
 			 "holds everywhere)",
 			 r->vmid, found->node);
@@ -212,7 +213,7 @@ static int change(struct run *r)
 	if (code)
 		return code;
 	code = maintenance_set(&r->root, r->cluster ? MAINTENANCE_CLUSTER_FILE : MAINTENANCE_FILE,
-			       r->vmid, r->on, r->node.now, r->length ? r->node.now + r->length : 0,
+			       r->vmid, r->on, r->now, r->length ? r->now + r->length : 0,
 			       who(&r->arena), &e);
 	if (code < 0) {
 		log_error("%s", e.text);
@@ -221,19 +222,33 @@ static int change(struct run *r)
 	return 0;
 }
 
+/* A node that contradicts itself, or one without /etc/pve, can be put into maintenance all the
+ * same.
+ */
+static void read_node(struct run *r)
+{
+	struct node node;
+
+	r->now = clock_now();
+	r->node = "this node";
+	if (node_read(&node, &r->root, &r->arena, NULL) < 0)
+		return;
+	r->node = node.name;
+	r->now = node.now;
+}
+
 static int with_root(struct run *r)
 {
-	struct err e = {};
-	int code;
+	int code = 0;
 
 	if (r->change && !r->root.live)
 		return cli_usage(r->cli, "a recorded node's maintenance cannot be changed");
-	if (node_read(&r->node, &r->root, &r->arena, &e) < 0)
-		return session_could_not_tell(r->cli, SCHEMA, e.text);
-	code = r->change ? change(r) : 0;
+	read_node(r);
+	if (r->change)
+		code = change(r);
 	if (code == 0)
-		code = session_answer(&r->out, show(r));
-	return code;
+		code = show(r);
+	return r->out.len ? session_answer(&r->out, code) : code;
 }
 
 int cmd_watch_maintenance(const struct cli *cli)

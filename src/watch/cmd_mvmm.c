@@ -13,7 +13,7 @@
  * names. Success is 0 here; mvmm had it the other way round for --usr1.
  */
 
-#define PID_FILE "/run/mvmm.pid"
+#define PID_FILE "/run/pvewarden/watch/pid"
 
 enum { NO_DAEMON = 10 };
 

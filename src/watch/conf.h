@@ -11,7 +11,11 @@
 #include "util/diag.h"
 #include "watch/probe.h"
 
-enum { WATCH_PORTS_MAX = 16, WATCH_HTTP_MAX = 4 };
+enum {
+	WATCH_PORTS_MAX = 16,
+	WATCH_HTTP_MAX = 4,
+	WATCH_HTTP_HOST_MAX = PROBE_HOST_MAX - 1 - 6, /* ":65535" goes behind it */
+};
 
 enum watch_ha {
 	WATCH_HA_COMMANDS, /* restart guests that HA manages through HA */
@@ -21,7 +25,7 @@ enum watch_ha {
 struct watch_http {
 	uint16_t port;
 	uint16_t status_low, status_high; /* 200 to 399 by default */
-	char host[PROBE_HOST_MAX];	  /* "" : the guest's ip as it is written */
+	char host[PROBE_HOST_MAX];	  /* "": the guest's ip as it is written */
 	char path[PROBE_PATH_MAX];
 };
 
@@ -61,7 +65,9 @@ void watch_settings_read(struct watch_settings *s, struct slice text, const char
 /* Why a guest with these settings cannot be watched ("no probe: ..."), NULL when it can. */
 const char *watch_settings_problem(const struct watch_settings *s);
 
-/* The targets of one round in their order: portsall, portsany, http, agent. Returns how many. */
+/* The targets of one round in their order: portsall, portsany, http, agent. Returns how many, at
+ * most PROBE_TARGETS_MAX - 1: QMP goes behind them. A host is the whole Host header, with its port.
+ */
 size_t watch_settings_targets(const struct watch_settings *s,
 			      struct probe_target targets[PROBE_TARGETS_MAX]);
 

@@ -111,7 +111,7 @@ static bool take_authority(struct slice v, struct watch_http *ret)
 	port = slice_from(v, n);
 	bare = slice_starts(host, "[") && host.n > 2 ? (struct slice){ host.p + 1, host.n - 2 }
 						     : host;
-	if (host.n >= sizeof(ret->host) || conf_take_ip(bare, checked) ||
+	if (host.n > WATCH_HTTP_HOST_MAX || conf_take_ip(bare, checked) ||
 	    (memchr(bare.p, ':', bare.n) && bare.p == host.p) || memchr(bare.p, '%', bare.n))
 		return false;
 	if (!slice_empty(port) && (*port.p != ':' || !take_port(slice_from(port, 1), &ret->port)))

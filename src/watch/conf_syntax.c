@@ -134,6 +134,8 @@ static bool take_here_document(struct conf_reader *r, struct slice head, struct 
 	}
 	if (r->value.len > head.n)
 		cut(&r->value, r->value.len - 1);
+	if (r->value.len > head.n && r->value.data[r->value.len - 1] == '\r')
+		cut(&r->value, r->value.len - 1);
 	return ended;
 }
 

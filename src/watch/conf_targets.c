@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <arpa/inet.h>
-
 #include "watch/conf.h"
+
+#include <stdio.h>
 
 /* One place is QMP's, who asks along with the others. */
 enum { TARGETS_MAX = PROBE_TARGETS_MAX - 1 };
@@ -22,7 +22,7 @@ const char *watch_settings_problem(const struct watch_settings *s)
 	if (!*s->ip && n > s->agent)
 		return "no ip: portsall, portsany and http need the guest's address";
 	for (size_t i = 0; i < s->n_http; i++)
-		if (!*s->http[i].host && strlen(s->ip) > PROBE_HOST_MAX - 3)
+		if (!*s->http[i].host && strlen(s->ip) > WATCH_HTTP_HOST_MAX)
 			return "http: the name in ip is too long for it, give http://host/path";
 	if (s->need_of && s->need_of != n)
 		return "need: the number behind 'of' is not the number of probes";
@@ -31,19 +31,22 @@ const char *watch_settings_problem(const struct watch_settings *s)
 	return NULL;
 }
 
-/* As the Host header has it: an IPv6 address between brackets, without its interface. */
-static void set_host(char ret[PROBE_HOST_MAX], const char *ip)
+/* As the Host header has it: an IPv6 address between brackets, without its interface; the port
+ * unless it is HTTP's own. */
+static void set_host(char ret[PROBE_HOST_MAX], const char *ip, const struct watch_http *h)
 {
+	int n = (int)strcspn(ip, "%");
 	bool six = strchr(ip, ':') != NULL;
-	size_t n = strcspn(ip, "%"), at = six;
+	char port[8] = "";
 
-	if (n > PROBE_HOST_MAX - 3)
-		n = PROBE_HOST_MAX - 3;
-	if (six)
-		ret[0] = '[';
-	memcpy(ret + at, ip, n);
-	if (six)
-		ret[at + n] = ']';
+	if (h->port != 80)
+		(void)snprintf(port, sizeof(port), ":%u", h->port);
+	if (*h->host)
+		(void)snprintf(ret, PROBE_HOST_MAX, "%s%s", h->host, port);
+	else
+		(void)snprintf(ret, PROBE_HOST_MAX, "%s%.*s%s%s", six ? "[" : "",
+			       n < WATCH_HTTP_HOST_MAX ? n : WATCH_HTTP_HOST_MAX, ip,
+			       six ? "]" : "", port);
 }
 
 static void add_http(struct probe_target *t, const struct watch_settings *s,
@@ -54,10 +57,7 @@ static void add_http(struct probe_target *t, const struct watch_settings *s,
 				    .status_low = h->status_low,
 				    .status_high = h->status_high };
 	memcpy(t->path, h->path, sizeof(t->path));
-	if (*h->host)
-		memcpy(t->host, h->host, sizeof(t->host));
-	else
-		set_host(t->host, s->ip);
+	set_host(t->host, s->ip, h);
 }
 
 size_t watch_settings_targets(const struct watch_settings *s,

@@ -2,12 +2,13 @@
 #include "watch/fsm.h"
 
 enum {
-	SILENT_IS_HUNG = 3,    /* times in a row; Proxmox itself may hold QMP for some seconds */
+	SILENT_IS_HUNG = 3, /* times in a row; Proxmox itself may hold QMP for some seconds */
 	COMMAND_MARGIN_MS = 120 * 1000, /* what a command may take beyond its own time-out */
-	PERMIT_MS = 30 * 1000, /* an unanswered question counts as "cannot tell" */
+	ROUND_MS = 5 * 1000, /* what a round may take beyond its interval */
+	PERMIT_MS = 30 * 1000,		/* an unanswered question counts as "cannot tell" */
 	RETRY_FIRST_MS = 10 * 1000,
 	RETRY_LONGEST_MS = 300 * 1000,
-	DUE_MS = 3600 * 1000,	      /* a scheduled restart is tried for so long */
+	DUE_MS = 3600 * 1000,	       /* a scheduled restart is tried for so long */
 	HELD_STOP_MS = 15 * 60 * 1000, /* a stop that a brake holds is given up then */
 };
 
@@ -426,7 +427,8 @@ static void count_failure(struct watch_fsm *f, const struct watch_settings *s, i
 		f->next_log = now + s->log_interval;
 		enter(f, WATCH_FAILING, now);
 	} else if (f->last_bad) {
-		f->bad_for += now - f->last_bad;
+		/* A machine that slept has not seen the guest fail all night. */
+		f->bad_for += min64(now - f->last_bad, s->fail_interval + ROUND_MS);
 	}
 	f->last_bad = now;
 }
@@ -443,6 +445,9 @@ static void on_bad(struct watch_fsm *f, const struct watch_settings *s,
 	f->qmp = ev->qmp;
 	f->silent = ev->qmp == QMP_SILENT ? f->silent + 1 : 0;
 	count_failure(f, s, ev->now, ret);
+	/* What was wanted on other grounds is asked for anew. */
+	if (f->wanted && qmp_brake(f) != BRAKE_NONE)
+		f->wanted = WATCH_OP_NONE;
 	left = s->fail_threshold - f->bad_for;
 	f->next_probe = ev->now + (left > 0 ? min64(left, s->fail_interval) : s->fail_interval);
 	/* Only now QEMU is asked: its one QMP connection is Proxmox' in the first place. */
@@ -595,7 +600,8 @@ static void tell_state(struct watch_fsm *f, const struct watch_settings *s, int6
 		note(ret, WATCH_NOTE_DISABLED);
 	else if (f->state == WATCH_FAILING || f->state == WATCH_EXHAUSTED)
 		note(ret, WATCH_NOTE_FAILED);
-	f->next_log = now + (f->state == WATCH_DISABLED ? s->disabled_log_interval : s->log_interval);
+	f->next_log =
+		now + (f->state == WATCH_DISABLED ? s->disabled_log_interval : s->log_interval);
 }
 
 static void time_in_watch(struct watch_fsm *f, const struct watch_settings *s, int64_t now,
@@ -620,7 +626,9 @@ static void time_in_watch(struct watch_fsm *f, const struct watch_settings *s, i
 static void on_time(struct watch_fsm *f, const struct watch_settings *s,
 		    const struct watch_event *ev, struct watch_effects *ret)
 {
-	struct watch_event blind = { .kind = WATCH_EV_PERMIT, .now = ev->now, .brake = BRAKE_BLIND };
+	struct watch_event blind = { .kind = WATCH_EV_PERMIT,
+				     .now = ev->now,
+				     .brake = BRAKE_BLIND };
 
 	if (f->wanted && ev->now >= f->asked_at + PERMIT_MS)
 		on_permit(f, s, &blind, ret);

@@ -71,15 +71,15 @@ struct watch_event {
 /* What is worth telling; the texts are watch/note.h's. */
 enum watch_note {
 	WATCH_NOTE_NONE,
-	WATCH_NOTE_APPEARED,  /* runs here now */
-	WATCH_NOTE_GONE,      /* does not any more */
-	WATCH_NOTE_DISABLED,  /* and once per disabled_log_interval */
-	WATCH_NOTE_ONLINE,    /* serves, after ... */
-	WATCH_NOTE_STILL,     /* once per log_interval */
-	WATCH_NOTE_FAILED,    /* first failure, and once per log_interval */
-	WATCH_NOTE_HELD,      /* by a brake; once per brake and log_interval */
-	WATCH_NOTE_RESTART,   /* being restarted: reason */
-	WATCH_NOTE_COMMAND,   /* shutdown did not do: stop */
+	WATCH_NOTE_APPEARED, /* runs here now */
+	WATCH_NOTE_GONE,     /* does not any more */
+	WATCH_NOTE_DISABLED, /* and once per disabled_log_interval */
+	WATCH_NOTE_ONLINE,   /* serves, after ... */
+	WATCH_NOTE_STILL,    /* once per log_interval */
+	WATCH_NOTE_FAILED,   /* first failure, and once per log_interval */
+	WATCH_NOTE_HELD,     /* by a brake; once per brake and log_interval */
+	WATCH_NOTE_RESTART,  /* being restarted: reason */
+	WATCH_NOTE_COMMAND,  /* shutdown did not do: stop */
 	WATCH_NOTE_STARTED,
 	WATCH_NOTE_CANCELLED, /* the restart was given up, the guest runs or is somebody else's */
 	WATCH_NOTE_SKIPPED,   /* a scheduled restart could not be done in time */
@@ -95,11 +95,11 @@ enum watch_note {
 enum { WATCH_NOTES_MAX = 4 };
 
 struct watch_effects {
-	bool probe;	/* ask the prober for a round */
-	bool probe_qmp; /* with QMP in it */
+	bool probe;	    /* ask the prober for a round */
+	bool probe_qmp;	    /* with QMP in it */
 	enum watch_op want; /* gather the facts and answer with PERMIT */
 	enum watch_op act;  /* run this command and answer with DONE */
-	bool intent; /* what must survive us has changed: on disk before anything is done */
+	bool intent;	    /* what must survive us has changed: on disk before anything is done */
 	enum watch_note notes[WATCH_NOTES_MAX];
 	size_t n_notes;
 };
@@ -116,7 +116,7 @@ struct watch_fsm {
 	int64_t boot_from; /* what boot_time is counted from */
 	/* probing */
 	bool asked_qmp;
-	bool asked; /* a round is under way */
+	bool asked;	    /* a round is under way */
 	int64_t next_probe; /* 0: none planned */
 	enum probe_result verdict;
 	enum probe_qmp qmp;

@@ -12,7 +12,7 @@
 enum { GATEWAY_EVERY_MS = 5000, GATEWAY_LOST_MS = 13000 };
 
 struct gateway {
-	int fd;		    /* -1: nothing to ask, or no way to */
+	int fd; /* -1: nothing to ask, or no way to */
 	int64_t asked_at;
 	int64_t answered_at; /* 0: never: then it says nothing, it may not like to be asked */
 };

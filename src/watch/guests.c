@@ -58,8 +58,8 @@ const char *watch_guest_name(const struct watch_guest *g)
 
 static bool is_failing(const struct watch_fsm *f)
 {
-	return f->bad_since != 0 && (f->state == WATCH_FAILING || f->state == WATCH_HELD ||
-				     f->state == WATCH_EXHAUSTED);
+	return f->bad_since != 0 &&
+	       (f->state == WATCH_FAILING || f->state == WATCH_HELD || f->state == WATCH_EXHAUSTED);
 }
 
 uint32_t watch_guests_failing_with(const struct watch_guests *all, const struct watch_guest *g,

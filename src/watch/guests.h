@@ -44,8 +44,9 @@ struct watch_guest {
 	uint64_t ports_digest; /* of the ports that the prober is bound to */
 	struct sd_event_source *answers, *prober_ends, *timer;
 	uint32_t serial;
-	int64_t answer_by; /* 0: no round is under way */
-	enum probe_qmp qmp_instead; /* what connecting to QMP said already */
+	int64_t answer_by;	    /* 0: no round is under way */
+	bool answered, qmp_awaited; /* of this round */
+	enum probe_qmp qmp;
 	struct probe_answer answer;
 	int64_t answered_at; /* Unix seconds */
 	struct probe_address addresses[PROBE_ADDRESSES_MAX];
@@ -58,8 +59,8 @@ struct watch_guest {
 	bool has_facts;
 	int64_t done_by; /* the command has ended, its effect is awaited until then; 0: no */
 	bool done_ok;
-	char error[160]; /* of the last command */
-	int64_t due_at;	 /* Unix seconds of the next restart_at, 0 without */
+	char error[160];    /* of the last command */
+	int64_t due_at;	    /* Unix seconds of the next restart_at, 0 without */
 	int64_t left_since; /* when the state before this one began */
 	bool resuming;	    /* its record owes it something: being looked into */
 	int64_t prober_since;
@@ -74,7 +75,7 @@ struct watch_guests {
 
 struct watch_guest *watch_guests_find(const struct watch_guests *g, uint32_t vmid);
 struct watch_guest *watch_guests_get(struct watch_guests *g, uint32_t vmid); /* made if missing */
-void watch_guests_remove(struct watch_guests *g, uint32_t vmid); /* frees it */
+void watch_guests_remove(struct watch_guests *g, uint32_t vmid);	     /* frees it */
 
 /* The name for the log: the file's, else Proxmox', else "VM". */
 const char *watch_guest_name(const struct watch_guest *g);

@@ -78,6 +78,9 @@ static void settle(struct watchd *d, struct watch_guest *g)
 		watch_settings_read(&g->settings, text_of(g->text, g->text_len), "", &unsaid);
 	else if (g->config.agent)
 		g->settings.agent = true;
+	/* Containers have no agent: asking for it alone is asking for nothing. */
+	if (g->here && g->config.type == GUEST_LXC)
+		g->settings.agent = false;
 	diags_done(&unsaid);
 	g->watched = g->text || is_opted_in(g);
 	if (g->watched == was_watched && memcmp(&old, &g->settings, sizeof(old)) == 0)
@@ -288,7 +291,8 @@ static void tell_defaults(struct watchd *d)
 	if (used)
 		watchd_log(d, NULL, LOG_LEVEL_WARN,
 			   "enabled because they have a file that does not say otherwise "
-			   "(mvmm left these alone):%s", list);
+			   "(mvmm left these alone):%s",
+			   list);
 }
 
 static void is_ready(struct watchd *d)

@@ -58,10 +58,11 @@ static void restart_text(const struct watch_guest *g, int64_t now, struct note_t
 	} else {
 		t->level = LOG_LEVEL_ERROR;
 		t->alert = true;
-		(void)snprintf(t->text, sizeof(t->text), "%s %s for %s, uptime %s - rebooting now!",
-			       of_guest(g), reasons[g->fsm.reason],
-			       watch_note_duration(g->fsm.bad_since ? now - g->fsm.bad_since : 0,
-						   down), up);
+		(void)snprintf(
+			t->text, sizeof(t->text), "%s %s for %s, uptime %s - rebooting now!",
+			of_guest(g), reasons[g->fsm.reason],
+			watch_note_duration(g->fsm.bad_since ? now - g->fsm.bad_since : 0, down),
+			up);
 	}
 }
 
@@ -136,21 +137,24 @@ static void alert_text(enum watch_note n, const struct watch_guest *g, struct no
 	if (n == WATCH_NOTE_ALERT_BUDGET)
 		(void)snprintf(t->text, sizeof(t->text),
 			       "%s %u still does not serve after %u restarts in %s: no further "
-			       "restart. Look at it.", of_guest(g), g->vmid, g->settings.budget,
+			       "restart. Look at it.",
+			       of_guest(g), g->vmid, g->settings.budget,
 			       watch_note_duration(g->settings.budget_window, window));
 	else if (n == WATCH_NOTE_ALERT_IO_ERROR)
 		(void)snprintf(t->text, sizeof(t->text),
 			       "QEMU stopped %s %u after an I/O error: look at its storage; it is "
-			       "not restarted.", of_guest(g), g->vmid);
+			       "not restarted.",
+			       of_guest(g), g->vmid);
 	else if (n == WATCH_NOTE_ALERT_STUCK)
 		(void)snprintf(t->text, sizeof(t->text),
 			       "%s %u does not end: it survived its stop, or the command hangs. "
-			       "Nothing more is done.", of_guest(g), g->vmid);
+			       "Nothing more is done.",
+			       of_guest(g), g->vmid);
 	else if (n == WATCH_NOTE_ALERT_LEFT)
 		(void)snprintf(t->text, sizeof(t->text),
 			       "The restart of %s %u was begun and is given up: it is not this "
-			       "node's any more, or a brake held for too long.", of_guest(g),
-			       g->vmid);
+			       "node's any more, or a brake held for too long.",
+			       of_guest(g), g->vmid);
 	else
 		start_alert(g, t);
 }

@@ -63,9 +63,9 @@ enum probe_http_state probe_http_feed(struct probe_http *h, const void *data, si
 		if (h->interim)
 			interim_byte(h, p[i]);
 		else if (h->at < CODE_END)
-			h->state = status_byte(h, p[i]);
+			h->state = (uint8_t)status_byte(h, p[i]);
 		else
-			h->state = reason_byte(h, p[i]);
+			h->state = (uint8_t)reason_byte(h, p[i]);
 	}
 	return h->state;
 }

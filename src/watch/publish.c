@@ -32,10 +32,9 @@ static void write_probes(struct jsonw *w, const struct watch_guest *g)
 			jsonw_u64(w, "port", targets[i].port);
 		else
 			jsonw_null(w, "port");
-		jsonw_str(w, "result", 
+		jsonw_str(w, "result",
 			  probe_result_name((enum probe_result)g->answer.targets[i].result));
-		jsonw_str(w, "why", 
-			  probe_why_text((enum probe_why)g->answer.targets[i].why));
+		jsonw_str(w, "why", probe_why_text((enum probe_why)g->answer.targets[i].why));
 		if (g->answer.targets[i].value)
 			jsonw_u64(w, "status", g->answer.targets[i].value);
 		jsonw_num(w, "ms", (double)g->answer.targets[i].us / 1000);
@@ -89,8 +88,7 @@ static void write_guest(struct jsonw *w, const struct watch_guest *g, int64_t no
 	jsonw_time(w, "last_probe", g->answered_at);
 	jsonw_time(w, "next_check", g->fsm.asked ? clock_now() : unix_of(g->fsm.next_probe, now));
 	write_probes(w, g);
-	jsonw_str(w, "qmp", 
-		  g->answered_at ? probe_qmp_name((enum probe_qmp)g->answer.qmp) : NULL);
+	jsonw_str(w, "qmp", g->answered_at ? probe_qmp_name(g->qmp) : NULL);
 	jsonw_row(w, "budget");
 	jsonw_u64(w, "left", watch_fsm_budget_left(&g->fsm, &g->settings, now));
 	jsonw_u64(w, "of", g->settings.budget);

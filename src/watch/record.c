@@ -28,8 +28,7 @@ static int take_intent(struct watch_record *ret, const json_t *intent, struct er
 	    !json_u64(intent, "reason", &reason) || reason >= WATCH_REASON_MAX ||
 	    !json_u64(intent, "stops", &stops) || stops > UINT32_MAX || !digest ||
 	    !str_hex_to_u64(slice_of(digest), &ret->digest) ||
-	    !json_i64(intent, "started", &ret->started) ||
-	    !json_i64(intent, "since", &ret->since))
+	    !json_i64(intent, "started", &ret->started) || !json_i64(intent, "since", &ret->since))
 		return err_set(e, -EBADMSG, "its intent is not whole");
 	ret->owed = true;
 	ret->op = (enum watch_op)op;
@@ -135,7 +134,8 @@ int watch_record_write(const struct watch_record *r, int dirfd, uint32_t vmid, s
 	file_name(name, sizeof(name), vmid);
 	watch_record_format(r, vmid, &text);
 	code = file_write_atomic(dirfd, name, buf_slice(&text), 0600);
-	return code < 0 ? err_set(e, code, "%s could not be written: %s", name, strerror(-code)) : 0;
+	return code < 0 ? err_set(e, code, "%s could not be written: %s", name, strerror(-code))
+			: 0;
 }
 
 int watch_record_list(int dirfd, struct record_ids *ret)

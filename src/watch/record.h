@@ -20,10 +20,10 @@ struct watch_record {
 	enum watch_reason reason;
 	bool ha;
 	char boot_id[RECORD_BOOT_ID_MAX], node[RECORD_NODE_MAX];
-	uint64_t digest;  /* of the guest's config */
-	int64_t started;  /* of the process that is being stopped, milliseconds since boot */
-	int64_t since;	  /* Unix seconds */
-	uint32_t stops;	  /* commands of ours that stop it, each a task in Proxmox' list */
+	uint64_t digest; /* of the guest's config */
+	int64_t started; /* of the process that is being stopped, milliseconds since boot */
+	int64_t since;	 /* Unix seconds */
+	uint32_t stops;	 /* commands of ours that stop it, each a task in Proxmox' list */
 	/* Unix seconds of the restarts that count for the budget, oldest first. */
 	int64_t stamps[WATCH_STAMPS_MAX];
 	size_t n_stamps;

@@ -73,9 +73,10 @@ static void lose_round(struct watchd *d, struct watch_guest *g)
 	if (!g->answer_by)
 		return;
 	g->answer_by = 0;
-	watchd_step(d, g, (struct watch_event){ .kind = WATCH_EV_ROUND,
-						.now = clock_boot_ms(),
-						.verdict = PROBE_UNKNOWN });
+	watchd_step(d, g,
+		    (struct watch_event){ .kind = WATCH_EV_ROUND,
+					  .now = clock_boot_ms(),
+					  .verdict = PROBE_UNKNOWN });
 }
 
 static int on_answer(sd_event_source *s, int fd, uint32_t events, void *ctx);
@@ -84,10 +85,9 @@ static int on_prober_end(sd_event_source *s, int fd, uint32_t events, void *ctx)
 static int start_prober(struct watchd *d, struct watch_guest *g, struct err *e)
 {
 	uint16_t ports[PROBE_TARGETS_MAX];
-	struct prober_limits limits = { .vmid = g->vmid,
-					.uid = d->prober_uid,
-					.gid = d->prober_gid,
-					.ports = ports };
+	struct prober_limits limits = {
+		.vmid = g->vmid, .uid = d->prober_uid, .gid = d->prober_gid, .ports = ports
+	};
 	int r;
 
 	limits.n_ports = ports_of(&g->settings, ports, &g->ports_digest);
@@ -223,12 +223,19 @@ int watchd_start_resolver(struct watchd *d, struct err *e)
 
 /* --- a round --------------------------------------------------------------------------------- */
 
+/* The agent is the last of the targets, if it is one at all. */
+static int connect_agent(const struct watch_guest *g, const struct probe_ask *ask, size_t *ret_n)
+{
+	*ret_n = ask->n_targets && ask->targets[ask->n_targets - 1].kind == PROBE_AGENT;
+	return *ret_n ? guest_socket(g->vmid, "qga") : -1;
+}
+
 void watchd_probe(struct watchd *d, struct watch_guest *g, bool with_qmp)
 {
 	static struct probe_ask ask;
-	struct guest_sockets s = {};
 	int64_t now = clock_boot_ms();
-	int r = -EPIPE;
+	size_t n_fds;
+	int fd, r = -EPIPE;
 
 	resolve(d, g, now);
 	memset(&ask, 0, offsetof(struct probe_ask, targets));
@@ -237,35 +244,48 @@ void watchd_probe(struct watchd *d, struct watch_guest *g, bool with_qmp)
 	ask.n_addresses = g->n_addresses;
 	memcpy(ask.addresses, g->addresses, sizeof(ask.addresses));
 	ask.n_targets = (uint8_t)watch_settings_targets(&g->settings, ask.targets);
-	guest_sockets_agent(&s, &ask, g->vmid);
-	g->qmp_instead = with_qmp ? guest_sockets_qmp(&s, &ask, g->vmid) : QMP_NOT_ASKED;
+	fd = connect_agent(g, &ask, &n_fds);
+	if (fd < 0)
+		fd = -1;
 	if (g->has_prober)
-		r = prober_ask(&g->prober, &ask, s.fds, s.n);
-	guest_sockets_close(&s);
+		r = prober_ask(&g->prober, &ask, &fd, n_fds);
+	if (fd >= 0)
+		(void)close(fd);
+	g->answered = false;
+	g->qmp = QMP_NOT_ASKED;
 	/* Also without an answer the round ends: then nothing could be told. */
-	g->answer_by = now + g->settings.probe_timeout + ANSWER_SLACK_MS;
-	if (r < 0)
-		g->answer_by = now + 1;
+	g->answer_by = r < 0 ? now + 1 : now + g->settings.probe_timeout + ANSWER_SLACK_MS;
+	if (with_qmp && r == 0)
+		watchd_ask_qmp(d, g);
 }
 
-static void take_answer(struct watchd *d, struct watch_guest *g, struct probe_answer *a)
+void watchd_end_round(struct watchd *d, struct watch_guest *g)
 {
-	struct watch_event ev = { .kind = WATCH_EV_ROUND, .now = clock_boot_ms() };
-	struct probe_target targets[PROBE_TARGETS_MAX];
+	struct watch_event ev = { .kind = WATCH_EV_ROUND,
+				  .now = clock_boot_ms(),
+				  .verdict = PROBE_UNKNOWN,
+				  .qmp = g->qmp };
 
+	g->answer_by = 0;
+	g->qmp_awaited = false;
+	if (g->answered) {
+		ev.verdict = watch_settings_verdict(&g->settings, &g->answer);
+		g->answered_at = clock_now();
+		g->stats.checks++;
+		g->stats.failed += ev.verdict == PROBE_BAD;
+	}
+	watchd_step(d, g, ev);
+}
+
+static void take_answer(struct watchd *d, struct watch_guest *g, const struct probe_answer *a)
+{
 	if (a->serial != g->serial || !g->answer_by)
 		return;
-	g->answer_by = 0;
 	g->quick_deaths = 0;
-	ev.qmp = a->qmp != QMP_NOT_ASKED ? (enum probe_qmp)a->qmp : g->qmp_instead;
-	guest_sockets_spread(watch_settings_targets(&g->settings, targets), a);
-	a->qmp = (uint8_t)ev.qmp;
 	g->answer = *a;
-	g->answered_at = clock_now();
-	ev.verdict = watch_settings_verdict(&g->settings, a);
-	g->stats.checks++;
-	g->stats.failed += ev.verdict == PROBE_BAD;
-	watchd_step(d, g, ev);
+	g->answered = true;
+	if (!g->qmp_awaited)
+		watchd_end_round(d, g);
 }
 
 static int on_answer(sd_event_source *s, int fd, uint32_t events, void *ctx)
@@ -293,7 +313,9 @@ void watchd_check_round(struct watchd *d, struct watch_guest *g, int64_t now)
 	}
 	if (!g->answer_by || now < g->answer_by)
 		return;
-	if (g->has_prober && now - g->prober_since > g->settings.probe_timeout + ANSWER_SLACK_MS)
+	if (g->answered || !g->has_prober)
+		watchd_end_round(d, g);
+	else if (now - g->prober_since > g->settings.probe_timeout + ANSWER_SLACK_MS)
 		replace_prober(d, g, "does not answer");
 	else
 		lose_round(d, g);

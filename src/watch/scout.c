@@ -66,7 +66,7 @@ static void tell(const struct scout *s, enum scout_kind kind, uint32_t id, uint3
 
 static struct known_file *file_of(struct scout *s, uint32_t id)
 {
-	vec_each(f, &s->files)
+	vec_each (f, &s->files)
 		if (f->id == id)
 			return f;
 	if (s->files.n == FILES_MAX)
@@ -158,7 +158,7 @@ static void look_at_files(struct scout *s)
 {
 	bool whole;
 
-	vec_each(f, &s->files)
+	vec_each (f, &s->files)
 		f->there = false;
 	look_at_file(s, SCOUT_GLOBAL, MVMM_DIR "/mvmm.conf");
 	look_at_file(s, SCOUT_CLUSTER_CONF, "etc/pve/pvewarden/pvewarden.conf");
@@ -271,7 +271,7 @@ static void drop_guests(struct scout *s)
 
 static void look_at_vmlist(struct scout *s, const struct vmlist *list, const char *node)
 {
-	vec_each(g, &s->guests)
+	vec_each (g, &s->guests)
 		g->there = false;
 	for (size_t i = 0; i < list->n; i++) {
 		const struct vmlist_entry *v = &list->guests[i];
@@ -294,8 +294,8 @@ static bool look_at_guests(struct scout *s, const char *node, struct err *e)
 	CLEANUP(arena_done) struct arena a = {};
 	struct vmlist list;
 
-	if (root_read(&s->root, "etc/pve/.vmlist", (size_t)64 << 20, &s->text) >= 0 && s->told_all &&
-	    slice_eq2(buf_slice(&s->text), buf_slice(&s->vmlist)))
+	if (root_read(&s->root, "etc/pve/.vmlist", (size_t)64 << 20, &s->text) >= 0 &&
+	    s->told_all && slice_eq2(buf_slice(&s->text), buf_slice(&s->vmlist)))
 		return true;
 	if (vmlist_read(&list, &s->root, &a, e) < 0)
 		return false;
@@ -318,7 +318,7 @@ static void look_at_running(struct scout *s)
 
 	if (running_read(&now, &s->root, NULL) < 0)
 		return;
-	vec_each(g, &now) {
+	vec_each (g, &now) {
 		const struct running_guest *was = running_find(&s->running, g->vmid);
 		struct scout_runs told = {
 			.type = g->type,
@@ -329,7 +329,7 @@ static void look_at_running(struct scout *s)
 		if (!was || !is_same_run(was, g))
 			tell(s, SCOUT_RUNS, g->vmid, 0, &told, sizeof(told));
 	}
-	vec_each(g, &s->running)
+	vec_each (g, &s->running)
 		if (!running_find(&now, g->vmid))
 			tell(s, SCOUT_RUNS_NOT, g->vmid, 0, NULL, 0);
 	running_done(&s->running);

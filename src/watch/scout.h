@@ -17,21 +17,21 @@ enum {
 	SCOUT_PERIOD_MS = 1000,
 	SCOUT_SILENT_MS = 10 * 1000, /* then what it said last is not true any more */
 	SCOUT_CONF_MAX = 128 * 1024,
-	SCOUT_GLOBAL = 0,	  /* stands for mvmm.conf among the files */
-	SCOUT_CLUSTER_CONF = 1,	  /* pvewarden.conf of the cluster */
-	SCOUT_NODE_CONF = 2,	  /* pvewarden.conf of the node */
+	SCOUT_GLOBAL = 0,	/* stands for mvmm.conf among the files */
+	SCOUT_CLUSTER_CONF = 1, /* pvewarden.conf of the cluster */
+	SCOUT_NODE_CONF = 2,	/* pvewarden.conf of the node */
 };
 
 enum scout_kind {
-	SCOUT_ROUND,	  /* one look is complete: struct scout_round */
-	SCOUT_CONF,	  /* a file is new or changed: its text */
+	SCOUT_ROUND, /* one look is complete: struct scout_round */
+	SCOUT_CONF,  /* a file is new or changed: its text */
 	SCOUT_CONF_GONE,
 	SCOUT_CONF_BAD,	  /* a file could not be read: a sentence */
 	SCOUT_GUEST,	  /* a guest of this node is new or changed: struct scout_guest */
 	SCOUT_GUEST_GONE, /* its config is not on this node any more */
 	SCOUT_RUNS,	  /* a guest runs on this node, or another process of it: scout_runs */
 	SCOUT_RUNS_NOT,
-	SCOUT_FACTS,	  /* the answer to a question: struct scout_facts */
+	SCOUT_FACTS, /* the answer to a question: struct scout_facts */
 	SCOUT_KIND_MAX,
 };
 
@@ -55,9 +55,9 @@ struct scout_round {
 struct scout_guest {
 	enum guest_type type;
 	char name[PROBE_HOST_MAX];
-	bool tagged;  /* has the tag that opts in */
-	bool agent;   /* its config has the guest agent on */
-	bool coming;  /* lock: migrate, seen from the node that has the config */
+	bool tagged;	 /* has the tag that opts in */
+	bool agent;	 /* its config has the guest agent on */
+	bool coming;	 /* lock: migrate, seen from the node that has the config */
 	bool tag_enough; /* no template, and not onboot: 0 */
 };
 

@@ -70,7 +70,7 @@ static void read_tasks(struct scout_facts *ret, const struct root *root,
 		(void)snprintf(ret->facts.task, sizeof(ret->facts.task), "unreadable list");
 		return;
 	}
-	vec_each(each, &tasks)
+	vec_each (each, &tasks)
 		ret->facts.node_task = ret->facts.node_task || task_is_of_node(each);
 	t = tasks_find(&tasks, q->vmid);
 	if (t)
@@ -131,8 +131,7 @@ static bool is_frozen(const struct root *root, uint32_t vmid)
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		(void)snprintf(path, sizeof(path), "sys/fs/cgroup/lxc/%u%s/cgroup.events", vmid,
 			       places[i]);
-		if (root_read(root, path, 4096, &text) >= 0 &&
-		    strstr(buf_str(&text), "frozen 1"))
+		if (root_read(root, path, 4096, &text) >= 0 && strstr(buf_str(&text), "frozen 1"))
 			return true;
 	}
 	return false;

@@ -98,10 +98,6 @@ static void add_node(const struct watch_state *s, struct buf *out)
 		 n[0], n[1]);
 	prom_gauge(out, WATCH "acts", "0: says only what it would do (dry run, or mvmm is there).");
 	buf_addf(out, WATCH "acts %d\n", !s->dry_run && !s->mvmm);
-	prom_gauge(out, WATCH "answer",
-		   "The worst of it, as the exit status: 0 ok, 1 warning, 2 critical, 3 could not "
-		   "tell.");
-	buf_addf(out, WATCH "answer %d\n", watch_state_exit(s));
 }
 
 void watch_show_prometheus(const struct watch_state *s, struct buf *out)
@@ -125,9 +121,13 @@ void watch_show_prometheus(const struct watch_state *s, struct buf *out)
 		prom_gauge(out, WATCH "document_age_seconds", "How old all this is.");
 		buf_addf(out, WATCH "document_age_seconds %lld\n", (long long)s->age);
 	}
-	add_node(s, out);
+	prom_gauge(out, WATCH "answer",
+		   "The worst of it, as the exit status: 0 ok, 1 warning, 2 critical, 3 could not "
+		   "tell.");
+	buf_addf(out, WATCH "answer %d\n", watch_state_exit(s));
 	if (s->absent)
 		return;
+	add_node(s, out);
 	add_states(s, out);
 	add_up(s, out);
 	for (size_t i = 0; i < ARRAY_SIZE(figures); i++)

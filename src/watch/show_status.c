@@ -214,7 +214,7 @@ void watch_show_status(const struct watch_state *s, const struct watch_view *vie
 			      "/etc/pve/mvmm/VMID.conf: see pvewarden-watch.conf(5).\n");
 		return;
 	}
-	table_column(&t, "Guest", TABLE_ELASTIC);
+	table_column(&t, "Guest", 0);
 	table_column(&t, "State", 0);
 	table_column(&t, "For", TABLE_RIGHT);
 	table_column(&t, "Uptime", TABLE_RIGHT);
@@ -249,7 +249,7 @@ void watch_show_stats(const struct watch_state *s, const struct watch_view *view
 	CLEANUP(table_done) struct table t = {};
 	char when[CLOCK_TEXT_MAX], length[CLOCK_TEXT_MAX];
 
-	table_column(&t, "Guest", TABLE_ELASTIC);
+	table_column(&t, "Guest", 0);
 	table_column(&t, "Since", 0);
 	table_column(&t, "Checks", TABLE_RIGHT);
 	table_column(&t, "Failed", TABLE_RIGHT);

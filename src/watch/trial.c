@@ -44,7 +44,7 @@ static void begin(struct attempt *a, struct trial *t)
 	struct prober_limits limits = { .vmid = t->vmid,
 					.uid = user ? user->pw_uid : 65534,
 					.gid = user ? user->pw_gid : 65534 };
-	struct guest_sockets s = {};
+	int fd = -1;
 	struct probe_ask ask = { .serial = 1 };
 	uint16_t ports[PROBE_TARGETS_MAX];
 	struct err e = {};
@@ -63,16 +63,18 @@ static void begin(struct attempt *a, struct trial *t)
 		t->failed = "no prober could be started";
 		return;
 	}
-	guest_sockets_agent(&s, &ask, t->vmid);
-	if (prober_ask(&a->prober, &ask, s.fds, s.n) < 0)
+	if (t->settings.agent)
+		fd = guest_socket(t->vmid, "qga");
+	fd = fd < 0 ? -1 : fd;
+	if (prober_ask(&a->prober, &ask, &fd, t->settings.agent) < 0)
 		t->failed = "the prober does not listen";
-	guest_sockets_close(&s);
+	if (fd >= 0)
+		(void)close(fd);
 	a->until = clock_boot_ms() + t->settings.probe_timeout + SLACK_MS;
 }
 
 static void end(struct attempt *a)
 {
-	struct probe_target targets[PROBE_TARGETS_MAX];
 	struct trial *t = a->trial;
 
 	while (!t->failed && !t->tried) {
@@ -84,10 +86,8 @@ static void end(struct attempt *a)
 		else if (prober_answer(&a->prober, &t->answer) == 0)
 			t->tried = true;
 	}
-	if (t->tried) {
-		guest_sockets_spread(watch_settings_targets(&t->settings, targets), &t->answer);
+	if (t->tried)
 		t->verdict = watch_settings_verdict(&t->settings, &t->answer);
-	}
 	prober_end(&a->prober);
 }
 
@@ -127,11 +127,12 @@ static const char *means(const struct trial *t)
 	if (t->failed)
 		return t->failed;
 	return t->settings.enabled == TRI_UNKNOWN && t->by_file ? "watched (its file says nothing)"
-								 : "watched";
+								: "watched";
 }
 
 static void add_probe_row(const struct probe_target *target,
-			  const typeof(((struct probe_answer *)0)->targets[0]) *a, struct table *table)
+			  const typeof(((struct probe_answer *)0)->targets[0]) *a,
+			  struct table *table)
 {
 	char what[PROBE_PATH_MAX + 32];
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,9 +19,10 @@
 #include "util/str.h"
 #include "watch/note.h"
 
-#define MVMM_PID_FILE	"/run/mvmm.pid"
+#define PID_FILE	 WATCH_RUN_DIR "/pid"
+#define MVMM_PID_FILE	 "/run/mvmm.pid"
 #define WATCH_MESSAGE_ID "5f0f6d0c1c3b4b0f9a1d3a1f5e7b2c41"
-#define MS		1000ULL /* in microseconds */
+#define MS		 1000ULL /* in microseconds */
 
 /* --- telling --------------------------------------------------------------------------------- */
 
@@ -234,8 +236,7 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 		watchd_reload(d);
 		break;
 	default:
-		watchd_log(d, NULL, LOG_LEVEL_INFO,
-			   "Supervisor about to exit, killing children.");
+		watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor about to exit, killing children.");
 		return sd_event_exit(d->loop, 0);
 	}
 	return 0;
@@ -259,6 +260,7 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 	struct stat st = {};
 
 	watchd_check_scout(d, now);
+	watchd_check_asker(d, now);
 	(void)root_stat(&d->root, MAINTENANCE_FILE, &st);
 	if (memcmp(&st.st_mtim, &d->maintenance_mtime, sizeof(st.st_mtim)) != 0)
 		read_maintenance(d);
@@ -325,7 +327,10 @@ static void write_pid_file(void)
 	char pid[24];
 	struct slice text = { pid, (size_t)snprintf(pid, sizeof(pid), "%d\n", getpid()) };
 
-	(void)file_write_atomic(AT_FDCWD, MVMM_PID_FILE, text, 0644);
+	/* In our own folder, where mvmm's place links to. */
+	(void)file_write_atomic(AT_FDCWD, PID_FILE, text, 0644);
+	if (symlink(PID_FILE, MVMM_PID_FILE) < 0)
+		log_debug(MVMM_PID_FILE ": %s", strerror(errno));
 }
 
 static void read_identity(struct watchd *d)
@@ -354,8 +359,8 @@ static int add_sources(struct watchd *d)
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(signals); i++)
 		r = sd_event_add_signal(d->loop, NULL, signals[i], on_signal, d);
 	if (r >= 0)
-		r = sd_event_add_time(d->loop, NULL, CLOCK_BOOTTIME,
-				      (uint64_t)clock_boot_ms() * MS, 10 * MS, on_tick, d);
+		r = sd_event_add_time(d->loop, NULL, CLOCK_BOOTTIME, (uint64_t)clock_boot_ms() * MS,
+				      10 * MS, on_tick, d);
 	if (r >= 0)
 		r = sd_event_set_watchdog(d->loop, true);
 	return r;
@@ -383,6 +388,8 @@ static int open_all(struct watchd *d, struct err *e)
 				      d);
 	r = watchd_open_power(d, e);
 	if (r == 0)
+		r = watchd_start_asker(d, e);
+	if (r == 0)
 		r = watchd_start_resolver(d, e);
 	return r == 0 ? watchd_start_scout(d, e) : r;
 }
@@ -391,11 +398,12 @@ static void close_all(struct watchd *d)
 {
 	for (size_t i = 0; i < d->guests.n; i++)
 		watchd_end_prober(d->guests.items[i]);
+	prober_end(&d->asker);
 	role_end(&d->scout);
 	role_end(&d->resolver);
 	watchd_save_stats(d);
 	watchd_close_power(d);
-	(void)unlink(MVMM_PID_FILE);
+	(void)unlink(PID_FILE);
 	(void)unlinkat(d->run_fd, "watch.json", 0);
 	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor exiting.");
 }
@@ -409,14 +417,17 @@ int watchd_run(bool dry_run)
 	d->message = xmalloc(sizeof(*d->message));
 	d->dry_run = dry_run;
 	log_set_level(LOG_LEVEL_INFO);
+	/* Probers give their copy of the heap back: all of it must be in one place. */
+	(void)mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024);
 	r = open_all(d, &e);
 	if (r < 0) {
 		log_error("%s", e.text);
 		return r == -EBUSY ? 10 : CLI_CRITICAL;
 	}
 	write_pid_file();
-	watchd_log(d, NULL, LOG_LEVEL_INFO, "mvmm supervisor v" PVEWARDEN_VERSION
-		   " (pvewarden watch%s) started.", dry_run ? ", dry run" : "");
+	watchd_log(d, NULL, LOG_LEVEL_INFO,
+		   "mvmm supervisor v" PVEWARDEN_VERSION " (pvewarden watch%s) started.",
+		   dry_run ? ", dry run" : "");
 	r = sd_event_loop(d->loop);
 	close_all(d);
 	return r < 0 ? CLI_INTERNAL : CLI_OK;

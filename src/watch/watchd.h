@@ -31,6 +31,12 @@ struct watchd {
 	int lock_fd, state_fd, records_fd, run_fd;
 	/* helpers */
 	struct role scout, resolver;
+	/* Asks every guest's QMP, one after the other: who speaks with guests must not hold it. */
+	struct prober asker;
+	struct sd_event_source *asker_io;
+	uint32_t asking; /* the guest whose QMP is being asked, 0: none */
+	struct record_ids queue; /* those who wait for it */
+	int64_t asked_by;
 	uint32_t scout_number;
 	int64_t scout_started;
 	struct sd_event_source *scout_io, *resolver_io, *gateway_io;
@@ -96,6 +102,13 @@ void watchd_fit_prober(struct watchd *d, struct watch_guest *g);
 void watchd_end_prober(struct watch_guest *g);
 void watchd_check_round(struct watchd *d, struct watch_guest *g, int64_t now);
 int watchd_start_resolver(struct watchd *d, struct err *e);
+
+/* --- asker.c: QMP --- */
+int watchd_start_asker(struct watchd *d, struct err *e);
+void watchd_ask_qmp(struct watchd *d, struct watch_guest *g);
+void watchd_check_asker(struct watchd *d, int64_t now);
+/* Both answers of a round, or one and the end of its time. */
+void watchd_end_round(struct watchd *d, struct watch_guest *g);
 /* All serving guests at once, to see whether one that fails is alone. */
 void watchd_sweep(struct watchd *d, const struct watch_guest *but, int64_t now);
 

@@ -35,7 +35,13 @@ def usage_errors():
                        (["dm", "check", "--policy", "all"], "all"),
                        (["dm", "check", "--min-age", "soon"], "soon"),
                        (["dm", "check", "--bogus"], "--bogus"),
-                       (["dm", "check", "extra"], "extra"), (["dm", "blockers"], "VMID"),
+                       (["dm", "check", "extra"], "extra"),
+                       (["watch", "maintenance", "maybe"], "maybe"),
+                       (["watch", "maintenance", "on", "99"], "99"),
+                       (["watch", "maintenance", "off", "--for", "1h"], "--for"),
+                       (["watch", "maintenance", "on", "--for", "0"], "--for"),
+                       (["watch", "maintenance", "--cluster"], "--cluster"),
+                       (["--root", EXAMPLE, "watch", "maintenance", "on"], "recorded"), (["dm", "blockers"], "VMID"),
                        (["dm", "blockers", "abc"], "abc"), (["capture"], "DIR"),
                        (["--root", "/does/not/exist", "dm", "check"], "/does/not/exist")):
         status, out, err = run(*args)
@@ -110,7 +116,8 @@ def narrow():
 def schemas():
     for args in (["dm", "check"], ["dm", "blockers", "100"], ["dm", "blockers", "--next"],
                  ["facts", "guests"], ["facts", "storages"], ["facts", "volumes"],
-                 ["facts", "node"], ["facts", "cluster"]):
+                 ["facts", "node"], ["facts", "cluster"], ["watch", "status"], ["watch", "stats"],
+                 ["watch", "maintenance"]):
         _, out, _ = node(*args, "--format", "json")
         try:
             good = json.loads(out)["schema"].startswith("pvewarden.")
@@ -139,6 +146,16 @@ def blockers():
         ok(f"dm blockers {vmid}: {expected}", status == expected, (status, out))
 
 
+def watch():
+    status, out, _ = node("watch", "status")
+    ok("without the watch its status is 3, and it is said how to start it",
+       status == 3 and "systemctl start pvewarden-watch" in out, (status, out))
+    ok("and the same as metrics", "pvewarden_watch_answer 3\n" in
+       node("watch", "status", "--format", "prometheus")[1])
+    status, out, _ = node("watch", "maintenance")
+    ok("nothing is in maintenance", status == 0 and "Nothing is in maintenance" in out, out)
+
+
 def unprivileged():
     if os.geteuid() != 0:
         return
@@ -147,7 +164,7 @@ def unprivileged():
 
 
 for part in (usage_errors, help_and_version, example, text, narrow, schemas, capture_again, blockers,
-             unprivileged):
+             watch, unprivileged):
     part()
 print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
 sys.exit(not all(results))

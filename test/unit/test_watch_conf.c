@@ -201,6 +201,8 @@ static void complaints(void **state)
 		{ "http=http://::1/", NULL },
 		{ "http=http://[::1/", NULL },
 		{ "http=ftp://a/", NULL },
+		{ "http=http://a.23456789012345678901234567890.2345678901234567890123456789/",
+		  NULL },
 		{ "http=/1,/2,/3,/4,/5", NULL },
 		{ "http_status=99", NULL },
 		{ "http_status=600", NULL },
@@ -393,9 +395,9 @@ static void targets(void **state)
 {
 	static const struct {
 		const char *ip, *host;
-	} hosts[] = { { "10.0.0.1", "10.0.0.1" },
-		      { "fe80::1%vmbr0", "[fe80::1]" },
-		      { "web.example.org", "web.example.org" } };
+	} hosts[] = { { "10.0.0.1", "10.0.0.1:8080" },
+		      { "fe80::1%vmbr0", "[fe80::1]:8080" },
+		      { "web.example.org", "web.example.org:8080" } };
 	struct probe_target t[PROBE_TARGETS_MAX];
 
 	(void)state;
