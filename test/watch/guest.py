@@ -389,8 +389,9 @@ class Inside:
                 elif key == "qmp":
                     self.fake_qmp = value
                 elif key == "monitor":  # a command of QMP, with its arguments
-                    await self.tell(**value) if isinstance(value, dict) else \
-                        await self.tell(value)
+                    if isinstance(value, str):
+                        value = {"execute": value}
+                    await self.tell(value["execute"], **value.get("arguments", {}))
                 elif key == "up":
                     await self.up()
                 elif key == "down":
