@@ -118,7 +118,7 @@ static struct dm_ref_run find(const struct dm_ref *items, size_t n, struct slice
 	}
 	for (end = low; end < n && slice_eq(lv, items[end].lv); end++)
 		;
-	return (struct dm_ref_run){ items + low, end - low };
+	return (struct dm_ref_run){ n ? items + low : NULL, end - low };
 }
 
 struct dm_ref_run dm_refs_named(const struct dm_refs *r, struct slice lv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "watch/watchd.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,6 +10,10 @@
 #include "util/file.h"
 #include "util/jsonw.h"
 #include "watch/alerts.h"
+#include "watch/note.h"
+
+/* While nothing can be delivered no more than these are kept: the log has them all. */
+enum { ALERTS_KEPT = 500 };
 
 int watchd_queue_mail(struct watchd *d, const char *subject, const char *text, struct err *e)
 {
@@ -27,6 +32,9 @@ int watchd_queue_mail(struct watchd *d, const char *subject, const char *text, s
 	/* Names sort by time; a second alert of one millisecond has another serial. */
 	(void)snprintf(name, sizeof(name), "alerts/%lld-%u.json", (long long)clock_now(),
 		       ++d->serial);
+	if (r == 0 && d->mail_tries && d->kept >= ALERTS_KEPT)
+		return err_set(e, -ENOSPC, "%d wait already and cannot be sent", ALERTS_KEPT);
+	d->kept = d->mail_tries ? d->kept + 1 : 0;
 	if (r == 0)
 		r = file_write_atomic(d->state_fd, name, buf_slice(&out), 0600);
 	if (r < 0)
@@ -44,15 +52,20 @@ enum { MAIL_GATHER_MS = 5000, MAIL_AGAIN_MS = 300 * 1000, MAIL_S = 120 };
 static void on_sent(void *ctx, const char *unit, const char *error)
 {
 	struct watchd *d = ctx;
+	int64_t pause = (int64_t)MAIL_AGAIN_MS << (d->mail_tries < 6 ? d->mail_tries : 6);
+	char buf[32];
 
 	(void)unit;
 	d->mailing = false;
-	if (!error)
+	if (!error) {
+		d->mail_tries = 0;
 		return;
+	}
 	d->mail_due = true;
-	d->mail_at = clock_boot_ms() + MAIL_AGAIN_MS;
-	watchd_log(d, NULL, LOG_LEVEL_WARN, "alerts could not be mailed (%s): tried again later",
-		   error);
+	d->mail_tries++;
+	d->mail_at = clock_boot_ms() + pause;
+	watchd_log(d, NULL, LOG_LEVEL_WARN, "alerts could not be mailed (%s): again in %s", error,
+		   watch_note_duration(pause, buf));
 }
 
 /* Ourselves: the program that this process was started from. */

@@ -3,11 +3,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <grp.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { NOBODY = 65534 };
 
 bool resolver_literal(const char *text, struct probe_address *ret)
 {
@@ -76,8 +80,10 @@ static void resolver_main(int fd, void *arg)
 
 	(void)arg;
 	/* Name servers are not to be parsed by root. */
-	if (getuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+	if (getuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+			      setresuid(NOBODY, NOBODY, NOBODY) < 0))
 		_exit(1);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	while (recv(fd, &q, sizeof(q), 0) == (ssize_t)sizeof(q)) {
 		q.name[sizeof(q.name) - 1] = '\0';
 		resolve(&q, &a);

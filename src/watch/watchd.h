@@ -68,6 +68,7 @@ struct watchd {
 	struct power_runner *mailer;
 	bool mail_due, mailing;
 	int64_t mail_at;
+	unsigned int mail_tries, kept;
 };
 
 /* Runs until SIGTERM. An enum cli_exit. */

@@ -14,6 +14,7 @@ conf_vm 100 <<-END
 	name: web01
 	memory: 512
 END
+pve_index
 mkdir -p /etc/pve/mvmm /var/lib/pvewarden /var/log/pve/tasks
 cat >/etc/pve/mvmm/mvmm.conf <<-END
 	check_interval=1
@@ -39,7 +40,7 @@ cat >/usr/sbin/qm <<-'END'
 		;;
 	shutdown)
 		sleep "$(cat /run/vmtest/slow 2>/dev/null || echo 0)"
-		kill $pid
+		kill -9 $pid
 		rm -f /var/run/qemu-server/$2.pid
 		;;
 	stop) kill -9 $pid; rm -f /var/run/qemu-server/$2.pid ;;
@@ -48,6 +49,29 @@ END
 chmod 755 /usr/sbin/qm
 mkdir -p /run/qemu-server
 [ -e /var/run ] || ln -s /run /var/run
+
+# QMP of a QEMU that says that it runs.
+cat >/run/vmtest/qmp.py <<-'END'
+	import os, socket
+	path = "/run/qemu-server/100.qmp"
+	s = socket.socket(socket.AF_UNIX)
+	s.bind(path)
+	s.listen(1)
+	while True:
+	    c = s.accept()[0]
+	    try:
+	        c.sendall(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+	        while data := c.recv(4096):
+	            for line in data.splitlines():
+	                import json
+	                q = json.loads(line)
+	                r = {"status": "running", "running": True} if q["execute"] == "query-status" else {}
+	                c.sendall(json.dumps({"return": r, "id": q.get("id")}).encode() + b"\r\n")
+	    except OSError:
+	        pass
+	    c.close()
+END
+systemd-run -q --unit=qmp python3 /run/vmtest/qmp.py
 
 # --- as the package installs it --------------------------------------------------
 install -m 755 "$PVEWARDEN" /usr/sbin/pvewarden
@@ -60,14 +84,14 @@ conf_get() { systemctl show -P "$1" pvewarden-watch.service; }
 guest_pid() { cat /run/qemu-server/100.pid 2>/dev/null; }
 state_of() { jq -r '.guests[] | select(.vmid == 100) | .state' /run/pvewarden/watch/watch.json 2>/dev/null; }
 soon() { # SECONDS COMMAND...
-	local i n=$(($1 * 4))
+	local end=$((SECONDS + $1))
 	shift
-	for ((i = 0; i < n; i++)); do
+	while [ $SECONDS -lt $end ]; do
 		"$@" && return 0
 		sleep 0.25
 	done
-	echo "not within $((n / 4)) s: $*; state '$(state_of)'; calls: $(cat /run/vmtest/calls 2>/dev/null)"
-	journalctl -q -o cat -n 15 --no-pager
+	echo "not soon: $*; state '$(state_of)'; calls: $(cat /run/vmtest/calls 2>/dev/null)"
+	journalctl -q -o cat -n 25 --no-pager
 	return 1
 }
 calls() { [ "$(grep -c " $1 " /run/vmtest/calls 2>/dev/null)" -ge "$2" ]; }
