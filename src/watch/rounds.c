@@ -277,11 +277,22 @@ void watchd_end_round(struct watchd *d, struct watch_guest *g)
 	watchd_step(d, g, ev);
 }
 
+static bool differs(const struct probe_answer *a, const struct probe_answer *b)
+{
+	if (a->n_targets != b->n_targets)
+		return true;
+	for (size_t i = 0; i < a->n_targets; i++)
+		if (a->targets[i].result != b->targets[i].result)
+			return true;
+	return false;
+}
+
 static void take_answer(struct watchd *d, struct watch_guest *g, const struct probe_answer *a)
 {
 	if (a->serial != g->serial || !g->answer_by)
 		return;
 	g->quick_deaths = 0;
+	d->changed = d->changed || differs(&g->answer, a);
 	g->answer = *a;
 	g->answered = true;
 	if (!g->qmp_awaited)
