@@ -158,10 +158,12 @@ static int on_prober_end(sd_event_source *s, int fd, uint32_t events, void *ctx)
 static void resolve(struct watchd *d, struct watch_guest *g, int64_t now)
 {
 	struct resolver_question q = { .vmid = g->vmid };
+	struct probe_address literal;
 
 	if (!g->settings.ip[0])
 		return;
-	if (resolver_literal(g->settings.ip, &g->addresses[0])) {
+	if (resolver_literal(g->settings.ip, &literal)) {
+		g->addresses[0] = literal;
 		g->n_addresses = 1;
 		return;
 	}
