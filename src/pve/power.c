@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "pve/power_run.h"
+#include "util/clock.h"
 #include "util/str.h"
 
 enum {
@@ -87,18 +88,18 @@ const char *power_command_text(const struct power_command *c, char *buf, size_t 
 	return buf;
 }
 
-static void on_done(void *ctx, const char *unit, const char *error)
+static void on_done(void *ctx, const char *unit, const char *error, bool ran)
 {
 	struct power *p = ctx;
 	uint32_t vmid;
 	struct slice id = slice_of(unit);
 
-	if (!slice_starts(id, "pvewarden-guest-") || !slice_ends(id, ".service"))
+	if (!slice_starts(id, "pvewarden-guest-"))
 		return;
 	id = slice_from(id, strlen("pvewarden-guest-"));
-	id.n -= strlen(".service");
+	id.n = slice_find(id, '-');
 	if (str_to_u32(id, &vmid))
-		p->done(p->ctx, vmid, error);
+		p->done(p->ctx, vmid, error, ran);
 }
 
 int power_open(struct power **ret, struct sd_event *loop, power_done_fn done, void *ctx,
@@ -132,7 +133,9 @@ int power_run(struct power *p, const struct power_command *c, struct err *e)
 	struct command_line l;
 
 	line_of(&l, c);
-	(void)snprintf(unit, sizeof(unit), "pvewarden-guest-%u.service", c->vmid);
+	/* A unit in which something was left behind stays, and keeps its name. */
+	(void)snprintf(unit, sizeof(unit), "pvewarden-guest-%u-%lld.service", c->vmid,
+		       (long long)clock_boot_ms());
 	(void)snprintf(description, sizeof(description), "pvewarden watch: %s",
 		       power_command_text(c, text, sizeof(text)));
 	return power_runner_start(p->runner, unit, description, l.argv,

@@ -24,9 +24,10 @@ struct power_command {
 	int timeout_s; /* for a shutdown or a stop */
 };
 
-/* @done: the command of that guest has ended; @error is NULL when it says that all is well. For a
- * guest of HA this means only that HA has taken the request. */
-typedef void (*power_done_fn)(void *ctx, uint32_t vmid, const char *error);
+/* @done: the command of that guest has ended; @error is NULL when it says that all is well; @ran is
+ * false when it was never begun. For a guest of HA an end means only that HA has taken the request.
+ */
+typedef void (*power_done_fn)(void *ctx, uint32_t vmid, const char *error, bool ran);
 
 int power_open(struct power **ret, struct sd_event *loop, power_done_fn done, void *ctx,
 	       struct err *e);

@@ -12,7 +12,7 @@
 
 struct power_runner {
 	struct sd_event *loop;
-	void (*done)(void *ctx, const char *unit, const char *error);
+	void (*done)(void *ctx, const char *unit, const char *error, bool ran);
 	void *ctx;
 };
 
@@ -24,8 +24,8 @@ struct running_command {
 };
 
 int power_runner_open(struct power_runner **ret, struct sd_event *loop,
-		      void (*done)(void *ctx, const char *unit, const char *error), void *ctx,
-		      struct err *e)
+		      void (*done)(void *ctx, const char *unit, const char *error, bool ran),
+		      void *ctx, struct err *e)
 {
 	struct power_runner *p = xcalloc(1, sizeof(*p));
 
@@ -50,8 +50,9 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *ctx)
 	(void)waitpid(c->pid, &status, 0);
 	(void)sd_event_source_disable_unref(source);
 	(void)close(fd);
-	(void)snprintf(error, sizeof(error), "status %d", status);
-	c->runner->done(c->runner->ctx, c->unit, status == 0 ? NULL : error);
+	(void)snprintf(error, sizeof(error), "status %d",
+		       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	c->runner->done(c->runner->ctx, c->unit, status == 0 ? NULL : error, true);
 	free(c);
 	return 0;
 }

@@ -12,8 +12,8 @@ struct sd_event;
 struct power_runner;
 
 int power_runner_open(struct power_runner **ret, struct sd_event *loop,
-		      void (*done)(void *ctx, const char *unit, const char *error), void *ctx,
-		      struct err *e);
+		      void (*done)(void *ctx, const char *unit, const char *error, bool ran),
+		      void *ctx, struct err *e);
 void power_runner_close(struct power_runner *p);
 int power_runner_start(struct power_runner *p, const char *unit, const char *description,
 		       const char *const argv[], int timeout_s, struct err *e);

@@ -14,7 +14,7 @@
 struct bus {
 	sd_bus *bus;
 	struct sd_event *loop;
-	void (*done)(void *ctx, const char *unit, const char *error);
+	void (*done)(void *ctx, const char *unit, const char *error, bool ran);
 	void *ctx;
 	struct waiting {
 		struct bus *owner;
@@ -30,13 +30,13 @@ static struct waiting *waiting_for(struct bus *b, const char *unit)
 	return NULL;
 }
 
-static void finish(struct waiting *w, const char *error)
+static void finish(struct waiting *w, const char *error, bool ran)
 {
 	char unit[sizeof(w->unit)];
 
 	(void)snprintf(unit, sizeof(unit), "%s", w->unit);
 	w->unit[0] = '\0';
-	w->owner->done(w->owner->ctx, unit, error);
+	w->owner->done(w->owner->ctx, unit, error, ran);
 }
 
 static int on_job_removed(sd_bus_message *m, void *ctx, sd_bus_error *error)
@@ -51,7 +51,7 @@ static int on_job_removed(sd_bus_message *m, void *ctx, sd_bus_error *error)
 		return 0;
 	w = unit[0] ? waiting_for(b, unit) : NULL;
 	if (w)
-		finish(w, strcmp(result, "done") == 0 ? NULL : result);
+		finish(w, strcmp(result, "done") == 0 ? NULL : result, true);
 	return 0;
 }
 
@@ -62,7 +62,7 @@ static int on_reply(sd_bus_message *m, void *ctx, sd_bus_error *error)
 
 	(void)error;
 	if (refused && w->unit[0])
-		finish(w, refused->message ? refused->message : refused->name);
+		finish(w, refused->message ? refused->message : refused->name, false);
 	return 0;
 }
 
@@ -76,7 +76,7 @@ static int on_disconnected(sd_bus_message *m, void *ctx, sd_bus_error *error)
 	b->bus = sd_bus_flush_close_unref(b->bus);
 	for (size_t i = 0; i < UNITS_MAX; i++)
 		if (b->waiting[i].unit[0])
-			finish(&b->waiting[i], "the connection to systemd was lost");
+			finish(&b->waiting[i], "the connection to systemd was lost", true);
 	return 0;
 }
 
@@ -113,7 +113,8 @@ static int connect_bus(struct bus *b, struct err *e)
 }
 
 int bus_open(struct bus **ret, struct sd_event *loop,
-	     void (*done)(void *ctx, const char *unit, const char *error), void *ctx, struct err *e)
+	     void (*done)(void *ctx, const char *unit, const char *error, bool ran), void *ctx,
+	     struct err *e)
 {
 	struct bus *b = xcalloc(1, sizeof(*b));
 	int r;
@@ -174,8 +175,8 @@ static int append_unit(sd_bus_message *m, const struct bus_unit *u)
 	if (r >= 0)
 		r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)", "Description", "s",
 					  u->description, "Type", "s", "oneshot", "KillMode", "s",
-					  "process", "CollectMode", "s", "inactive-or-failed", "TimeoutStartUSec", "t",
-					  (uint64_t)u->timeout_s * SECOND);
+					  "process", "CollectMode", "s", "inactive-or-failed",
+					  "TimeoutStartUSec", "t", (uint64_t)u->timeout_s * SECOND);
 	if (r >= 0)
 		r = append_command(m, u->argv);
 	if (r >= 0)

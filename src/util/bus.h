@@ -20,10 +20,11 @@ struct bus_unit {
 
 /*
  * Connects, and calls @done with a unit's name when its command has ended; @error is NULL when it
- * ended with status 0, else a word on how. All calls of @done come from @loop.
+ * ended with status 0, else a word on how. @ran is false when systemd refused it, so that nothing
+ * has happened. All calls of @done come from @loop.
  */
 int bus_open(struct bus **ret, struct sd_event *loop,
-	     void (*done)(void *ctx, const char *unit, const char *error), void *ctx,
+	     void (*done)(void *ctx, const char *unit, const char *error, bool ran), void *ctx,
 	     struct err *e);
 void bus_close(struct bus *b);
 

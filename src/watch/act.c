@@ -9,6 +9,7 @@
 
 enum {
 	SWEEP_MS = 1800,	  /* what the others get to show that they fail as well */
+	COMMAND_SLACK_MS = 5000,  /* until a command has come as far as taking Proxmox' lock */
 	EFFECT_MS = 3500,	  /* after a command: until the scout has seen its effect */
 	HA_EFFECT_MS = 90 * 1000, /* HA's two managers act in rounds of several seconds */
 };
@@ -18,6 +19,7 @@ enum {
 static void permit(struct watchd *d, struct watch_guest *g, enum watch_brake b)
 {
 	g->question = 0;
+	(void)watch_brake_text(b, &g->facts.facts, g->held_by, sizeof(g->held_by));
 	watchd_step(d, g,
 		    (struct watch_event){
 			    .kind = WATCH_EV_PERMIT, .now = clock_boot_ms(), .brake = b });
@@ -71,9 +73,10 @@ static enum watch_brake decide(struct watchd *d, struct watch_guest *g, int64_t 
 	f->acting = watch_guests_acting(&d->guests, g);
 	f->gateway = gateway_answers(&d->gateway, now);
 	f->person = g->record.owed && g->facts.stops > g->record.stops;
-	/* A command of ours that failed may have made no task. */
-	if (g->record.owed && g->facts.stops < g->record.stops)
+	/* A command of ours that has ended, and failed, may have made no task. */
+	if (g->record.owed && g->recount && g->facts.stops < g->record.stops)
 		g->record.stops = g->facts.stops;
+	g->recount = false;
 	return watch_brake(g->fsm.wanted, f, &g->settings, &d->node);
 }
 
@@ -201,7 +204,7 @@ void watchd_check_done(struct watchd *d, struct watch_guest *g, int64_t now)
 		done(d, g, true, g->done_ok);
 }
 
-static void on_power_done(void *ctx, uint32_t vmid, const char *error)
+static void on_power_done(void *ctx, uint32_t vmid, const char *error, bool ran)
 {
 	struct watchd *d = ctx;
 	struct watch_guest *g = watch_guests_find(&d->guests, vmid);
@@ -212,7 +215,13 @@ static void on_power_done(void *ctx, uint32_t vmid, const char *error)
 	g->done_ok = !error;
 	(void)snprintf(g->error, sizeof(g->error), "%.159s", error ? error : "");
 	if (error)
-		watchd_log(d, g, LOG_LEVEL_WARN, "the command failed: %s", error);
+		watchd_log(d, g, LOG_LEVEL_WARN, "the command %s: %s",
+			   ran ? "failed" : "was not run", error);
+	if (!ran) {
+		done(d, g, false, false);
+		return;
+	}
+	g->recount = true;
 	g->done_by = now + EFFECT_MS;
 	if (g->record.ha && !error)
 		g->done_by = now + HA_EFFECT_MS + g->settings.wait_interval;
@@ -237,11 +246,15 @@ static void drop_record(struct watchd *d, struct watch_guest *g, const char *why
 
 static void go_on(struct watchd *d, struct watch_guest *g, int64_t now)
 {
+	/* Its shutdown may still be under way, in a unit that outlived us: it gets its time. */
+	int64_t from = g->runs ? now + g->settings.wait_interval + COMMAND_SLACK_MS : now;
+
 	watchd_log(d, g, LOG_LEVEL_WARN, "going on with a restart that was begun");
 	g->fsm.running = g->runs;
 	g->fsm.ours = g->here;
 	g->fsm.started = g->run.started;
-	watch_fsm_resume(&g->fsm, g->runs ? WATCH_OP_STOP : WATCH_OP_START, g->record.reason, now);
+	watch_fsm_resume(&g->fsm, g->runs ? WATCH_OP_STOP : WATCH_OP_START, g->record.reason, now,
+			 from);
 	watchd_event(d, g, WATCH_EV_TIME);
 }
 

@@ -47,15 +47,14 @@ int watchd_queue_mail(struct watchd *d, const char *subject, const char *text, s
 
 enum { MAIL_GATHER_MS = 5000, MAIL_AGAIN_MS = 300 * 1000, MAIL_S = 120 };
 
-#define MAIL_UNIT "pvewarden-watch-mail.service"
-
-static void on_sent(void *ctx, const char *unit, const char *error)
+static void on_sent(void *ctx, const char *unit, const char *error, bool ran)
 {
 	struct watchd *d = ctx;
 	int64_t pause = (int64_t)MAIL_AGAIN_MS << (d->mail_tries < 6 ? d->mail_tries : 6);
 	char buf[32];
 
 	(void)unit;
+	(void)ran;
 	d->mailing = false;
 	if (!error) {
 		d->mail_tries = 0;
@@ -81,7 +80,7 @@ static bool own_path(char *buf, size_t n)
 
 void watchd_send_mails(struct watchd *d, int64_t now)
 {
-	char program[256];
+	char program[256], unit[64];
 	const char *const argv[] = { program, "watch", "mail", NULL };
 	struct err e = {};
 
@@ -94,13 +93,14 @@ void watchd_send_mails(struct watchd *d, int64_t now)
 		return;
 	d->mail_at = 0;
 	d->mail_due = false;
+	(void)snprintf(unit, sizeof(unit), "pvewarden-watch-mail-%lld.service", (long long)now);
 	if (!d->mailer && power_runner_open(&d->mailer, d->loop, on_sent, d, &e) < 0) {
-		on_sent(d, MAIL_UNIT, e.text);
+		on_sent(d, unit, e.text, false);
 		return;
 	}
 	d->mailing = true;
 	if (!own_path(program, sizeof(program)) ||
-	    power_runner_start(d->mailer, MAIL_UNIT, "pvewarden watch: mails of alerts", argv,
-			       MAIL_S, &e) < 0)
-		on_sent(d, MAIL_UNIT, e.text);
+	    power_runner_start(d->mailer, unit, "pvewarden watch: mails of alerts", argv, MAIL_S,
+			       &e) < 0)
+		on_sent(d, unit, e.text, false);
 }

@@ -4,7 +4,7 @@
 enum {
 	SILENT_IS_HUNG = 3, /* times in a row; Proxmox itself may hold QMP for some seconds */
 	COMMAND_MARGIN_MS = 120 * 1000, /* what a command may take beyond its own time-out */
-	ROUND_MS = 5 * 1000, /* what a round may take beyond its interval */
+	ROUND_MS = 5 * 1000,		/* what a round may take beyond its interval */
 	PERMIT_MS = 30 * 1000,		/* an unanswered question counts as "cannot tell" */
 	RETRY_FIRST_MS = 10 * 1000,
 	RETRY_LONGEST_MS = 300 * 1000,
@@ -558,8 +558,8 @@ static void on_conf(struct watch_fsm *f, const struct watch_settings *s, int64_t
 		return;
 	if (!watched || !is_probed(f))
 		take_up(f, s, f->boot_from, now, ret);
-	else if (f->next_probe > now + s->check_interval)
-		f->next_probe = now + s->check_interval;
+	else
+		f->next_probe = now;
 }
 
 /* --- time ------------------------------------------------------------------------------------ */
@@ -692,12 +692,13 @@ void watch_fsm_step(struct watch_fsm *f, const struct watch_settings *s,
 	}
 }
 
-void watch_fsm_resume(struct watch_fsm *f, enum watch_op op, enum watch_reason reason, int64_t now)
+void watch_fsm_resume(struct watch_fsm *f, enum watch_op op, enum watch_reason reason, int64_t now,
+		      int64_t from)
 {
 	f->reason = reason;
 	f->stopped_by_us = true;
 	enter(f, op == WATCH_OP_START ? WATCH_STARTING : WATCH_STOPPING, now);
-	f->next_try = now;
+	f->next_try = from;
 }
 
 static void earliest(int64_t *t, int64_t candidate)

@@ -158,8 +158,9 @@ uint32_t watch_fsm_budget_left(const struct watch_fsm *f, const struct watch_set
 			       int64_t now);
 
 /* Goes on with a restart that an earlier supervisor began: @op was permitted and may have been
- * run. */
-void watch_fsm_resume(struct watch_fsm *f, enum watch_op op, enum watch_reason reason, int64_t now);
+ * run; nothing is done before @from unless the guest ends. */
+void watch_fsm_resume(struct watch_fsm *f, enum watch_op op, enum watch_reason reason, int64_t now,
+		      int64_t from);
 
 /* A restart of ours is under way, or a start is owed. */
 static inline bool watch_fsm_restarting(const struct watch_fsm *f)

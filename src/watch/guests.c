@@ -56,6 +56,15 @@ const char *watch_guest_name(const struct watch_guest *g)
 	return g->config.name[0] ? g->config.name : "VM";
 }
 
+const char *watch_guest_held(const struct watch_guest *g, char *buf, size_t n)
+{
+	if (g->fsm.held == BRAKE_NONE)
+		return NULL;
+	/* What the state machine found itself needs no facts. */
+	return g->fsm.held >= BRAKE_PAUSED ? watch_brake_text(g->fsm.held, NULL, buf, n)
+					   : g->held_by;
+}
+
 static bool is_failing(const struct watch_fsm *f)
 {
 	return f->bad_since != 0 &&

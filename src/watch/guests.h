@@ -59,6 +59,8 @@ struct watch_guest {
 	bool has_facts;
 	int64_t done_by; /* the command has ended, its effect is awaited until then; 0: no */
 	bool done_ok;
+	bool recount;	    /* a command has ended since its tasks were counted */
+	char held_by[200];  /* the brake of the last permit, in words */
 	char error[160];    /* of the last command */
 	int64_t due_at;	    /* Unix seconds of the next restart_at, 0 without */
 	int64_t left_since; /* when the state before this one began */
@@ -76,6 +78,9 @@ struct watch_guests {
 struct watch_guest *watch_guests_find(const struct watch_guests *g, uint32_t vmid);
 struct watch_guest *watch_guests_get(struct watch_guests *g, uint32_t vmid); /* made if missing */
 void watch_guests_remove(struct watch_guests *g, uint32_t vmid);	     /* frees it */
+
+/* What holds it, in words; NULL when nothing does. */
+const char *watch_guest_held(const struct watch_guest *g, char *buf, size_t n);
 
 /* The name for the log: the file's, else Proxmox', else "VM". */
 const char *watch_guest_name(const struct watch_guest *g);

@@ -111,6 +111,10 @@ static void settle_node(struct watchd *d)
 				&d->node_arena, &diags);
 	tell_diags(d, &diags);
 	diags_done(&diags);
+	watchd_open_gateway(d);
+	/* The scout was given the tag for its life. */
+	if (strcmp(d->node.tag, d->scout_tag) != 0)
+		d->other_tag = true;
 }
 
 void watchd_reload(struct watchd *d)
@@ -405,9 +409,12 @@ static int on_scout(sd_event_source *s, int fd, uint32_t events, void *ctx)
 int watchd_start_scout(struct watchd *d, struct err *e)
 {
 	/* The scout keeps what it is given for its whole life. */
-	struct scout_options o = { .root = &d->root, .tag = d->node.tag };
-	int r = scout_start(&d->scout, &o, e);
+	struct scout_options o = { .root = &d->root, .tag = d->scout_tag };
+	int r;
 
+	(void)snprintf(d->scout_tag, sizeof(d->scout_tag), "%s", d->node.tag);
+	d->other_tag = false;
+	r = scout_start(&d->scout, &o, e);
 	if (r < 0)
 		return r;
 	d->scout_number++;
@@ -417,7 +424,7 @@ int watchd_start_scout(struct watchd *d, struct err *e)
 }
 
 /* A scout that is silent is stuck where no signal may reach it: another one tries. */
-void watchd_check_scout(struct watchd *d, int64_t now)
+static void check_silence(struct watchd *d, int64_t now)
 {
 	int64_t heard = d->scout_started > d->round_at ? d->scout_started : d->round_at;
 	struct err e = {};
@@ -432,4 +439,17 @@ void watchd_check_scout(struct watchd *d, int64_t now)
 	}
 	if (now - d->scout_started >= SCOUT_AGAIN_MS && watchd_start_scout(d, &e) < 0)
 		watchd_log(d, NULL, LOG_LEVEL_ERROR, "%s", e.text);
+}
+
+void watchd_check_scout(struct watchd *d, int64_t now)
+{
+	struct err e = {};
+
+	if (d->other_tag) {
+		end_scout(d);
+		if (watchd_start_scout(d, &e) < 0)
+			watchd_log(d, NULL, LOG_LEVEL_ERROR, "%s", e.text);
+		return;
+	}
+	check_silence(d, now);
 }

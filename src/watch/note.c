@@ -92,10 +92,10 @@ static void held_text(const struct watch_guest *g, struct note_text *t)
 	if (is_maintenance(g->fsm.held))
 		(void)snprintf(t->text, sizeof(t->text),
 			       "Failed health check; %s active, no reboot will occur.",
-			       watch_brake_text(g->fsm.held, &g->facts.facts, why, sizeof(why)));
+			       watch_guest_held(g, why, sizeof(why)));
 	else
 		(void)snprintf(t->text, sizeof(t->text), "Failed health check; no reboot: %s",
-			       watch_brake_text(g->fsm.held, &g->facts.facts, why, sizeof(why)));
+			       watch_guest_held(g, why, sizeof(why)));
 }
 
 static void still_text(const struct watch_guest *g, int64_t now, struct note_text *t)
@@ -121,7 +121,7 @@ static void start_alert(const struct watch_guest *g, struct note_text *t)
 	if (g->fsm.held)
 		(void)snprintf(t->text, sizeof(t->text),
 			       "%s %u is off, and its start is held back: %s", of_guest(g), g->vmid,
-			       watch_brake_text(g->fsm.held, &g->facts.facts, why, sizeof(why)));
+			       watch_guest_held(g, why, sizeof(why)));
 	else
 		(void)snprintf(t->text, sizeof(t->text),
 			       "%s %u is off, and its start failed: %s. It is tried again.",

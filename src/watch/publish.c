@@ -65,11 +65,8 @@ static void write_held(struct jsonw *w, const struct watch_guest *g)
 
 	if (g->fsm.state == WATCH_MISCONFIGURED && problem)
 		jsonw_str(w, "held", problem);
-	else if (g->fsm.held)
-		jsonw_str(w, "held",
-			  watch_brake_text(g->fsm.held, &g->facts.facts, why, sizeof(why)));
 	else
-		jsonw_null(w, "held");
+		jsonw_str(w, "held", watch_guest_held(g, why, sizeof(why)));
 }
 
 static void write_guest(struct jsonw *w, const struct watch_guest *g, int64_t now)

@@ -6,12 +6,16 @@
 #include <grp.h>
 #include <net/if.h>
 #include <netdb.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { NOBODY = 65534 };
+enum { NOBODY = 65534, AT_ONCE = 32 };
+
+static sem_t places;
 
 bool resolver_literal(const char *text, struct probe_address *ret)
 {
@@ -73,10 +77,42 @@ static void resolve(const struct resolver_question *q, struct resolver_answer *a
 	freeaddrinfo(list);
 }
 
+/* Each name has a thread: one that no server answers for must not hold up the others. */
+struct query {
+	int fd;
+	struct resolver_question question;
+};
+
+static void *answer(void *arg)
+{
+	struct query *q = arg;
+	struct resolver_answer a;
+
+	q->question.name[sizeof(q->question.name) - 1] = '\0';
+	resolve(&q->question, &a);
+	if (send(q->fd, &a, sizeof(a), MSG_NOSIGNAL) < 0)
+		_exit(0);
+	free(q);
+	(void)sem_post(&places);
+	return NULL;
+}
+
+static void begin(struct query *q)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	(void)sem_wait(&places);
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attr, answer, q) != 0)
+		_exit(1);
+	(void)pthread_attr_destroy(&attr);
+}
+
 static void resolver_main(int fd, void *arg)
 {
-	struct resolver_question q;
-	struct resolver_answer a;
+	struct query *q;
 
 	(void)arg;
 	/* Name servers are not to be parsed by root. */
@@ -84,11 +120,13 @@ static void resolver_main(int fd, void *arg)
 			      setresuid(NOBODY, NOBODY, NOBODY) < 0))
 		_exit(1);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	while (recv(fd, &q, sizeof(q), 0) == (ssize_t)sizeof(q)) {
-		q.name[sizeof(q.name) - 1] = '\0';
-		resolve(&q, &a);
-		if (send(fd, &a, sizeof(a), MSG_NOSIGNAL) < 0)
-			break;
+	(void)sem_init(&places, 0, AT_ONCE);
+	for (;;) {
+		q = xcalloc(1, sizeof(*q));
+		q->fd = fd;
+		if (recv(fd, &q->question, sizeof(q->question), 0) != (ssize_t)sizeof(q->question))
+			_exit(0);
+		begin(q);
 	}
 }
 

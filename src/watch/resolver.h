@@ -32,5 +32,5 @@ struct addrinfo;
 /* One of getaddrinfo()'s results into @list, which has @n so far; what is too much is left out. */
 void resolver_take(struct probe_address *list, uint8_t *n, const struct addrinfo *i);
 
-/* A literal needs no resolver. False if @text is none. */
+/* A literal needs no resolver. False if @text is none; *ret is not to be used then. */
 bool resolver_literal(const char *text, struct probe_address *ret);

@@ -158,10 +158,12 @@ static int on_prober_end(sd_event_source *s, int fd, uint32_t events, void *ctx)
 static void resolve(struct watchd *d, struct watch_guest *g, int64_t now)
 {
 	struct resolver_question q = { .vmid = g->vmid };
+	struct probe_address literal;
 
 	if (!g->settings.ip[0])
 		return;
-	if (resolver_literal(g->settings.ip, &g->addresses[0])) {
+	if (resolver_literal(g->settings.ip, &literal)) {
+		g->addresses[0] = literal;
 		g->n_addresses = 1;
 		return;
 	}
@@ -277,11 +279,22 @@ void watchd_end_round(struct watchd *d, struct watch_guest *g)
 	watchd_step(d, g, ev);
 }
 
+static bool differs(const struct probe_answer *a, const struct probe_answer *b)
+{
+	if (a->n_targets != b->n_targets)
+		return true;
+	for (size_t i = 0; i < a->n_targets; i++)
+		if (a->targets[i].result != b->targets[i].result)
+			return true;
+	return false;
+}
+
 static void take_answer(struct watchd *d, struct watch_guest *g, const struct probe_answer *a)
 {
 	if (a->serial != g->serial || !g->answer_by)
 		return;
 	g->quick_deaths = 0;
+	d->changed = d->changed || differs(&g->answer, a);
 	g->answer = *a;
 	g->answered = true;
 	if (!g->qmp_awaited)

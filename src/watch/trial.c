@@ -26,8 +26,10 @@ static void take_addresses(struct probe_ask *ask, const char *name)
 {
 	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
+	struct probe_address literal;
 
-	if (resolver_literal(name, &ask->addresses[0])) {
+	if (resolver_literal(name, &literal)) {
+		ask->addresses[0] = literal;
 		ask->n_addresses = 1;
 		return;
 	}

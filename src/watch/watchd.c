@@ -288,6 +288,19 @@ static int on_gateway(sd_event_source *s, int fd, uint32_t events, void *ctx)
 	return 0;
 }
 
+void watchd_open_gateway(struct watchd *d)
+{
+	if (d->gateway.fd >= 0 && strcmp(d->gateway_is, d->node.gateway) == 0)
+		return;
+	d->gateway_io = sd_event_source_disable_unref(d->gateway_io);
+	gateway_close(&d->gateway);
+	(void)snprintf(d->gateway_is, sizeof(d->gateway_is), "%s", d->node.gateway);
+	gateway_open(&d->gateway, d->node.gateway);
+	if (d->gateway.fd >= 0)
+		(void)sd_event_add_io(d->loop, &d->gateway_io, d->gateway.fd, EPOLLIN, on_gateway,
+				      d);
+}
+
 /* --- beginning and end ----------------------------------------------------------------------- */
 
 static int open_folder(const char *path, mode_t mode, struct err *e)
@@ -382,10 +395,8 @@ static int open_all(struct watchd *d, struct err *e)
 	watchd_load_stats(d);
 	read_maintenance(d);
 	d->saved_at = clock_boot_ms();
-	gateway_open(&d->gateway, d->node.gateway);
-	if (d->gateway.fd >= 0)
-		(void)sd_event_add_io(d->loop, &d->gateway_io, d->gateway.fd, EPOLLIN, on_gateway,
-				      d);
+	d->gateway.fd = -1;
+	watchd_open_gateway(d);
 	r = watchd_open_power(d, e);
 	if (r == 0)
 		r = watchd_start_asker(d, e);

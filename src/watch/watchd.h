@@ -34,7 +34,7 @@ struct watchd {
 	/* Asks every guest's QMP, one after the other: who speaks with guests must not hold it. */
 	struct prober asker;
 	struct sd_event_source *asker_io;
-	uint32_t asking; /* the guest whose QMP is being asked, 0: none */
+	uint32_t asking;	 /* the guest whose QMP is being asked, 0: none */
 	struct record_ids queue; /* those who wait for it */
 	int64_t asked_by;
 	uint32_t scout_number;
@@ -58,6 +58,9 @@ struct watchd {
 	uint32_t serial;
 	struct power *power;
 	struct gateway gateway;
+	char gateway_is[64]; /* the setting that it was opened with */
+	char scout_tag[64];
+	bool other_tag;
 	int64_t swept_at;
 	bool crowd_alerted;
 	/* what is published */
@@ -89,6 +92,8 @@ void watchd_log(struct watchd *d, const struct watch_guest *g, enum log_level le
 
 /* A line that is also mailed. */
 void watchd_alert(struct watchd *d, struct watch_guest *g, const char *text);
+
+void watchd_open_gateway(struct watchd *d);
 
 /* --- news.c: what the scout says --- */
 int watchd_start_scout(struct watchd *d, struct err *e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 
-/* Any bytes as a guest's record; what is understood comes back the same. The first byte chooses HA's
- * files instead. */
+/* Any bytes as a guest's record; what is understood comes back the same. The first byte chooses
+ * HA's files instead. */
 
 #include <stdint.h>
 #include <stdlib.h>

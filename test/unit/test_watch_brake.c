@@ -24,10 +24,10 @@ struct trial {
 	enum watch_brake before_shutdown, before_stop, before_start;
 };
 
-#define SETS(name, code)                                 \
-	static void set_##name(struct watch_facts *f)    \
-	{                                                \
-		code;                                    \
+#define SETS(name, code)                              \
+	static void set_##name(struct watch_facts *f) \
+	{                                             \
+		code;                                 \
 	}
 SETS(nothing, (void)f)
 SETS(mvmm, f->mvmm = true)
@@ -56,7 +56,8 @@ SETS(two_acting, f->acting = 2)
 SETS(ha_unread, f->ha_managed = true)
 SETS(ha_started, f->ha_managed = f->ha_awake = true; (void)snprintf(f->ha_state, 32, "started"))
 SETS(ha_asleep, f->ha_managed = true; (void)snprintf(f->ha_state, 32, "started"))
-SETS(ha_stopping, f->ha_managed = f->ha_awake = true; (void)snprintf(f->ha_state, 32, "request_stop"))
+SETS(ha_stopping, f->ha_managed = f->ha_awake = true;
+     (void)snprintf(f->ha_state, 32, "request_stop"))
 SETS(ha_error, f->ha_managed = f->ha_awake = true; (void)snprintf(f->ha_state, 32, "error"))
 SETS(ha_migrate, f->ha_managed = f->ha_awake = true; (void)snprintf(f->ha_state, 32, "migrate"))
 
@@ -151,11 +152,10 @@ static void two_hold_as_well(void **state)
 			trials[i].set(&f);
 			trials[k].set(&f);
 			for (enum watch_op op = WATCH_OP_SHUTDOWN; op < WATCH_OP_MAX; op++) {
-				enum watch_brake alone = op == WATCH_OP_SHUTDOWN
-								 ? trials[i].before_shutdown
-							 : op == WATCH_OP_STOP
-								 ? trials[i].before_stop
-								 : trials[i].before_start;
+				enum watch_brake alone =
+					op == WATCH_OP_SHUTDOWN ? trials[i].before_shutdown
+					: op == WATCH_OP_STOP	? trials[i].before_stop
+								: trials[i].before_start;
 
 				if (alone && !watch_brake(op, &f, &s, &n))
 					fail_msg("%s is released by %s", trials[i].what,

@@ -47,9 +47,9 @@ struct world {
 	/* what it was told last */
 	bool running, ours;
 	int64_t started;
-	enum watch_op pending;	/* command under way */
-	enum watch_op wanted;	/* permit asked for */
-	bool asked;		/* round asked for */
+	enum watch_op pending; /* command under way */
+	enum watch_op wanted;  /* permit asked for */
+	bool asked;	       /* round asked for */
 	bool owed;
 	enum probe_qmp qmp;	/* of the last bad round */
 	int64_t restarts[4096]; /* for failures */
@@ -164,10 +164,9 @@ static void seen(struct world *w, bool running, bool ours, int64_t started)
 	w->running = running;
 	w->ours = ours;
 	w->started = started;
-	step(w, (struct watch_event){ .kind = WATCH_EV_SEEN,
-				      .running = running,
-				      .ours = ours,
-				      .started = started });
+	step(w,
+	     (struct watch_event){
+		     .kind = WATCH_EV_SEEN, .running = running, .ours = ours, .started = started });
 }
 
 static void round_of(struct world *w, enum probe_result verdict, enum probe_qmp qmp)
@@ -294,8 +293,8 @@ static void shutdown_stop_start(void **state)
 static void does_nothing_without_reason(void **state)
 {
 	static const enum probe_qmp never[] = {
-		QMP_PAUSED,  QMP_MIGRATING, QMP_PRELAUNCH, QMP_IO_ERROR, QMP_SHUTDOWN,
-		QMP_WATCHDOG, QMP_OTHER,    QMP_NONSENSE,  QMP_CLOSED,
+		QMP_PAUSED,   QMP_MIGRATING, QMP_PRELAUNCH, QMP_IO_ERROR, QMP_SHUTDOWN,
+		QMP_WATCHDOG, QMP_OTHER,     QMP_NONSENSE,  QMP_CLOSED,
 	};
 
 	(void)state;
@@ -553,7 +552,7 @@ static void resumes(void **state)
 	(void)state;
 	w.ours = true;
 	w.f.ours = true;
-	watch_fsm_resume(&w.f, WATCH_OP_START, WATCH_FOR_FAILURE, w.now);
+	watch_fsm_resume(&w.f, WATCH_OP_START, WATCH_FOR_FAILURE, w.now, w.now);
 	w.owed = true;
 	time_event(&w);
 	assert_int_equal(w.wanted, WATCH_OP_START);

@@ -70,7 +70,10 @@ static void record_survives(void **state)
 static void broken_records_are_refused(void **state)
 {
 	static const char *const texts[] = {
-		"", "{}", "[]", "{\"schema\": \"x\"}",
+		"",
+		"{}",
+		"[]",
+		"{\"schema\": \"x\"}",
 		"{\"schema\": \"pvewarden.watch.guest/1\", \"intent\": {}}",
 		"{\"schema\": \"pvewarden.watch.guest/1\", \"intent\": {\"op\": 9}}",
 	};
@@ -87,8 +90,8 @@ static void times_as_mvmm(void **state)
 		int64_t seconds;
 		const char *text;
 	} times[] = {
-		{ -5, "0s" },	    { 0, "0s" },	 { 59, "59s" },	    { 60, "1m" },
-		{ 61, "1m1s" },	    { 3599, "59m59s" },	 { 3600, "1h0m" },  { 3601, "1h1m" },
+		{ -5, "0s" },	     { 0, "0s" },	  { 59, "59s" },	{ 60, "1m" },
+		{ 61, "1m1s" },	     { 3599, "59m59s" },  { 3600, "1h0m" },	{ 3601, "1h1m" },
 		{ 86399, "1d0h0m" }, { 86400, "1d0h0m" }, { 183661, "2d3h2m" },
 	};
 	char buf[32];
@@ -105,8 +108,10 @@ static void routes(void **state)
 	char text[300];
 
 	(void)state;
-	(void)snprintf(text, sizeof(text), "%svmbr1\t0000A8C0\t00000000\t0001\n"
-		       "vmbr0\t00000000\t0101A8C0\t0003\n", head);
+	(void)snprintf(text, sizeof(text),
+		       "%svmbr1\t0000A8C0\t00000000\t0001\n"
+		       "vmbr0\t00000000\t0101A8C0\t0003\n",
+		       head);
 	assert_int_equal(gateway_of_routes(slice_of(text)), 0x0101a8c0);
 	assert_int_equal(gateway_of_routes(slice_of(head)), 0);
 	assert_int_equal(gateway_of_routes(slice_of("")), 0);
@@ -141,7 +146,7 @@ static void literals(void **state)
 	assert_false(resolver_literal("", &a));
 }
 
-#define RESOURCES                                             \
+#define RESOURCES                                                                        \
 	"vm: 100\n\tstate started\n\nct: 101\n\tstate ignored\n\nvm: 102\n\tgroup a\n\n" \
 	"vm: 103\n\tstate enabled\n"
 
@@ -149,8 +154,9 @@ static struct ha_service ha(enum guest_type type, uint32_t vmid, const char *sta
 {
 	struct ha_service s;
 
-	assert_int_equal(ha_service_parse(&s, slice_of(RESOURCES), slice_of(status), type, vmid,
-					  1000, NULL), 0);
+	assert_int_equal(
+		ha_service_parse(&s, slice_of(RESOURCES), slice_of(status), type, vmid, 1000, NULL),
+		0);
 	return s;
 }
 
