@@ -31,14 +31,18 @@ def killed_at_random(t):
     dice = random.Random(seed)
     print(f"# WATCH_SEED={seed}")
     # Restarted by age again and again: there is always something under way.
-    rig, node = t.one(keys={"boot_time": 1, "restart_after": 4}, settings=ALONE, slow_shutdown=0.7)
-    add(rig, node, 101, deaf=True, watch={"wait_interval": 1})
-    add(rig, node, 102, kind="CT", slow_shutdown=0.3)
+    rig, node = t.one(keys={"boot_time": 1, "restart_after": 4}, settings=ALONE, watch={"budget": "100/1h"},
+                      slow_shutdown=0.7)
+    add(rig, node, 101, deaf=True, watch={"wait_interval": 1, "budget": "100/1h"})
+    add(rig, node, 102, kind="CT", slow_shutdown=0.3, watch={"budget": "100/1h"})
     for vmid in VMIDS:
         node.wait_state(vmid, "serving")
     kills = {"supervisor": 0, "child": 0}
     for _ in range(ROUNDS):
-        time.sleep(dice.uniform(0.05, 1.2))
+        # Mostly in quick succession, sometimes with the time to bring something to its end.
+        time.sleep(dice.uniform(0.05, 1.2) if dice.random() < 0.88 else dice.uniform(3, 8))
+        if dice.random() < 0.1 and node.running(102):
+            node.ports(102, "closed")  # a container has no age to be restarted by
         if dice.random() < 0.6:
             node.kill(node.daemon, signal.SIGKILL)
             wait_for("dead", lambda: node.code(node.daemon) is not None, 2)
