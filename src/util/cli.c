@@ -141,7 +141,7 @@ static void print_help(FILE *to, const struct cli_verb *verbs, size_t n, const c
 		(void)snprintf(left, sizeof(left), "%s%s%s%s%s", v->part, v->name ? " " : "",
 			       v->name ? v->name : "", v->operands ? " " : "",
 			       v->operands ? v->operands : "");
-		(void)fprintf(to, "  %-28s %s\n", left, v->summary);
+		(void)fprintf(to, "  %-33s %s\n", left, v->summary);
 	}
 	(void)fprintf(to, "\nGlobal options:\n");
 	print_options(to, NULL, global_options);
