@@ -172,22 +172,34 @@ static bool in_maintenance(const struct watchd *d)
 	return maintenance_find(&d->maintenance, MAINTENANCE_NODE, clock_now()) != NULL;
 }
 
+/* SIGUSR1: what mvmm's users look for, one line a guest. */
+static void tell_guest(struct watchd *d, struct watch_guest *g, int64_t now)
+{
+	char in_state[32], up[32], served[32], failed[32];
+
+	watch_guest_count_time(g, now);
+	watchd_log(d, g, LOG_LEVEL_INFO,
+		   "Monitoring - %s for %s, uptime %s; served %s, failed %s, %llu restarts",
+		   g->fsm.state == WATCH_SERVING ? "online" : watch_state_name(g->fsm.state),
+		   watch_note_duration(now - g->fsm.since, in_state),
+		   watch_note_duration(g->runs && g->run.started ? now - g->run.started : 0, up),
+		   watch_note_duration(g->stats.up_ms, served),
+		   watch_note_duration(g->stats.down_ms, failed),
+		   (unsigned long long)(g->stats.restarts + g->stats.scheduled));
+}
+
 static void tell_all(struct watchd *d)
 {
-	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor - maintenance mode: %d", in_maintenance(d));
-	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor - monitoring %u VMs",
-		   watch_guests_watched(&d->guests));
-	for (size_t i = 0; i < d->guests.n; i++) {
-		struct watch_guest *g = d->guests.items[i];
-		char up[32];
+	int64_t now = clock_boot_ms();
+	char since[32];
 
-		if (g->fsm.state == WATCH_SERVING)
-			tell(d, g, WATCH_NOTE_STILL, clock_boot_ms());
-		else if (g->fsm.state != WATCH_ABSENT || g->text)
-			watchd_log(d, g, LOG_LEVEL_INFO, "Monitoring - %s for %s",
-				   watch_state_name(g->fsm.state),
-				   watch_note_duration(clock_boot_ms() - g->fsm.since, up));
-	}
+	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor - maintenance mode: %d", in_maintenance(d));
+	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor - monitoring %u VMs, running for %s",
+		   watch_guests_watched(&d->guests),
+		   watch_note_duration((clock_now() - d->started) * 1000, since));
+	for (size_t i = 0; i < d->guests.n; i++)
+		if (d->guests.items[i]->watched)
+			tell_guest(d, d->guests.items[i], now);
 }
 
 static void read_maintenance(struct watchd *d)
