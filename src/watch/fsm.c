@@ -2,7 +2,8 @@
 #include "watch/fsm_inside.h"
 
 enum {
-	COMMAND_MARGIN_MS = 120 * 1000, /* what a command may take beyond its own time-out */
+	COMMAND_MARGIN_MS = 120 * 1000, /* beyond its own time-out, with systemd\'s */
+	START_MS = 300 * 1000,
 	PERMIT_MS = 30 * 1000,		/* an unanswered question counts as "cannot tell" */
 	DUE_MS = 3600 * 1000,		/* a scheduled restart is tried for so long */
 };
@@ -105,7 +106,7 @@ static void seen_in_restart(struct watch_fsm *f, const struct watch_settings *s,
 			    ev->now, ret);
 	else if (ev->running && f->state == WATCH_STARTING)
 		fsm_is_back(f, s, ev->now, ret);
-	else if (!ev->running && f->state == WATCH_STOPPING)
+	else if (!ev->running && f->state != WATCH_STARTING)
 		fsm_go_on(f, ev->now, ret);
 }
 
@@ -118,9 +119,9 @@ static void on_seen(struct watch_fsm *f, const struct watch_settings *s,
 	f->running = ev->running;
 	f->ours = ev->ours;
 	f->started = ev->started;
-	if (watch_fsm_restarting(f)) {
+	if (fsm_owes(f)) {
 		/* Another process than the one we stopped: somebody has started it. */
-		if (f->state == WATCH_STOPPING && was_running && ev->running && !same && !f->acting)
+		if (f->state != WATCH_STARTING && was_running && ev->running && !same && !f->acting)
 			fsm_is_back(f, s, ev->now, ret);
 		else
 			seen_in_restart(f, s, ev, ret);
@@ -142,7 +143,7 @@ static void on_conf(struct watch_fsm *f, const struct watch_settings *s, int64_t
 {
 	bool watched = s && s->enabled != TRI_NO && !watch_settings_problem(s);
 
-	if (watch_fsm_restarting(f) || f->state == WATCH_ABSENT)
+	if (fsm_owes(f) || f->state == WATCH_ABSENT)
 		return;
 	if (!watched || !fsm_is_probed(f))
 		fsm_take_up(f, s, f->boot_from, now, ret);
@@ -154,16 +155,23 @@ static void on_conf(struct watch_fsm *f, const struct watch_settings *s, int64_t
 
 static int64_t command_deadline(const struct watch_fsm *f, const struct watch_settings *s)
 {
-	return f->acted_at + s->wait_interval + COMMAND_MARGIN_MS;
+	return f->acted_at + COMMAND_MARGIN_MS +
+	       (f->acting == WATCH_OP_START ? START_MS : s->wait_interval);
 }
 
 static void time_in_restart(struct watch_fsm *f, const struct watch_settings *s, int64_t now,
 			    struct watch_effects *ret)
 {
-	if (f->acting && !f->overdue && now >= command_deadline(f, s)) {
-		f->overdue = true;
-		fsm_note(ret, WATCH_NOTE_ALERT_STUCK);
-	}
+	struct watch_event lost = { .kind = WATCH_EV_DONE,
+				    .now = now,
+				    .running = f->running,
+				    .started = f->started,
+				    .ran = true };
+
+	/* systemd has ended it long ago, and its word was lost. Should it live all the same, its
+	 * task and its lock hold whatever comes next. */
+	if (f->acting && now >= command_deadline(f, s))
+		fsm_on_done(f, s, &lost, ret);
 	if (!f->acting && !f->wanted && f->next_try && now >= f->next_try)
 		fsm_go_on(f, now, ret);
 }
@@ -304,7 +312,7 @@ int64_t watch_fsm_next(const struct watch_fsm *f, const struct watch_settings *s
 	if (f->wanted)
 		earliest(&t, f->asked_at + PERMIT_MS);
 	if (watch_fsm_restarting(f)) {
-		if (f->acting && !f->overdue)
+		if (f->acting)
 			earliest(&t, command_deadline(f, s));
 		if (!f->acting && !f->wanted)
 			earliest(&t, f->next_try);

@@ -74,7 +74,7 @@ static void count_failure(struct watch_fsm *f, const struct watch_settings *s, i
 			  struct watch_effects *ret)
 {
 	if (f->bad_since == 0) {
-		f->bad_since = now;
+		f->bad_since = f->failed_at = now;
 		f->bad_for = 0;
 		f->wanted = WATCH_OP_NONE; /* a scheduled restart can wait */
 		fsm_note(ret, WATCH_NOTE_FAILED);
@@ -129,6 +129,8 @@ static void on_good(struct watch_fsm *f, const struct watch_settings *s, int64_t
 		f->next_log = now + s->log_interval;
 	}
 	fsm_forget_failure(f);
+	fsm_forgive(f, ret);
+	f->failed_at = 0;
 	drop_want(f);
 	f->alerted_budget = false;
 	fsm_enter(f, WATCH_SERVING, now);

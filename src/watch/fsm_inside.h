@@ -24,6 +24,12 @@ void fsm_take_up(struct watch_fsm *f, const struct watch_settings *s, int64_t fr
 		    struct watch_effects *ret);
 void fsm_let_go(struct watch_fsm *f, int64_t now, struct watch_effects *ret);
 
+/* A start is owed to it, whether we are at it or have to wait for its end. */
+static inline bool fsm_owes(const struct watch_fsm *f)
+{
+	return watch_fsm_restarting(f) || (f->state == WATCH_STUCK && f->stopped_by_us);
+}
+
 /* --- fsm_failure.c --- */
 void fsm_on_round(struct watch_fsm *f, const struct watch_settings *s,
 		     const struct watch_event *ev, struct watch_effects *ret);
@@ -49,3 +55,10 @@ void fsm_on_permit(struct watch_fsm *f, const struct watch_settings *s,
 		      const struct watch_event *ev, struct watch_effects *ret);
 void fsm_on_done(struct watch_fsm *f, const struct watch_settings *s,
 		    const struct watch_event *ev, struct watch_effects *ret);
+
+/* It stands still although it was stopped: no more commands. Should it end after all, its start is
+ * still owed. */
+void fsm_get_stuck(struct watch_fsm *f, const struct watch_settings *s, int64_t now,
+		   struct watch_effects *ret);
+/* It serves: nothing is owed any more. */
+void fsm_forgive(struct watch_fsm *f, struct watch_effects *ret);

@@ -2,6 +2,8 @@
 #include "watch/fsm_inside.h"
 
 enum {
+	CLEAN_UP_MS = 60 * 1000,
+	CLEAN_UP_AGAIN_MS = 1500,
 	RETRY_FIRST_MS = 10 * 1000,
 	RETRY_LONGEST_MS = 300 * 1000,
 	HELD_STOP_MS = 15 * 60 * 1000, /* a stop that a brake holds is given up then */
@@ -75,7 +77,6 @@ static void end_restart(struct watch_fsm *f, struct watch_effects *ret)
 	f->reason = WATCH_FOR_NOTHING;
 	f->wanted = WATCH_OP_NONE;
 	f->stopped_by_us = false;
-	f->overdue = false;
 	f->start_tries = 0;
 	f->next_try = 0;
 	ret->intent = true;
@@ -105,10 +106,11 @@ static void act(struct watch_fsm *f, enum watch_op op, int64_t now, struct watch
 {
 	f->acting = op;
 	f->acted_at = now;
-	f->overdue = false;
 	f->held = BRAKE_NONE;
 	ret->act = op;
 	ret->intent = true;
+	if (op != WATCH_OP_START)
+		f->acted_on = f->started;
 	if (op == WATCH_OP_SHUTDOWN) {
 		f->stopped_by_us = true;
 		f->due = false;
@@ -155,7 +157,7 @@ static void hold_stop(struct watch_fsm *f, const struct watch_settings *s, enum 
 	tell_held(f, s, b, now, ret);
 	f->next_try = now + RETRY_FIRST_MS;
 	if (now - f->since >= HELD_STOP_MS)
-		fsm_give_up(f, s, WATCH_NOTE_ALERT_LEFT, now, ret);
+		fsm_get_stuck(f, s, now, ret);
 }
 
 static int64_t retry_pause(unsigned int tries)
@@ -172,6 +174,11 @@ static void hold_start(struct watch_fsm *f, const struct watch_settings *s, enum
 	}
 	if (b == BRAKE_ELSEWHERE || b == BRAKE_TEMPLATE) {
 		fsm_give_up(f, s, WATCH_NOTE_ALERT_LEFT, now, ret);
+		return;
+	}
+	/* Proxmox itself cleans up after each guest that ends, under its lock, for a moment. */
+	if (b == BRAKE_TASK && now - f->since < CLEAN_UP_MS) {
+		f->next_try = now + CLEAN_UP_AGAIN_MS;
 		return;
 	}
 	if (f->held != b || now >= f->next_log) {
@@ -215,6 +222,22 @@ static void start_done(struct watch_fsm *f, const struct watch_settings *s,
 	}
 }
 
+void fsm_get_stuck(struct watch_fsm *f, const struct watch_settings *s, int64_t now,
+		   struct watch_effects *ret)
+{
+	fsm_forget_failure(f);
+	f->next_try = 0;
+	f->next_probe = now + s->check_interval;
+	fsm_enter(f, WATCH_STUCK, now);
+	fsm_note(ret, WATCH_NOTE_ALERT_STUCK);
+}
+
+void fsm_forgive(struct watch_fsm *f, struct watch_effects *ret)
+{
+	if (f->stopped_by_us)
+		end_restart(f, ret);
+}
+
 static void stop_done(struct watch_fsm *f, const struct watch_settings *s,
 		      const struct watch_event *ev, struct watch_effects *ret)
 {
@@ -226,11 +249,16 @@ static void stop_done(struct watch_fsm *f, const struct watch_settings *s,
 		f->next_try = ev->now + RETRY_FIRST_MS;
 		return;
 	}
-	end_restart(f, ret);
-	fsm_forget_failure(f);
-	fsm_enter(f, WATCH_STUCK, ev->now);
-	f->next_probe = ev->now + s->check_interval;
-	fsm_note(ret, WATCH_NOTE_ALERT_STUCK);
+	fsm_get_stuck(f, s, ev->now, ret);
+}
+
+/* Nothing has happened, so nothing is taken from the budget. */
+static void not_begun(struct watch_fsm *f, const struct watch_settings *s, int64_t now,
+		      struct watch_effects *ret)
+{
+	if (fsm_is_for_failure(f->reason) && f->n_stamps)
+		f->n_stamps--;
+	fsm_give_up(f, s, WATCH_NOTE_CANCELLED, now, ret);
 }
 
 void fsm_on_done(struct watch_fsm *f, const struct watch_settings *s,
@@ -244,10 +272,12 @@ void fsm_on_done(struct watch_fsm *f, const struct watch_settings *s,
 	f->running = ev->running;
 	if (op == WATCH_OP_START)
 		start_done(f, s, ev, ret);
+	else if (ev->running && ev->started != f->acted_on)
+		fsm_is_back(f, s, ev->now, ret); /* it has ended, and somebody has started it */
 	else if (op == WATCH_OP_STOP)
 		stop_done(f, s, ev, ret);
 	else if (ev->ran)
 		fsm_go_on(f, ev->now, ret);
 	else
-		fsm_give_up(f, s, WATCH_NOTE_CANCELLED, ev->now, ret);
+		not_begun(f, s, ev->now, ret);
 }

@@ -250,6 +250,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 	(void)s;
 	(void)usec;
 	watchd_check_round(d, g, now);
+	watchd_check_question(d, g, now);
 	watchd_check_permit(d, g, now);
 	watchd_check_done(d, g, now);
 	if (g->due_at && clock_now() >= g->due_at) {

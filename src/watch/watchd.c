@@ -124,7 +124,8 @@ void watchd_rearm(struct watchd *d, struct watch_guest *g)
 
 	(void)d;
 	earliest(&t, g->answer_by);
-	earliest(&t, g->question && g->has_facts ? g->permit_at : 0);
+	earliest(&t, g->ask_at);
+	earliest(&t, g->resuming ? g->resume_at : 0);
 	earliest(&t, g->done_by);
 	earliest(&t, g->due_at ? boot_time_of(g->due_at, now) : 0);
 	if (!g->timer)
