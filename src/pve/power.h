@@ -23,8 +23,9 @@ struct power_command {
 	int timeout_s; /* for a shutdown or a stop */
 };
 
-/* @done: the command of that guest has ended; @error is NULL when it says that all is well; @end says
- * how much of that is known. For a guest of HA an end means only that HA has taken the request.
+/* @done: the command of that guest has ended; @error is NULL when it says that all is well; @end
+ * says how much of that is known. For a guest of HA an end means only that HA has taken the
+ * request.
  */
 typedef void (*power_done_fn)(void *ctx, uint32_t vmid, const char *error, enum bus_end end);
 

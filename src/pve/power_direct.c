@@ -24,7 +24,8 @@ struct running_command {
 };
 
 int power_runner_open(struct power_runner **ret, struct sd_event *loop,
-		      void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end),
+		      void (*done)(void *ctx, const char *unit, const char *error,
+				   enum bus_end end),
 		      void *ctx, struct err *e)
 {
 	struct power_runner *p = xcalloc(1, sizeof(*p));

@@ -12,7 +12,8 @@ struct sd_event;
 struct power_runner;
 
 int power_runner_open(struct power_runner **ret, struct sd_event *loop,
-		      void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end),
+		      void (*done)(void *ctx, const char *unit, const char *error,
+				   enum bus_end end),
 		      void *ctx, struct err *e);
 void power_runner_close(struct power_runner *p);
 int power_runner_start(struct power_runner *p, const char *unit, const char *description,

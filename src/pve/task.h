@@ -39,8 +39,8 @@ bool upid_parse(struct slice text, struct upid *ret);
 /*
  * The tasks that stop that guest (stop, shutdown, reboot; VMs, containers, HA) and began at @since
  * (Unix seconds) or later, those that have ended included as long as Proxmox lists them: a number
- * for each, made of its UPID. At most @max into @ret; returns how many there are, or -errno when the
- * list cannot be read.
+ * for each, made of its UPID. At most @max into @ret; returns how many there are, or -errno when
+ * the list cannot be read.
  */
 ssize_t tasks_stops(const struct root *r, uint32_t vmid, int64_t since, uint64_t *ret, size_t max,
 		    struct err *e);

@@ -128,8 +128,8 @@ static int connect_bus(struct bus *b, struct err *e)
 }
 
 int bus_open(struct bus **ret, struct sd_event *loop,
-	     void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end), void *ctx,
-	     struct err *e)
+	     void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end),
+	     void *ctx, struct err *e)
 {
 	struct bus *b = xcalloc(1, sizeof(*b));
 	int r;

@@ -30,8 +30,8 @@ enum bus_end {
  * ended with status 0, else a word on how. All calls of @done come from @loop.
  */
 int bus_open(struct bus **ret, struct sd_event *loop,
-	     void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end), void *ctx,
-	     struct err *e);
+	     void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end),
+	     void *ctx, struct err *e);
 void bus_close(struct bus *b);
 
 /* Asks for it and returns; @done tells everything else, also that systemd refused. */

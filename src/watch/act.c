@@ -9,7 +9,7 @@
 #include "util/clock.h"
 
 enum {
-	SWEEP_MS = 800,	  /* what the others get to show that they fail as well */
+	SWEEP_MS = 800, /* what the others get to show that they fail as well */
 	RESUME_AGAIN_MS = 3000,
 	COMMAND_SLACK_MS = 5000,  /* until a command has come as far as taking Proxmox' lock */
 	EFFECT_MS = 3500,	  /* after a command: until the scout has seen its effect */
@@ -91,13 +91,16 @@ static enum watch_brake decide(struct watchd *d, struct watch_guest *g, int64_t 
 	struct watch_facts *f = &g->facts.facts;
 
 	f->dry_run = d->dry_run;
+	/* No new restart on the way out. */
+	if (d->ending && g->fsm.wanted == WATCH_OP_SHUTDOWN)
+		return BRAKE_NODE_STOPPING;
 	f->failing_at_once = watch_guests_failing_with(
 		&d->guests, g, longest(d, offsetof(struct watch_settings, check_interval)));
 	f->watched = watch_guests_watched(&d->guests);
 	f->acting = watch_guests_acting(&d->guests, g);
 	f->gateway = gateway_answers(&d->gateway, now);
-	f->person = g->record.owed && watch_record_meet(&g->record, g->facts.stops,
-							g->facts.n_stops, g->recount);
+	f->person = g->record.owed &&
+		    watch_record_meet(&g->record, g->facts.stops, g->facts.n_stops, g->recount);
 	g->recount = false;
 	return watch_brake(g->fsm.wanted, f, &g->settings, &d->node);
 }

@@ -44,8 +44,8 @@ static enum watch_brake of_node(const struct watch_facts *f)
 	return f->node_task ? BRAKE_NODE_TASK : BRAKE_NONE;
 }
 
-/* What our own request to stop leads to, and the wanted state: anything else is somebody else's will,
- * or HA at work. */
+/* What our own request to stop leads to, and the wanted state: anything else is somebody else's
+ * will, or HA at work. */
 static enum watch_brake of_ha_start(const struct watch_facts *f)
 {
 	static const char *const fine[] = { "stopped", "request_stop", "started", "request_start" };

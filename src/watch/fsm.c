@@ -4,8 +4,8 @@
 enum {
 	COMMAND_MARGIN_MS = 120 * 1000, /* beyond its own time-out, with systemd\'s */
 	START_MS = 300 * 1000,
-	PERMIT_MS = 30 * 1000,		/* an unanswered question counts as "cannot tell" */
-	DUE_MS = 3600 * 1000,		/* a scheduled restart is tried for so long */
+	PERMIT_MS = 30 * 1000, /* an unanswered question counts as "cannot tell" */
+	DUE_MS = 3600 * 1000,  /* a scheduled restart is tried for so long */
 };
 
 void watch_fsm_init(struct watch_fsm *f, bool vm, int64_t now)

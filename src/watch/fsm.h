@@ -129,7 +129,7 @@ struct watch_fsm {
 	enum watch_reason reason;
 	enum watch_op wanted, acting; /* at most one of the two */
 	int64_t asked_at, acted_at;
-	int64_t acted_on; /* started of the process that is being stopped */
+	int64_t acted_on;   /* started of the process that is being stopped */
 	bool stopped_by_us; /* a command of ours may have stopped it: it is owed a start */
 	unsigned int start_tries;
 	int64_t next_try;

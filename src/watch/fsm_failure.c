@@ -2,8 +2,8 @@
 #include "watch/fsm_inside.h"
 
 enum {
-	SILENT_IS_HUNG = 3, /* times in a row; Proxmox itself may hold QMP for some seconds */
-	ROUND_MS = 5 * 1000,		/* what a round may take beyond its interval */
+	SILENT_IS_HUNG = 3,  /* times in a row; Proxmox itself may hold QMP for some seconds */
+	ROUND_MS = 5 * 1000, /* what a round may take beyond its interval */
 };
 
 /* What QEMU's own word means for acting (decisions 36). Containers have none to say. */
@@ -146,8 +146,8 @@ static void on_unknown(struct watch_fsm *f, const struct watch_settings *s, int6
 	f->next_probe = now + (f->bad_since ? s->fail_interval : s->check_interval);
 }
 
-void fsm_on_round(struct watch_fsm *f, const struct watch_settings *s,
-		     const struct watch_event *ev, struct watch_effects *ret)
+void fsm_on_round(struct watch_fsm *f, const struct watch_settings *s, const struct watch_event *ev,
+		  struct watch_effects *ret)
 {
 	f->asked = false;
 	if (!fsm_is_probed(f) || f->acting)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the three files of the state machine share: fsm.c has the guest's coming and going, and time;
- * fsm_failure.c the rounds of probes; fsm_restart.c the budget and the restart itself.
+ * What the three files of the state machine share: fsm.c has the guest's coming and going, and
+ * time; fsm_failure.c the rounds of probes; fsm_restart.c the budget and the restart itself.
  */
 
 #include "watch/fsm.h"
@@ -19,9 +19,10 @@ void fsm_enter(struct watch_fsm *f, enum watch_state state, int64_t now);
 bool fsm_is_probed(const struct watch_fsm *f);
 void fsm_forget_failure(struct watch_fsm *f);
 
-/* The guest runs here: from now on it is watched, if it is to be. @from: what its boot counts from. */
+/* The guest runs here: from now on it is watched, if it is to be. @from: what its boot counts from.
+ */
 void fsm_take_up(struct watch_fsm *f, const struct watch_settings *s, int64_t from, int64_t now,
-		    struct watch_effects *ret);
+		 struct watch_effects *ret);
 void fsm_let_go(struct watch_fsm *f, int64_t now, struct watch_effects *ret);
 
 /* A start is owed to it, whether we are at it or have to wait for its end. */
@@ -31,8 +32,8 @@ static inline bool fsm_owes(const struct watch_fsm *f)
 }
 
 /* --- fsm_failure.c --- */
-void fsm_on_round(struct watch_fsm *f, const struct watch_settings *s,
-		     const struct watch_event *ev, struct watch_effects *ret);
+void fsm_on_round(struct watch_fsm *f, const struct watch_settings *s, const struct watch_event *ev,
+		  struct watch_effects *ret);
 
 /* --- fsm_restart.c --- */
 bool fsm_is_for_failure(enum watch_reason r);
@@ -44,17 +45,17 @@ void fsm_go_on(struct watch_fsm *f, int64_t now, struct watch_effects *ret);
 
 /* The restart is not ours any more, or is over. */
 void fsm_give_up(struct watch_fsm *f, const struct watch_settings *s, enum watch_note why,
-		    int64_t now, struct watch_effects *ret);
+		 int64_t now, struct watch_effects *ret);
 void fsm_is_back(struct watch_fsm *f, const struct watch_settings *s, int64_t now,
-		    struct watch_effects *ret);
+		 struct watch_effects *ret);
 
 /* A brake holds a restart that has not begun. */
-void fsm_hold(struct watch_fsm *f, const struct watch_settings *s, enum watch_brake b,
-			 int64_t now, struct watch_effects *ret);
+void fsm_hold(struct watch_fsm *f, const struct watch_settings *s, enum watch_brake b, int64_t now,
+	      struct watch_effects *ret);
 void fsm_on_permit(struct watch_fsm *f, const struct watch_settings *s,
-		      const struct watch_event *ev, struct watch_effects *ret);
-void fsm_on_done(struct watch_fsm *f, const struct watch_settings *s,
-		    const struct watch_event *ev, struct watch_effects *ret);
+		   const struct watch_event *ev, struct watch_effects *ret);
+void fsm_on_done(struct watch_fsm *f, const struct watch_settings *s, const struct watch_event *ev,
+		 struct watch_effects *ret);
 
 /* It stands still although it was stopped: no more commands. Should it end after all, its start is
  * still owed. */

@@ -84,7 +84,7 @@ static void end_restart(struct watch_fsm *f, struct watch_effects *ret)
 
 /* The restart is not ours any more. */
 void fsm_give_up(struct watch_fsm *f, const struct watch_settings *s, enum watch_note why,
-		    int64_t now, struct watch_effects *ret)
+		 int64_t now, struct watch_effects *ret)
 {
 	end_restart(f, ret);
 	fsm_note(ret, why);
@@ -95,7 +95,7 @@ void fsm_give_up(struct watch_fsm *f, const struct watch_settings *s, enum watch
 }
 
 void fsm_is_back(struct watch_fsm *f, const struct watch_settings *s, int64_t now,
-		    struct watch_effects *ret)
+		 struct watch_effects *ret)
 {
 	end_restart(f, ret);
 	fsm_note(ret, WATCH_NOTE_STARTED);
@@ -134,8 +134,8 @@ static void tell_held(struct watch_fsm *f, const struct watch_settings *s, enum 
 	f->held = b;
 }
 
-void fsm_hold(struct watch_fsm *f, const struct watch_settings *s, enum watch_brake b,
-			 int64_t now, struct watch_effects *ret)
+void fsm_hold(struct watch_fsm *f, const struct watch_settings *s, enum watch_brake b, int64_t now,
+	      struct watch_effects *ret)
 {
 	tell_held(f, s, b, now, ret);
 	if (fsm_is_for_failure(f->reason)) {
@@ -190,7 +190,7 @@ static void hold_start(struct watch_fsm *f, const struct watch_settings *s, enum
 }
 
 void fsm_on_permit(struct watch_fsm *f, const struct watch_settings *s,
-		      const struct watch_event *ev, struct watch_effects *ret)
+		   const struct watch_event *ev, struct watch_effects *ret)
 {
 	enum watch_op op = f->wanted;
 
@@ -261,8 +261,8 @@ static void not_begun(struct watch_fsm *f, const struct watch_settings *s, int64
 	fsm_give_up(f, s, WATCH_NOTE_CANCELLED, now, ret);
 }
 
-void fsm_on_done(struct watch_fsm *f, const struct watch_settings *s,
-		    const struct watch_event *ev, struct watch_effects *ret)
+void fsm_on_done(struct watch_fsm *f, const struct watch_settings *s, const struct watch_event *ev,
+		 struct watch_effects *ret)
 {
 	enum watch_op op = f->acting;
 

@@ -24,8 +24,8 @@ struct watch_record {
 	uint64_t digest; /* of the guest's config */
 	int64_t started; /* of the process that is being stopped, milliseconds since boot */
 	int64_t since;	 /* Unix seconds */
-	/* Commands of ours that stop it and whose task is not known yet, and the tasks that are: any
-	 * other one is somebody else's. */
+	/* Commands of ours that stop it and whose task is not known yet, and the tasks that are:
+	 * any other one is somebody else's. */
 	uint32_t stops;
 	uint64_t known[WATCH_STOPS_MAX];
 	size_t n_known;
@@ -50,8 +50,8 @@ struct record_ids {
 int watch_record_list(int dirfd, struct record_ids *ret);
 
 /*
- * The tasks that have stopped the guest since, by somebody else's hand? @ended: a command of ours has
- * ended since the last call, so that its task is there if it made one.
+ * The tasks that have stopped the guest since, by somebody else's hand? @ended: a command of ours
+ * has ended since the last call, so that its task is there if it made one.
  */
 bool watch_record_meet(struct watch_record *r, const uint64_t *tasks, size_t n, bool ended);
 

@@ -77,7 +77,7 @@ struct scout_question {
 };
 
 struct scout_facts {
-	struct watch_facts facts; /* what the node and the guest's config say */
+	struct watch_facts facts;	 /* what the node and the guest's config say */
 	uint64_t stops[WATCH_STOPS_MAX]; /* tasks that stop it, since then */
 	size_t n_stops;
 	uint64_t digest; /* of its config; 0 while changes are pending */

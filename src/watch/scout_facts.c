@@ -227,8 +227,8 @@ bool scout_mvmm_lives(const struct root *root)
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		(void)snprintf(path, sizeof(path), "proc/%s/cmdline", entry->d_name);
-		if (is_roots_here(root, entry->d_name) && root_read(root, path, 4096, &text) >= 0 && text.len &&
-		    is_mvmm((struct slice){ buf_str(&text), text.len }))
+		if (is_roots_here(root, entry->d_name) && root_read(root, path, 4096, &text) >= 0 &&
+		    text.len && is_mvmm((struct slice){ buf_str(&text), text.len }))
 			return true;
 	}
 	return false;

@@ -233,6 +233,41 @@ static void toggle_maintenance(struct watchd *d)
 		   in_maintenance(d));
 }
 
+enum { HELPERS_MS = 5000, END_MS = 60 * 1000 };
+
+/* A helper that could not be started is tried again: without the one no name is known, without the
+ * other no QEMU is ever asked. */
+static void restart_helpers(struct watchd *d, int64_t now)
+{
+	struct err e = {};
+
+	if ((d->resolver.pid > 0 && d->asker.pid > 0) || now - d->helpers_at < HELPERS_MS)
+		return;
+	d->helpers_at = now;
+	if (d->resolver.pid <= 0 && watchd_start_resolver(d, &e) < 0)
+		watchd_log(d, NULL, LOG_LEVEL_ERROR, "%s", e.text);
+	if (d->asker.pid <= 0 && watchd_start_asker(d, &e) < 0)
+		watchd_log(d, NULL, LOG_LEVEL_ERROR, "QMP cannot be asked: %s", e.text);
+}
+
+/* Who was told to end brings back first what it has stopped; nothing new is begun meanwhile. */
+static void end_if_done(struct watchd *d, int64_t now)
+{
+	bool owing = false;
+
+	for (size_t i = 0; i < d->guests.n; i++)
+		owing = owing || watch_fsm_restarting(&d->guests.items[i]->fsm);
+	if (owing && now < d->end_by)
+		return;
+	for (size_t i = 0; owing && i < d->guests.n; i++)
+		if (watch_fsm_restarting(&d->guests.items[i]->fsm))
+			watchd_log(
+				d, d->guests.items[i], LOG_LEVEL_ERROR,
+				"its restart is not at its end: the next start of the watch goes "
+				"on with it");
+	(void)sd_event_exit(d->loop, 0);
+}
+
 static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *ctx)
 {
 	struct watchd *d = ctx;
@@ -250,7 +285,11 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 		break;
 	default:
 		watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor about to exit, killing children.");
-		return sd_event_exit(d->loop, 0);
+		d->ending = true;
+		d->end_by = clock_boot_ms() + END_MS;
+		(void)sd_notify(0, "STOPPING=1");
+		end_if_done(d, clock_boot_ms());
+		break;
 	}
 	return 0;
 }
@@ -274,6 +313,9 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 
 	watchd_check_scout(d, now);
 	watchd_check_asker(d, now);
+	restart_helpers(d, now);
+	if (d->ending)
+		end_if_done(d, now);
 	(void)root_stat(&d->root, MAINTENANCE_FILE, &st);
 	if (memcmp(&st.st_mtim, &d->maintenance_mtime, sizeof(st.st_mtim)) != 0)
 		read_maintenance(d);
@@ -423,8 +465,8 @@ static void close_all(struct watchd *d)
 	for (size_t i = 0; i < d->guests.n; i++)
 		watchd_end_prober(d->guests.items[i]);
 	prober_end(&d->asker);
-	role_end(&d->scout);
-	role_end(&d->resolver);
+	(void)role_end(&d->scout);
+	(void)role_end(&d->resolver);
 	watchd_save_stats(d);
 	watchd_close_power(d);
 	(void)unlink(PID_FILE);

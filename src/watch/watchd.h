@@ -39,6 +39,10 @@ struct watchd {
 	int64_t asked_by;
 	uint32_t scout_number;
 	int64_t scout_started;
+	pid_t stuck_scout;  /* killed and not yet gone, 0: none */
+	int64_t helpers_at; /* when those that are missing were tried last */
+	bool ending;
+	int64_t end_by;
 	struct sd_event_source *scout_io, *resolver_io, *gateway_io;
 	struct scout_message *message;
 	struct scout_round round; /* the last whole look */
