@@ -91,6 +91,7 @@ static void settle(struct watchd *d, struct watch_guest *g)
 		g->resolve_at = 0;
 	}
 	next_due(g);
+	d->changed = true;
 	watchd_event(d, g, WATCH_EV_CONF);
 	if (g->watched && watch_settings_problem(&g->settings))
 		watchd_log(d, g, LOG_LEVEL_ERROR, "%u is not watched: %s", g->vmid,
