@@ -218,8 +218,8 @@ def opt_in_by_tag(t):
     time.sleep(1.5)
     t.ok("another tag: not", not node.seen(102), node.seen(102))
     t.ok("onboot: 0: not", not node.seen(103), node.seen(103))
-    t.ok("a tag without anything to ask: misconfigured", node.state(104) == "misconfigured",
-         node.seen(104))
+    t.comes("a tag without anything to ask: misconfigured",
+            lambda: node.state(104) == "misconfigured", 3)
     node.control(101, agent="hang")
     t.comes("restarted when it fails", lambda: rig.verbs(101) == DONE, 25)
 
