@@ -88,7 +88,7 @@ const char *power_command_text(const struct power_command *c, char *buf, size_t 
 	return buf;
 }
 
-static void on_done(void *ctx, const char *unit, const char *error, bool ran)
+static void on_done(void *ctx, const char *unit, const char *error, enum bus_end end)
 {
 	struct power *p = ctx;
 	uint32_t vmid;
@@ -99,7 +99,7 @@ static void on_done(void *ctx, const char *unit, const char *error, bool ran)
 	id = slice_from(id, strlen("pvewarden-guest-"));
 	id.n = slice_find(id, '-');
 	if (str_to_u32(id, &vmid))
-		p->done(p->ctx, vmid, error, ran);
+		p->done(p->ctx, vmid, error, end);
 }
 
 int power_open(struct power **ret, struct sd_event *loop, power_done_fn done, void *ctx,

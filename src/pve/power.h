@@ -9,9 +9,8 @@
  */
 
 #include "pve/guestconf.h"
-#include "util/err.h"
+#include "util/bus.h"
 
-struct sd_event;
 struct power;
 
 enum power_op { POWER_SHUTDOWN, POWER_STOP, POWER_START };
@@ -24,10 +23,11 @@ struct power_command {
 	int timeout_s; /* for a shutdown or a stop */
 };
 
-/* @done: the command of that guest has ended; @error is NULL when it says that all is well; @ran is
- * false when it was never begun. For a guest of HA an end means only that HA has taken the request.
+/* @done: the command of that guest has ended; @error is NULL when it says that all is well; @end
+ * says how much of that is known. For a guest of HA an end means only that HA has taken the
+ * request.
  */
-typedef void (*power_done_fn)(void *ctx, uint32_t vmid, const char *error, bool ran);
+typedef void (*power_done_fn)(void *ctx, uint32_t vmid, const char *error, enum bus_end end);
 
 int power_open(struct power **ret, struct sd_event *loop, power_done_fn done, void *ctx,
 	       struct err *e);

@@ -12,7 +12,7 @@
 
 struct power_runner {
 	struct sd_event *loop;
-	void (*done)(void *ctx, const char *unit, const char *error, bool ran);
+	void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end);
 	void *ctx;
 };
 
@@ -24,7 +24,8 @@ struct running_command {
 };
 
 int power_runner_open(struct power_runner **ret, struct sd_event *loop,
-		      void (*done)(void *ctx, const char *unit, const char *error, bool ran),
+		      void (*done)(void *ctx, const char *unit, const char *error,
+				   enum bus_end end),
 		      void *ctx, struct err *e)
 {
 	struct power_runner *p = xcalloc(1, sizeof(*p));
@@ -52,7 +53,7 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *ctx)
 	(void)close(fd);
 	(void)snprintf(error, sizeof(error), "status %d",
 		       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-	c->runner->done(c->runner->ctx, c->unit, status == 0 ? NULL : error, true);
+	c->runner->done(c->runner->ctx, c->unit, status == 0 ? NULL : error, BUS_ENDED);
 	free(c);
 	return 0;
 }

@@ -10,7 +10,8 @@ static struct bus *bus_of(struct power_runner *p)
 }
 
 int power_runner_open(struct power_runner **ret, struct sd_event *loop,
-		      void (*done)(void *ctx, const char *unit, const char *error, bool ran),
+		      void (*done)(void *ctx, const char *unit, const char *error,
+				   enum bus_end end),
 		      void *ctx, struct err *e)
 {
 	struct bus *b;

@@ -178,6 +178,17 @@ static int read_containers(struct reader *rd, struct err *e)
 	return 0;
 }
 
+/* Its monitor's first process says which run of the container it is. */
+static void add_monitor(struct reader *rd, uint32_t vmid, struct slice pid)
+{
+	struct running_guest g = { .vmid = vmid, .type = GUEST_LXC };
+	struct procstat st;
+
+	if (pid_parse(pid, &g.pid) && procstat_read(rd->root, g.pid, &st))
+		g.ticks = st.start;
+	*vec_push(rd->running) = g;
+}
+
 /*
  * A container that reboots from inside has no socket for a moment, and Proxmox holds no lock: but
  * its monitor lives, in a cgroup of its own.
@@ -194,8 +205,7 @@ static void read_monitors(struct reader *rd)
 			continue;
 		(void)snprintf(path, sizeof(path), MONITORS "/%s/cgroup.procs", entry->d_name);
 		if (root_read_line(rd->root, path, &rd->text) == 0 && rd->text.len)
-			*vec_push(rd->running) =
-				(struct running_guest){ .vmid = vmid, .type = GUEST_LXC };
+			add_monitor(rd, vmid, buf_slice(&rd->text));
 	}
 	if (dir)
 		(void)closedir(dir);
@@ -217,9 +227,12 @@ static void sort_once(struct running *r)
 
 	if (r->n > 1)
 		qsort(r->items, r->n, sizeof(*r->items), cmp_guest);
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
 		if (n == 0 || cmp_guest(&r->items[n - 1], &r->items[i]) != 0)
 			r->items[n++] = r->items[i];
+		else if (r->items[i].pid) /* the monitor's entry knows more */
+			r->items[n - 1] = r->items[i];
+	}
 	r->n = n;
 }
 

@@ -13,7 +13,7 @@
 struct running_guest {
 	uint32_t vmid;
 	enum guest_type type;
-	pid_t pid;	 /* 0 for containers */
+	pid_t pid;	 /* of a container's monitor; 0 if only its socket was seen */
 	bool incoming;	 /* a QEMU that waits for a migration or a restore (-incoming) */
 	int64_t started; /* Unix seconds, 0 if not known */
 	uint64_t ticks;	 /* the same since boot, as the kernel counts: an identity */

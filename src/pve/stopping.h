@@ -3,7 +3,8 @@
 
 /* Whether this machine is on its way down. */
 
-#include "util/base.h"
+#include "pve/root.h"
 
-/* systemd's system state is "stopping". False without systemd. Waits a second at most. */
-bool node_is_stopping(void);
+/* systemd's system state is "stopping". TRI_NO without systemd, TRI_UNKNOWN when it does not
+ * answer. Waits a second at most. */
+enum tri node_is_stopping(const struct root *r);

@@ -156,28 +156,43 @@ static bool is_stop(struct slice type)
 	return is_one_of(type, types, ARRAY_SIZE(types));
 }
 
-int tasks_count_stops(const struct root *r, uint32_t vmid, int64_t since, size_t *ret,
-		      struct err *e)
+static uint64_t number_of(struct slice upid)
+{
+	uint64_t h = 14695981039346656037ULL; /* FNV-1a */
+
+	for (size_t i = 0; i < upid.n; i++)
+		h = (h ^ (unsigned char)upid.p[i]) * 1099511628211ULL;
+	return h;
+}
+
+static bool is_among(uint64_t number, const uint64_t *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == number)
+			return true;
+	return false;
+}
+
+ssize_t tasks_stops(const struct root *r, uint32_t vmid, int64_t since, uint64_t *ret, size_t max,
+		    struct err *e)
 {
 	CLEANUP(buf_done) struct buf text = {};
-	struct slice rest, line, upid, seen = {};
+	struct slice rest, line, upid;
 	struct upid u;
+	size_t n = 0;
 	int code = root_read(r, ACTIVE_FILE, ACTIVE_BYTES_MAX, &text);
 
 	if (code < 0 && code != -ENOENT)
 		return err_set(e, code, ACTIVE_FILE ": %s", strerror(-code));
-	*ret = 0;
 	rest = buf_slice(&text);
-	while (slice_split(&rest, '\n', &line)) {
+	while (n < max && slice_split(&rest, '\n', &line)) {
 		if (!slice_split(&line, ' ', &upid) || !upid_parse(upid, &u))
 			continue;
 		if (vmid_of(u.id) == vmid && is_stop(u.type) && (int64_t)u.start >= since &&
-		    !slice_eq2(upid, seen)) {
-			(*ret)++;
-			seen = upid;
-		}
+		    !is_among(number_of(upid), ret, n))
+			ret[n++] = number_of(upid);
 	}
-	return 0;
+	return (ssize_t)n;
 }
 
 bool task_is_of_node(const struct task *t)

@@ -37,12 +37,13 @@ struct upid {
 bool upid_parse(struct slice text, struct upid *ret);
 
 /*
- * How many tasks that stop that guest began at @since (Unix seconds) or later, those that have
- * ended included: stop, shutdown and reboot, of VMs, containers and HA. -errno when the list cannot
- * be read.
+ * The tasks that stop that guest (stop, shutdown, reboot; VMs, containers, HA) and began at @since
+ * (Unix seconds) or later, those that have ended included as long as Proxmox lists them: a number
+ * for each, made of its UPID. At most @max into @ret; returns how many there are, or -errno when
+ * the list cannot be read.
  */
-int tasks_count_stops(const struct root *r, uint32_t vmid, int64_t since, size_t *ret,
-		      struct err *e);
+ssize_t tasks_stops(const struct root *r, uint32_t vmid, int64_t since, uint64_t *ret, size_t max,
+		    struct err *e);
 
 /* One of the tasks that concern all guests of the node: startall, stopall, migrateall. */
 bool task_is_of_node(const struct task *t);

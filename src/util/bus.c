@@ -14,7 +14,7 @@
 struct bus {
 	sd_bus *bus;
 	struct sd_event *loop;
-	void (*done)(void *ctx, const char *unit, const char *error, bool ran);
+	void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end);
 	void *ctx;
 	struct waiting {
 		struct bus *owner;
@@ -30,13 +30,13 @@ static struct waiting *waiting_for(struct bus *b, const char *unit)
 	return NULL;
 }
 
-static void finish(struct waiting *w, const char *error, bool ran)
+static void finish(struct waiting *w, const char *error, enum bus_end end)
 {
 	char unit[sizeof(w->unit)];
 
 	(void)snprintf(unit, sizeof(unit), "%s", w->unit);
 	w->unit[0] = '\0';
-	w->owner->done(w->owner->ctx, unit, error, ran);
+	w->owner->done(w->owner->ctx, unit, error, end);
 }
 
 static int on_job_removed(sd_bus_message *m, void *ctx, sd_bus_error *error)
@@ -51,8 +51,21 @@ static int on_job_removed(sd_bus_message *m, void *ctx, sd_bus_error *error)
 		return 0;
 	w = unit[0] ? waiting_for(b, unit) : NULL;
 	if (w)
-		finish(w, strcmp(result, "done") == 0 ? NULL : result, true);
+		finish(w, strcmp(result, "done") == 0 ? NULL : result, BUS_ENDED);
 	return 0;
+}
+
+/* No answer came, which is not the answer no: systemd may do it all the same. */
+static bool is_silence(const sd_bus_error *e)
+{
+	static const char *const names[] = { SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_TIMEOUT,
+					     SD_BUS_ERROR_DISCONNECTED,
+					     "org.freedesktop.DBus.Error.TimedOut" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (sd_bus_error_has_name(e, names[i]))
+			return true;
+	return strncmp(e->name, "System.Error.", strlen("System.Error.")) == 0;
 }
 
 static int on_reply(sd_bus_message *m, void *ctx, sd_bus_error *error)
@@ -62,7 +75,8 @@ static int on_reply(sd_bus_message *m, void *ctx, sd_bus_error *error)
 
 	(void)error;
 	if (refused && w->unit[0])
-		finish(w, refused->message ? refused->message : refused->name, false);
+		finish(w, refused->message ? refused->message : refused->name,
+		       is_silence(refused) ? BUS_LOST : BUS_REFUSED);
 	return 0;
 }
 
@@ -76,19 +90,20 @@ static int on_disconnected(sd_bus_message *m, void *ctx, sd_bus_error *error)
 	b->bus = sd_bus_flush_close_unref(b->bus);
 	for (size_t i = 0; i < UNITS_MAX; i++)
 		if (b->waiting[i].unit[0])
-			finish(&b->waiting[i], "the connection to systemd was lost", true);
+			finish(&b->waiting[i], "the connection to systemd was lost", BUS_LOST);
 	return 0;
 }
 
 static int subscribe(struct bus *b)
 {
-	int r = sd_bus_match_signal(b->bus, NULL, SYSTEMD, OBJECT, MANAGER, "JobRemoved",
-				    on_job_removed, b);
+	/* Asynchronous: a message bus that hangs must not hold up the loop. */
+	int r = sd_bus_match_signal_async(b->bus, NULL, SYSTEMD, OBJECT, MANAGER, "JobRemoved",
+					  on_job_removed, NULL, b);
 
 	if (r >= 0)
-		r = sd_bus_match_signal(b->bus, NULL, "org.freedesktop.DBus.Local", NULL,
-					"org.freedesktop.DBus.Local", "Disconnected",
-					on_disconnected, b);
+		r = sd_bus_match_signal_async(b->bus, NULL, "org.freedesktop.DBus.Local", NULL,
+					      "org.freedesktop.DBus.Local", "Disconnected",
+					      on_disconnected, NULL, b);
 	/* Without a subscriber systemd sends no signals; its answer does not matter. */
 	if (r >= 0)
 		r = sd_bus_call_method_async(b->bus, NULL, SYSTEMD, OBJECT, MANAGER, "Subscribe",
@@ -113,8 +128,8 @@ static int connect_bus(struct bus *b, struct err *e)
 }
 
 int bus_open(struct bus **ret, struct sd_event *loop,
-	     void (*done)(void *ctx, const char *unit, const char *error, bool ran), void *ctx,
-	     struct err *e)
+	     void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end),
+	     void *ctx, struct err *e)
 {
 	struct bus *b = xcalloc(1, sizeof(*b));
 	int r;

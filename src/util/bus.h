@@ -18,14 +18,20 @@ struct bus_unit {
 	int timeout_s;		 /* systemd ends it after that */
 };
 
+/* How much is known of a command's end. */
+enum bus_end {
+	BUS_ENDED,   /* it ran, and this is how it ended */
+	BUS_REFUSED, /* systemd said no: nothing has happened */
+	BUS_LOST,    /* it may have run, may still run, or may yet be begun */
+};
+
 /*
  * Connects, and calls @done with a unit's name when its command has ended; @error is NULL when it
- * ended with status 0, else a word on how. @ran is false when systemd refused it, so that nothing
- * has happened. All calls of @done come from @loop.
+ * ended with status 0, else a word on how. All calls of @done come from @loop.
  */
 int bus_open(struct bus **ret, struct sd_event *loop,
-	     void (*done)(void *ctx, const char *unit, const char *error, bool ran), void *ctx,
-	     struct err *e);
+	     void (*done)(void *ctx, const char *unit, const char *error, enum bus_end end),
+	     void *ctx, struct err *e);
 void bus_close(struct bus *b);
 
 /* Asks for it and returns; @done tells everything else, also that systemd refused. */

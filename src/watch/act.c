@@ -2,13 +2,15 @@
 #include "watch/watchd.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "pve/power.h"
 #include "util/clock.h"
 
 enum {
-	SWEEP_MS = 1800,	  /* what the others get to show that they fail as well */
+	SWEEP_MS = 800, /* what the others get to show that they fail as well */
+	RESUME_AGAIN_MS = 3000,
 	COMMAND_SLACK_MS = 5000,  /* until a command has come as far as taking Proxmox' lock */
 	EFFECT_MS = 3500,	  /* after a command: until the scout has seen its effect */
 	HA_EFFECT_MS = 90 * 1000, /* HA's two managers act in rounds of several seconds */
@@ -32,9 +34,25 @@ static bool ask(struct watchd *d, struct watch_guest *g)
 				    .type = g->config.type,
 				    .stops_since = g->record.owed ? g->record.since : 0 };
 
+	g->asked_at = clock_now();
 	g->question = q.serial;
 	g->has_facts = false;
 	return d->scout.pid > 0 && !d->blind && scout_ask(&d->scout, &q) == 0;
+}
+
+/* Of all watched guests the longest of one of their times. */
+static int64_t longest(const struct watchd *d, size_t offset)
+{
+	int64_t found = 0, one;
+
+	for (size_t i = 0; i < d->guests.n; i++) {
+		const struct watch_guest *g = d->guests.items[i];
+
+		memcpy(&one, (const char *)&g->settings + offset, sizeof(one));
+		if (g->watched && one > found)
+			found = one;
+	}
+	return found;
 }
 
 void watchd_want(struct watchd *d, struct watch_guest *g, enum watch_op op, int64_t now)
@@ -42,25 +60,30 @@ void watchd_want(struct watchd *d, struct watch_guest *g, enum watch_op op, int6
 	bool alone = op != WATCH_OP_SHUTDOWN || g->fsm.reason >= WATCH_FOR_SCHEDULE ||
 		     watch_guests_watched(&d->guests) < 2;
 
-	g->permit_at = alone ? now : now + SWEEP_MS;
 	/* An unanswered question becomes "cannot tell" by the state machine's own clock. */
-	if (!ask(d, g))
-		g->facts = (struct scout_facts){};
-	if (!alone)
-		watchd_sweep(d, g, now);
+	g->question = 0;
+	g->has_facts = false;
+	if (alone) {
+		(void)ask(d, g);
+		return;
+	}
+	/* The others first, and the facts only then: they are to be fresh. */
+	watchd_sweep(d, g, now);
+	g->ask_at = now + longest(d, offsetof(struct watch_settings, probe_timeout)) + SWEEP_MS;
 }
 
-static int64_t longest_interval(const struct watchd *d)
+void watchd_check_question(struct watchd *d, struct watch_guest *g, int64_t now)
 {
-	int64_t longest = 0;
-
-	for (size_t i = 0; i < d->guests.n; i++) {
-		const struct watch_guest *g = d->guests.items[i];
-
-		if (g->watched && g->settings.check_interval > longest)
-			longest = g->settings.check_interval;
+	if (g->ask_at && now >= g->ask_at) {
+		g->ask_at = 0;
+		if (g->fsm.wanted)
+			(void)ask(d, g);
 	}
-	return longest;
+	if (g->resuming && g->resume_at && now >= g->resume_at) {
+		g->resume_at = 0;
+		g->question = 0;
+		watchd_resume(d, g, now);
+	}
 }
 
 static enum watch_brake decide(struct watchd *d, struct watch_guest *g, int64_t now)
@@ -68,21 +91,23 @@ static enum watch_brake decide(struct watchd *d, struct watch_guest *g, int64_t 
 	struct watch_facts *f = &g->facts.facts;
 
 	f->dry_run = d->dry_run;
-	f->failing_at_once = watch_guests_failing_with(&d->guests, g, longest_interval(d));
+	/* No new restart on the way out. */
+	if (d->ending && g->fsm.wanted == WATCH_OP_SHUTDOWN)
+		return BRAKE_NODE_STOPPING;
+	f->failing_at_once = watch_guests_failing_with(
+		&d->guests, g, longest(d, offsetof(struct watch_settings, check_interval)));
 	f->watched = watch_guests_watched(&d->guests);
 	f->acting = watch_guests_acting(&d->guests, g);
 	f->gateway = gateway_answers(&d->gateway, now);
-	f->person = g->record.owed && g->facts.stops > g->record.stops;
-	/* A command of ours that has ended, and failed, may have made no task. */
-	if (g->record.owed && g->recount && g->facts.stops < g->record.stops)
-		g->record.stops = g->facts.stops;
+	f->person = g->record.owed &&
+		    watch_record_meet(&g->record, g->facts.stops, g->facts.n_stops, g->recount);
 	g->recount = false;
 	return watch_brake(g->fsm.wanted, f, &g->settings, &d->node);
 }
 
 void watchd_check_permit(struct watchd *d, struct watch_guest *g, int64_t now)
 {
-	if (!g->question || !g->has_facts || g->resuming || now < g->permit_at)
+	if (!g->question || !g->has_facts || g->resuming)
 		return;
 	permit(d, g, g->fsm.wanted ? decide(d, g, now) : BRAKE_NONE);
 }
@@ -114,7 +139,11 @@ static void take_stamps(struct watch_guest *g, int64_t now)
 static int write_record(struct watchd *d, struct watch_guest *g)
 {
 	struct err e = {};
-	int r = watch_record_write(&g->record, d->records_fd, g->vmid, &e);
+	int r;
+
+	if (d->dry_run)
+		return 0;
+	r = watch_record_write(&g->record, d->records_fd, g->vmid, &e);
 
 	if (r < 0)
 		watchd_log(d, g, LOG_LEVEL_ERROR, "the intent could not be written: %s", e.text);
@@ -131,8 +160,10 @@ static void fill_intent(struct watchd *d, struct watch_guest *g, enum watch_op o
 		rec->ha = g->facts.facts.ha_managed;
 		rec->digest = g->facts.digest;
 		rec->started = g->fsm.started;
-		rec->since = clock_now();
+		/* From when nobody was at work on it: who comes later is counted. */
+		rec->since = g->asked_at;
 		rec->stops = 0;
+		rec->n_known = 0;
 		(void)snprintf(rec->boot_id, sizeof(rec->boot_id), "%s", d->boot_id);
 		(void)snprintf(rec->node, sizeof(rec->node), "%s", d->round.node);
 	}
@@ -178,10 +209,12 @@ void watchd_act(struct watchd *d, struct watch_guest *g, enum watch_op op, int64
 	char text[120];
 
 	fill_intent(d, g, op);
-	c.ha = g->record.ha;
+	/* As it is now: it may have been given to HA or taken from it meanwhile. */
+	g->record.ha = c.ha = g->facts.facts.ha_managed;
 	take_stamps(g, now);
 	g->error[0] = '\0';
-	if (write_record(d, g) < 0 || power_run(d->power, &c, &e) < 0) {
+	/* A start is owed already, and the disk knows: it does not wait for the disk. */
+	if ((write_record(d, g) < 0 && op != WATCH_OP_START) || power_run(d->power, &c, &e) < 0) {
 		(void)snprintf(g->error, sizeof(g->error), "%.159s",
 			       e.text[0] ? e.text : "the intent could not be written");
 		watchd_log(d, g, LOG_LEVEL_ERROR, "%s was not run: %s",
@@ -204,7 +237,7 @@ void watchd_check_done(struct watchd *d, struct watch_guest *g, int64_t now)
 		done(d, g, true, g->done_ok);
 }
 
-static void on_power_done(void *ctx, uint32_t vmid, const char *error, bool ran)
+static void on_power_done(void *ctx, uint32_t vmid, const char *error, enum bus_end end)
 {
 	struct watchd *d = ctx;
 	struct watch_guest *g = watch_guests_find(&d->guests, vmid);
@@ -216,12 +249,12 @@ static void on_power_done(void *ctx, uint32_t vmid, const char *error, bool ran)
 	(void)snprintf(g->error, sizeof(g->error), "%.159s", error ? error : "");
 	if (error)
 		watchd_log(d, g, LOG_LEVEL_WARN, "the command %s: %s",
-			   ran ? "failed" : "was not run", error);
-	if (!ran) {
+			   end == BUS_REFUSED ? "was not run" : "failed", error);
+	if (end == BUS_REFUSED) {
 		done(d, g, false, false);
 		return;
 	}
-	g->recount = true;
+	g->recount = end == BUS_ENDED;
 	g->done_by = now + EFFECT_MS;
 	if (g->record.ha && !error)
 		g->done_by = now + HA_EFFECT_MS + g->settings.wait_interval;
@@ -262,19 +295,22 @@ void watchd_resume(struct watchd *d, struct watch_guest *g, int64_t now)
 {
 	const char *why;
 
-	if (!g->has_facts) {
-		if (!g->question && !ask(d, g))
-			g->question = 0;
+	if (!g->has_facts || g->facts.facts.here == TRI_UNKNOWN) {
+		if (!g->question || g->has_facts)
+			(void)ask(d, g);
+		/* A scout that is replaced takes the question with it. */
+		g->resume_at = now + RESUME_AGAIN_MS;
 		return;
 	}
 	g->resuming = false;
+	g->resume_at = 0;
 	g->question = 0;
 	why = watch_record_mismatch(&g->record, d->boot_id, d->round.node, g->facts.digest);
 	if (g->facts.facts.here == TRI_NO)
 		why = "its config is not on this node any more";
 	if (why)
 		drop_record(d, g, why, !g->runs);
-	else if (g->runs && g->run.started != g->record.started)
+	else if (g->runs && (g->run.started != g->record.started || g->record.op == WATCH_OP_START))
 		drop_record(d, g, "it runs again", false);
 	else
 		go_on(d, g, now);
@@ -289,7 +325,9 @@ void watchd_load_record(struct watchd *d, struct watch_guest *g)
 		watchd_log(d, g, LOG_LEVEL_ERROR, "its record cannot be read: %s", e.text);
 		return;
 	}
-	g->resuming = g->record.owed;
+	/* A dry run leaves what others began to them. */
+	g->resuming = g->record.owed && !d->dry_run;
+	g->record.owed = g->resuming;
 	for (size_t i = 0; i < g->record.n_stamps; i++) {
 		int64_t age = wall > g->record.stamps[i] ? wall - g->record.stamps[i] : 0;
 

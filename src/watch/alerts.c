@@ -22,6 +22,9 @@ int watchd_queue_mail(struct watchd *d, const char *subject, const char *text, s
 	char name[64];
 	int r;
 
+	if (d->dry_run)
+		return 0;
+
 	jsonw_begin(&w, &out);
 	jsonw_str(&w, "schema", ALERT_SCHEMA);
 	jsonw_time(&w, "time", clock_now());
@@ -47,14 +50,14 @@ int watchd_queue_mail(struct watchd *d, const char *subject, const char *text, s
 
 enum { MAIL_GATHER_MS = 5000, MAIL_AGAIN_MS = 300 * 1000, MAIL_S = 120 };
 
-static void on_sent(void *ctx, const char *unit, const char *error, bool ran)
+static void on_sent(void *ctx, const char *unit, const char *error, enum bus_end end)
 {
 	struct watchd *d = ctx;
 	int64_t pause = (int64_t)MAIL_AGAIN_MS << (d->mail_tries < 6 ? d->mail_tries : 6);
 	char buf[32];
 
 	(void)unit;
-	(void)ran;
+	(void)end;
 	d->mailing = false;
 	if (!error) {
 		d->mail_tries = 0;
@@ -95,12 +98,12 @@ void watchd_send_mails(struct watchd *d, int64_t now)
 	d->mail_due = false;
 	(void)snprintf(unit, sizeof(unit), "pvewarden-watch-mail-%lld.service", (long long)now);
 	if (!d->mailer && power_runner_open(&d->mailer, d->loop, on_sent, d, &e) < 0) {
-		on_sent(d, unit, e.text, false);
+		on_sent(d, unit, e.text, BUS_REFUSED);
 		return;
 	}
 	d->mailing = true;
 	if (!own_path(program, sizeof(program)) ||
 	    power_runner_start(d->mailer, unit, "pvewarden watch: mails of alerts", argv, MAIL_S,
 			       &e) < 0)
-		on_sent(d, unit, e.text, false);
+		on_sent(d, unit, e.text, BUS_REFUSED);
 }

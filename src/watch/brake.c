@@ -37,9 +37,23 @@ static enum watch_brake of_config(const struct watch_facts *f)
 
 static enum watch_brake of_node(const struct watch_facts *f)
 {
-	if (f->stopping)
+	if (f->stopping == TRI_YES)
 		return BRAKE_NODE_STOPPING;
+	if (f->stopping == TRI_UNKNOWN)
+		return BRAKE_BLIND;
 	return f->node_task ? BRAKE_NODE_TASK : BRAKE_NONE;
+}
+
+/* What our own request to stop leads to, and the wanted state: anything else is somebody else's
+ * will, or HA at work. */
+static enum watch_brake of_ha_start(const struct watch_facts *f)
+{
+	static const char *const fine[] = { "stopped", "request_stop", "started", "request_start" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++)
+		if (strcmp(f->ha_state, fine[i]) == 0)
+			return BRAKE_NONE;
+	return BRAKE_HA_STATE;
 }
 
 static enum watch_brake of_ha(enum watch_op op, const struct watch_facts *f,
@@ -47,8 +61,8 @@ static enum watch_brake of_ha(enum watch_op op, const struct watch_facts *f,
 {
 	if (!f->ha_managed)
 		return BRAKE_NONE;
-	if (op == WATCH_OP_START) /* HA itself decides when; an error it refuses */
-		return strcmp(f->ha_state, "error") == 0 ? BRAKE_HA_STATE : BRAKE_NONE;
+	if (op == WATCH_OP_START)
+		return of_ha_start(f);
 	if (s->ha == WATCH_HA_LEAVE)
 		return BRAKE_HA_LEFT;
 	/* Between our shutdown and our stop HA is stopping it because we asked. */
@@ -123,7 +137,7 @@ static const char *const plain[BRAKE_MAX] = {
 	[BRAKE_MAINTENANCE_CLUSTER] = "maintenance mode of the cluster",
 	[BRAKE_MAINTENANCE_NODE] = "maintenance mode",
 	[BRAKE_MAINTENANCE_GUEST] = "maintenance mode of this guest",
-	[BRAKE_BLIND] = "/etc/pve does not answer",
+	[BRAKE_BLIND] = "/etc/pve or systemd does not answer",
 	[BRAKE_QUORUM] = "the cluster has no quorum: it could be stopped but not started",
 	[BRAKE_NODE_STOPPING] = "this node is shutting down",
 	[BRAKE_NODE_TASK] = "this node starts, stops or migrates all guests",

@@ -44,7 +44,8 @@ enum watch_brake {
 
 struct watch_facts {
 	/* the node */
-	bool mvmm, dry_run, stopping, node_task;
+	bool mvmm, dry_run, node_task;
+	enum tri stopping;
 	enum tri quorate;
 	bool maintenance_cluster, maintenance_node, maintenance_guest;
 	/* the guest's config */

@@ -122,14 +122,15 @@ struct watch_fsm {
 	enum probe_qmp qmp;
 	unsigned int silent;	   /* times in a row that QMP did not answer */
 	int64_t bad_since;	   /* 0: not failing */
+	int64_t failed_at;	   /* the last bad_since, until it serves again */
 	int64_t bad_for, last_bad; /* time for which every round said so */
 	int64_t online_since;
 	/* restarting */
 	enum watch_reason reason;
 	enum watch_op wanted, acting; /* at most one of the two */
 	int64_t asked_at, acted_at;
+	int64_t acted_on;   /* started of the process that is being stopped */
 	bool stopped_by_us; /* a command of ours may have stopped it: it is owed a start */
-	bool overdue;	    /* the command did not come back in time, and it was said */
 	unsigned int start_tries;
 	int64_t next_try;
 	enum watch_brake held;
@@ -162,7 +163,7 @@ uint32_t watch_fsm_budget_left(const struct watch_fsm *f, const struct watch_set
 void watch_fsm_resume(struct watch_fsm *f, enum watch_op op, enum watch_reason reason, int64_t now,
 		      int64_t from);
 
-/* A restart of ours is under way, or a start is owed. */
+/* A restart of ours is under way. */
 static inline bool watch_fsm_restarting(const struct watch_fsm *f)
 {
 	return f->state == WATCH_STOPPING || f->state == WATCH_STARTING;

@@ -65,10 +65,11 @@ const char *watch_guest_held(const struct watch_guest *g, char *buf, size_t n)
 					   : g->held_by;
 }
 
+/* Also one that is being restarted for it, or boots after that. */
 static bool is_failing(const struct watch_fsm *f)
 {
-	return f->bad_since != 0 &&
-	       (f->state == WATCH_FAILING || f->state == WATCH_HELD || f->state == WATCH_EXHAUSTED);
+	return f->failed_at != 0 && f->state != WATCH_ABSENT && f->state != WATCH_DISABLED &&
+	       f->state != WATCH_MISCONFIGURED;
 }
 
 uint32_t watch_guests_failing_with(const struct watch_guests *all, const struct watch_guest *g,
@@ -78,7 +79,7 @@ uint32_t watch_guests_failing_with(const struct watch_guests *all, const struct 
 
 	for (size_t i = 0; i < all->n; i++) {
 		const struct watch_fsm *f = &all->items[i]->fsm;
-		int64_t apart = f->bad_since - g->fsm.bad_since;
+		int64_t apart = f->failed_at - g->fsm.failed_at;
 
 		n += is_failing(f) && apart <= window && -apart <= window;
 	}

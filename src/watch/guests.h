@@ -54,7 +54,9 @@ struct watch_guest {
 	int64_t resolve_at;
 	/* acting */
 	uint32_t question; /* serial of the open one, 0 without */
-	int64_t permit_at; /* not before: the other guests are being probed */
+	int64_t ask_at;	   /* the facts are asked for then: the others are being probed */
+	int64_t asked_at;  /* Unix seconds */
+	int64_t resume_at; /* asked again then */
 	struct scout_facts facts;
 	bool has_facts;
 	int64_t done_by; /* the command has ended, its effect is awaited until then; 0: no */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
 #include "util/clock.h"
@@ -250,6 +251,7 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *ctx)
 	(void)s;
 	(void)usec;
 	watchd_check_round(d, g, now);
+	watchd_check_question(d, g, now);
 	watchd_check_permit(d, g, now);
 	watchd_check_done(d, g, now);
 	if (g->due_at && clock_now() >= g->due_at) {
@@ -331,7 +333,7 @@ static void take_round(struct watchd *d, const struct scout_round *round)
 	d->round_at = clock_boot_ms();
 	if (!round->readable)
 		return;
-	if (d->scout_started) {
+	if (d->scout_started && round->whole) {
 		forget_unheard(d);
 		d->scout_started = 0;
 	}
@@ -386,8 +388,11 @@ static void take_message(struct watchd *d, const struct scout_message *m, size_t
 
 static void end_scout(struct watchd *d)
 {
+	pid_t pid = d->scout.pid;
+
 	d->scout_io = sd_event_source_disable_unref(d->scout_io);
-	role_end(&d->scout);
+	if (!role_end(&d->scout))
+		d->stuck_scout = pid;
 }
 
 static int on_scout(sd_event_source *s, int fd, uint32_t events, void *ctx)
@@ -424,6 +429,14 @@ int watchd_start_scout(struct watchd *d, struct err *e)
 }
 
 /* A scout that is silent is stuck where no signal may reach it: another one tries. */
+/* One that sits in the kernel keeps the next one waiting: it would only sit there as well. */
+static bool is_stuck(struct watchd *d)
+{
+	if (d->stuck_scout > 0 && waitpid(d->stuck_scout, NULL, WNOHANG) != 0)
+		d->stuck_scout = 0;
+	return d->stuck_scout > 0;
+}
+
 static void check_silence(struct watchd *d, int64_t now)
 {
 	int64_t heard = d->scout_started > d->round_at ? d->scout_started : d->round_at;
@@ -437,6 +450,8 @@ static void check_silence(struct watchd *d, int64_t now)
 			   "/etc/pve does not answer: nothing is restarted until it does");
 		end_scout(d);
 	}
+	if (is_stuck(d))
+		return;
 	if (now - d->scout_started >= SCOUT_AGAIN_MS && watchd_start_scout(d, &e) < 0)
 		watchd_log(d, NULL, LOG_LEVEL_ERROR, "%s", e.text);
 }

@@ -16,7 +16,7 @@
 #include "watch/prober_child.h"
 
 enum {
-	HELLO_MS = 5000, /* a sandbox takes one millisecond on a machine that is not busy */
+	HELLO_MS = 2000, /* a sandbox takes one millisecond on a machine that is not busy */
 	GONE_MS = 1000,
 };
 

@@ -69,13 +69,21 @@ static void write_held(struct jsonw *w, const struct watch_guest *g)
 		jsonw_str(w, "held", watch_guest_held(g, why, sizeof(why)));
 }
 
+/* A guest that is off because of us is called so: somebody may have to look. */
+static const char *state_of(const struct watch_guest *g)
+{
+	bool waits = g->fsm.state == WATCH_STARTING && (g->fsm.held || g->fsm.start_tries);
+
+	return waits && !g->runs ? "off" : watch_state_name(g->fsm.state);
+}
+
 static void write_guest(struct jsonw *w, const struct watch_guest *g, int64_t now)
 {
 	jsonw_object(w, NULL);
 	jsonw_u64(w, "vmid", g->vmid);
 	jsonw_str(w, "type", g->config.type == GUEST_QEMU ? "qemu" : "lxc");
 	jsonw_str(w, "name", watch_guest_name(g));
-	jsonw_str(w, "state", watch_state_name(g->fsm.state));
+	jsonw_str(w, "state", state_of(g));
 	jsonw_time(w, "since", unix_of(g->fsm.since, now));
 	if (g->runs && g->run.started)
 		jsonw_i64(w, "uptime", (now - g->run.started) / 1000);

@@ -19,6 +19,16 @@ static void copy(char *to, size_t n, const char *from)
 	(void)snprintf(to, n, "%s", from ? from : "");
 }
 
+static void take_known(struct watch_record *ret, const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list) && ret->n_known < WATCH_STOPS_MAX; i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+
+		if (text && str_hex_to_u64(slice_of(text), &ret->known[ret->n_known]))
+			ret->n_known++;
+	}
+}
+
 static int take_intent(struct watch_record *ret, const json_t *intent, struct err *e)
 {
 	const char *digest = json_str(intent, "digest");
@@ -34,6 +44,7 @@ static int take_intent(struct watch_record *ret, const json_t *intent, struct er
 	ret->op = (enum watch_op)op;
 	ret->reason = (enum watch_reason)reason;
 	ret->stops = (uint32_t)stops;
+	take_known(ret, json_arr(intent, "tasks"));
 	ret->ha = json_is_true(json_object_get(intent, "ha"));
 	copy(ret->boot_id, sizeof(ret->boot_id), json_str(intent, "boot_id"));
 	copy(ret->node, sizeof(ret->node), json_str(intent, "node"));
@@ -84,6 +95,10 @@ static void write_intent(struct jsonw *w, const struct watch_record *r)
 	jsonw_i64(w, "started", r->started);
 	jsonw_i64(w, "since", r->since);
 	jsonw_u64(w, "stops", r->stops);
+	jsonw_array(w, "tasks");
+	for (size_t i = 0; i < r->n_known; i++)
+		jsonw_fmt(w, NULL, "%016llx", (unsigned long long)r->known[i]);
+	jsonw_close(w);
 	jsonw_close(w);
 }
 
@@ -159,6 +174,32 @@ int watch_record_list(int dirfd, struct record_ids *ret)
 	return 0;
 }
 
+static bool is_known(const struct watch_record *r, uint64_t task)
+{
+	for (size_t i = 0; i < r->n_known; i++)
+		if (r->known[i] == task)
+			return true;
+	return false;
+}
+
+bool watch_record_meet(struct watch_record *r, const uint64_t *tasks, size_t n, bool ended)
+{
+	uint64_t fresh[WATCH_STOPS_MAX];
+	size_t n_fresh = 0;
+
+	for (size_t i = 0; i < n && n_fresh < WATCH_STOPS_MAX; i++)
+		if (!is_known(r, tasks[i]))
+			fresh[n_fresh++] = tasks[i];
+	if (n_fresh > r->stops)
+		return true;
+	for (size_t i = 0; ended && i < n_fresh && r->n_known < WATCH_STOPS_MAX; i++)
+		r->known[r->n_known++] = fresh[i];
+	/* One that failed early has made none, and will not. */
+	if (ended)
+		r->stops = 0;
+	return false;
+}
+
 const char *watch_record_mismatch(const struct watch_record *r, const char *boot_id,
 				  const char *node, uint64_t digest)
 {
@@ -166,7 +207,8 @@ const char *watch_record_mismatch(const struct watch_record *r, const char *boot
 		return "this node was started anew since";
 	if (strcmp(r->node, node) != 0)
 		return "it was begun by another node";
-	if (r->digest != digest)
+	/* 0: there are changes that our own stop brings into effect, so it says nothing. */
+	if (r->digest && digest && r->digest != digest)
 		return "the guest's config has changed since";
 	return NULL;
 }

@@ -11,6 +11,7 @@
 #include "util/err.h"
 #include "watch/fsm.h"
 
+enum { WATCH_STOPS_MAX = 8 };
 enum { RECORD_BOOT_ID_MAX = 40, RECORD_NODE_MAX = 64 };
 
 struct watch_record {
@@ -23,7 +24,11 @@ struct watch_record {
 	uint64_t digest; /* of the guest's config */
 	int64_t started; /* of the process that is being stopped, milliseconds since boot */
 	int64_t since;	 /* Unix seconds */
-	uint32_t stops;	 /* commands of ours that stop it, each a task in Proxmox' list */
+	/* Commands of ours that stop it and whose task is not known yet, and the tasks that are:
+	 * any other one is somebody else's. */
+	uint32_t stops;
+	uint64_t known[WATCH_STOPS_MAX];
+	size_t n_known;
 	/* Unix seconds of the restarts that count for the budget, oldest first. */
 	int64_t stamps[WATCH_STAMPS_MAX];
 	size_t n_stamps;
@@ -43,6 +48,12 @@ struct record_ids {
 	size_t n, cap;
 };
 int watch_record_list(int dirfd, struct record_ids *ret);
+
+/*
+ * The tasks that have stopped the guest since, by somebody else's hand? @ended: a command of ours
+ * has ended since the last call, so that its task is there if it made one.
+ */
+bool watch_record_meet(struct watch_record *r, const uint64_t *tasks, size_t n, bool ended);
 
 /* Why an intent of an earlier run is not ours any more, NULL if it still is. */
 const char *watch_record_mismatch(const struct watch_record *r, const char *boot_id,

@@ -74,12 +74,15 @@ int role_start(struct role *ret, const char *name, void (*main)(int fd, void *ar
 	return 0;
 }
 
-void role_end(struct role *r)
+bool role_end(struct role *r)
 {
-	if (r->pid > 0) {
+	bool gone = r->pid <= 0;
+
+	if (r->pid > 0)
 		(void)kill(r->pid, SIGKILL);
-		/* One that sits in the kernel is left alone: init reaps what outlives us. */
-		for (int i = 0; i < 20 && waitpid(r->pid, NULL, WNOHANG) == 0; i++)
+	for (int i = 0; i < 50 && !gone; i++) {
+		gone = waitpid(r->pid, NULL, WNOHANG) != 0;
+		if (!gone)
 			(void)poll(NULL, 0, 1);
 	}
 	if (r->pid > 0 && r->pidfd >= 0)
@@ -87,4 +90,5 @@ void role_end(struct role *r)
 	if (r->pid > 0 && r->fd >= 0)
 		(void)close(r->fd);
 	*r = (struct role){ .pidfd = -1, .fd = -1 };
+	return gone;
 }

@@ -20,5 +20,6 @@ struct role {
 int role_start(struct role *ret, const char *name, void (*main)(int fd, void *arg), void *arg,
 	       struct err *e);
 
-/* Kills it and closes its descriptors; reaps it if it ends at once. Safe on a zeroed one. */
-void role_end(struct role *r);
+/* Kills it and closes its descriptors. False: it is not gone yet, the caller has to reap it. Safe
+ * on a zeroed one. */
+bool role_end(struct role *r);

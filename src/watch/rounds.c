@@ -207,7 +207,7 @@ static int on_resolver(sd_event_source *s, int fd, uint32_t events, void *ctx)
 	if (r == -EAGAIN)
 		return 0;
 	d->resolver_io = sd_event_source_disable_unref(d->resolver_io);
-	role_end(&d->resolver);
+	(void)role_end(&d->resolver);
 	if (watchd_start_resolver(d, &e) < 0)
 		watchd_log(d, NULL, LOG_LEVEL_ERROR, "%s", e.text);
 	return 0;

@@ -16,7 +16,9 @@
 #include "util/str.h"
 #include "watch/maintenance.h"
 
-#define MVMM_DIR "etc/pve/mvmm"
+#define MVMM_DIR	 "etc/pve/mvmm"
+#define VMLIST		 "etc/pve/.vmlist"
+#define VMLIST_BYTES_MAX ((size_t)64 << 20)
 
 enum {
 	FILES_MAX = 10000,
@@ -96,11 +98,14 @@ static void tell_bad(const struct scout *s, struct known_file *f, const char *pa
 
 static void look_at_file(struct scout *s, uint32_t id, const char *path)
 {
-	struct known_file *f = file_of(s, id);
+	struct known_file *f;
 	struct stat st;
 	int r;
 
-	if (!f || root_stat(&s->root, path, &st) < 0)
+	if (root_stat(&s->root, path, &st) < 0)
+		return;
+	f = file_of(s, id);
+	if (!f)
 		return;
 	f->there = true;
 	/* An empty inode number stands for "not told yet". */
@@ -269,8 +274,11 @@ static void drop_guests(struct scout *s)
 	s->guests.n = kept;
 }
 
-static void look_at_vmlist(struct scout *s, const struct vmlist *list, const char *node)
+/* False: some guest could not be told, and is to be tried again. */
+static bool look_at_vmlist(struct scout *s, const struct vmlist *list, const char *node)
 {
+	bool all = true;
+
 	vec_each (g, &s->guests)
 		g->there = false;
 	for (size_t i = 0; i < list->n; i++) {
@@ -284,24 +292,34 @@ static void look_at_vmlist(struct scout *s, const struct vmlist *list, const cha
 		if (!g->told || g->version != v->version)
 			g->told = tell_guest(s, v);
 		g->version = v->version;
+		all = all && g->told;
 	}
 	drop_guests(s);
+	return all;
 }
 
-/* The list is compared as a text first: mostly it is the one of the last look. */
-static bool look_at_guests(struct scout *s, const char *node, struct err *e)
+/*
+ * The list is compared as a text first: mostly it is the one of the last look. It is the very text
+ * that was understood, so that a change between two reads is not missed; one that was torn, or
+ * whose guests could not all be read, is kept as none.
+ */
+static bool look_at_guests(struct scout *s, const char *node, bool *ret_whole, struct err *e)
 {
 	CLEANUP(arena_done) struct arena a = {};
+	CLEANUP(buf_done) struct buf text = {};
 	struct vmlist list;
+	bool plain = root_read(&s->root, VMLIST, VMLIST_BYTES_MAX, &text) >= 0;
 
-	if (root_read(&s->root, "etc/pve/.vmlist", (size_t)64 << 20, &s->text) >= 0 &&
-	    s->told_all && slice_eq2(buf_slice(&s->text), buf_slice(&s->vmlist)))
+	*ret_whole = true;
+	if (plain && s->told_all && slice_eq2(buf_slice(&text), buf_slice(&s->vmlist)))
 		return true;
-	if (vmlist_read(&list, &s->root, &a, e) < 0)
+	plain = plain && vmlist_parse(&list, buf_slice(&text), VMLIST, &a, NULL) == 0;
+	if (!plain && vmlist_read(&list, &s->root, &a, e) < 0)
 		return false;
+	*ret_whole = look_at_vmlist(s, &list, node);
 	buf_reset(&s->vmlist);
-	(void)root_read(&s->root, "etc/pve/.vmlist", (size_t)64 << 20, &s->vmlist);
-	look_at_vmlist(s, &list, node);
+	if (plain && *ret_whole)
+		buf_add(&s->vmlist, text.data, text.len);
 	return true;
 }
 
@@ -312,12 +330,27 @@ static bool is_same_run(const struct running_guest *a, const struct running_gues
 	return a->type == b->type && a->ticks == b->ticks && a->pid == b->pid;
 }
 
+/* Anybody may bind a socket of a container's name: where monitors have cgroups, they decide. */
+static void drop_pretenders(const struct scout *s, struct running *r)
+{
+	struct stat st;
+	size_t kept = 0;
+
+	if (root_stat(&s->root, "sys/fs/cgroup/lxc.monitor", &st) < 0)
+		return;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->items[i].type == GUEST_QEMU || r->items[i].pid)
+			r->items[kept++] = r->items[i];
+	r->n = kept;
+}
+
 static void look_at_running(struct scout *s)
 {
 	struct running now = {};
 
 	if (running_read(&now, &s->root, NULL) < 0)
 		return;
+	drop_pretenders(s, &now);
 	vec_each (g, &now) {
 		const struct running_guest *was = running_find(&s->running, g->vmid);
 		struct scout_runs told = {
@@ -369,13 +402,13 @@ static void look(struct scout *s)
 	if (round.readable) {
 		(void)snprintf(round.node, sizeof(round.node), "%s", node.name);
 		round.quorate = pmxcfs_quorate(&s->root);
-		round.readable = look_at_guests(s, node.name, &e);
+		round.readable = look_at_guests(s, node.name, &round.whole, &e);
 		look_at_files(s);
 		look_at_maintenance(s, &round);
 	}
 	look_at_running(s);
 	(void)snprintf(round.problem, sizeof(round.problem), "%.199s", e.text);
-	s->told_all = round.readable;
+	s->told_all = round.readable && round.whole;
 	tell(s, SCOUT_ROUND, 0, 0, &round, sizeof(round));
 }
 

@@ -11,6 +11,7 @@
 #include "pve/guestconf.h"
 #include "pve/root.h"
 #include "watch/brake.h"
+#include "watch/record.h"
 #include "watch/role.h"
 
 enum {
@@ -44,6 +45,7 @@ struct scout_head {
 struct scout_round {
 	char node[64];
 	bool readable; /* /etc/pve is there and answers */
+	bool whole;    /* and every guest of this node could be told */
 	char problem[200];
 	enum tri quorate;
 	bool mvmm;
@@ -75,9 +77,10 @@ struct scout_question {
 };
 
 struct scout_facts {
-	struct watch_facts facts; /* what the node and the guest's config say */
-	uint32_t stops;		  /* tasks that stop it, since then */
-	uint64_t digest;	  /* of its config */
+	struct watch_facts facts;	 /* what the node and the guest's config say */
+	uint64_t stops[WATCH_STOPS_MAX]; /* tasks that stop it, since then */
+	size_t n_stops;
+	uint64_t digest; /* of its config; 0 while changes are pending */
 };
 
 struct scout_message {

@@ -15,17 +15,35 @@
 #include "util/str.h"
 #include "watch/maintenance.h"
 
-/* FNV-1a: tells one text of a config from another, no more. */
-static uint64_t digest_of(struct slice text)
+/* FNV-1a: tells one config from another, no more. */
+static uint64_t add_text(uint64_t h, const char *text)
+{
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 1099511628211ULL;
+	return (h ^ '\n') * 1099511628211ULL;
+}
+
+/*
+ * Of what the guest is now, without its lock. A stop brings pending changes into effect (Proxmox
+ * writes them into the config then), so with such changes there is nothing to compare.
+ */
+static uint64_t digest_of(const struct guest *g)
 {
 	uint64_t h = 14695981039346656037ULL;
 
-	for (size_t i = 0; i < text.n; i++)
-		h = (h ^ (unsigned char)text.p[i]) * 1099511628211ULL;
-	return h;
+	for (size_t i = 0; i < g->n_sections; i++)
+		if (g->sections[i].kind == GUEST_SECTION_PENDING && g->sections[i].n_options)
+			return 0;
+	for (size_t i = 0; i < g->sections[0].n_options; i++) {
+		const struct guest_option *o = &g->sections[0].options[i];
+
+		if (strcmp(o->key, "lock") != 0)
+			h = add_text(add_text(h, o->key), o->value);
+	}
+	return h ? h : 1;
 }
 
-static void take_config(struct scout_facts *ret, const struct guest *g, struct slice text)
+static void take_config(struct scout_facts *ret, const struct guest *g)
 {
 	const char *onboot = guest_option(&g->sections[0], "onboot");
 
@@ -33,7 +51,7 @@ static void take_config(struct scout_facts *ret, const struct guest *g, struct s
 	ret->facts.template = g->template;
 	ret->facts.onboot_no = onboot && strcmp(onboot, "0") == 0;
 	ret->facts.here = TRI_YES;
-	ret->digest = digest_of(text);
+	ret->digest = digest_of(g);
 }
 
 static void read_config(struct scout_facts *ret, const struct root *root, const char *node,
@@ -54,7 +72,7 @@ static void read_config(struct scout_facts *ret, const struct root *root, const 
 	}
 	g.file = path;
 	guest_parse(&g, buf_slice(&text), a, &diags);
-	take_config(ret, &g, buf_slice(&text));
+	take_config(ret, &g);
 	diags_done(&diags);
 }
 
@@ -64,7 +82,7 @@ static void read_tasks(struct scout_facts *ret, const struct root *root,
 {
 	struct tasks tasks = {};
 	const struct task *t;
-	size_t stops = 0;
+	ssize_t stops = 0;
 
 	if (tasks_read(&tasks, root, a, NULL) < 0) {
 		(void)snprintf(ret->facts.task, sizeof(ret->facts.task), "unreadable list");
@@ -75,8 +93,10 @@ static void read_tasks(struct scout_facts *ret, const struct root *root,
 	t = tasks_find(&tasks, q->vmid);
 	if (t)
 		(void)snprintf(ret->facts.task, sizeof(ret->facts.task), "%.31s", t->type);
-	if (q->stops_since && tasks_count_stops(root, q->vmid, q->stops_since, &stops, NULL) == 0)
-		ret->stops = (uint32_t)stops;
+	if (q->stops_since)
+		stops = tasks_stops(root, q->vmid, q->stops_since, ret->stops, WATCH_STOPS_MAX,
+				    NULL);
+	ret->n_stops = stops > 0 ? (size_t)stops : 0;
 	tasks_done(&tasks);
 }
 
@@ -148,7 +168,7 @@ void scout_facts_read(struct scout_facts *ret, const struct root *root,
 		return;
 	ret->facts.quorate = pmxcfs_quorate(root);
 	ret->facts.mvmm = scout_mvmm_lives(root);
-	ret->facts.stopping = node_is_stopping();
+	ret->facts.stopping = node_is_stopping(root);
 	read_config(ret, root, node.name, q, &a);
 	read_tasks(ret, root, q, &a);
 	read_locks(ret, root, q);
@@ -175,6 +195,22 @@ static bool is_mvmm(struct slice cmdline)
 	return false;
 }
 
+/* Root's, and not in a container: anybody may give a process any name. */
+static bool is_roots_here(const struct root *root, const char *pid)
+{
+	CLEANUP(buf_done) struct buf ours = {}, theirs = {};
+	char path[300];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "proc/%s", pid);
+	if (root_stat(root, path, &st) < 0 || st.st_uid != 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "proc/%s/ns/pid", pid);
+	return root_readlink(root, "proc/self/ns/pid", &ours) == 0 &&
+	       root_readlink(root, path, &theirs) == 0 &&
+	       slice_eq2(buf_slice(&ours), buf_slice(&theirs));
+}
+
 static void close_dir(DIR *const *d)
 {
 	if (*d)
@@ -191,8 +227,8 @@ bool scout_mvmm_lives(const struct root *root)
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		(void)snprintf(path, sizeof(path), "proc/%s/cmdline", entry->d_name);
-		if (root_read(root, path, 4096, &text) >= 0 && text.len &&
-		    is_mvmm((struct slice){ buf_str(&text), text.len }))
+		if (is_roots_here(root, entry->d_name) && root_read(root, path, 4096, &text) >= 0 &&
+		    text.len && is_mvmm((struct slice){ buf_str(&text), text.len }))
 			return true;
 	}
 	return false;

@@ -124,7 +124,8 @@ void watchd_rearm(struct watchd *d, struct watch_guest *g)
 
 	(void)d;
 	earliest(&t, g->answer_by);
-	earliest(&t, g->question && g->has_facts ? g->permit_at : 0);
+	earliest(&t, g->ask_at);
+	earliest(&t, g->resuming ? g->resume_at : 0);
 	earliest(&t, g->done_by);
 	earliest(&t, g->due_at ? boot_time_of(g->due_at, now) : 0);
 	if (!g->timer)
@@ -172,22 +173,34 @@ static bool in_maintenance(const struct watchd *d)
 	return maintenance_find(&d->maintenance, MAINTENANCE_NODE, clock_now()) != NULL;
 }
 
+/* SIGUSR1: what mvmm's users look for, one line a guest. */
+static void tell_guest(struct watchd *d, struct watch_guest *g, int64_t now)
+{
+	char in_state[32], up[32], served[32], failed[32];
+
+	watch_guest_count_time(g, now);
+	watchd_log(d, g, LOG_LEVEL_INFO,
+		   "Monitoring - %s for %s, uptime %s; served %s, failed %s, %llu restarts",
+		   g->fsm.state == WATCH_SERVING ? "online" : watch_state_name(g->fsm.state),
+		   watch_note_duration(now - g->fsm.since, in_state),
+		   watch_note_duration(g->runs && g->run.started ? now - g->run.started : 0, up),
+		   watch_note_duration(g->stats.up_ms, served),
+		   watch_note_duration(g->stats.down_ms, failed),
+		   (unsigned long long)(g->stats.restarts + g->stats.scheduled));
+}
+
 static void tell_all(struct watchd *d)
 {
-	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor - maintenance mode: %d", in_maintenance(d));
-	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor - monitoring %u VMs",
-		   watch_guests_watched(&d->guests));
-	for (size_t i = 0; i < d->guests.n; i++) {
-		struct watch_guest *g = d->guests.items[i];
-		char up[32];
+	int64_t now = clock_boot_ms();
+	char since[32];
 
-		if (g->fsm.state == WATCH_SERVING)
-			tell(d, g, WATCH_NOTE_STILL, clock_boot_ms());
-		else if (g->fsm.state != WATCH_ABSENT || g->text)
-			watchd_log(d, g, LOG_LEVEL_INFO, "Monitoring - %s for %s",
-				   watch_state_name(g->fsm.state),
-				   watch_note_duration(clock_boot_ms() - g->fsm.since, up));
-	}
+	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor - maintenance mode: %d", in_maintenance(d));
+	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor - monitoring %u VMs, running for %s",
+		   watch_guests_watched(&d->guests),
+		   watch_note_duration((clock_now() - d->started) * 1000, since));
+	for (size_t i = 0; i < d->guests.n; i++)
+		if (d->guests.items[i]->watched)
+			tell_guest(d, d->guests.items[i], now);
 }
 
 static void read_maintenance(struct watchd *d)
@@ -220,6 +233,41 @@ static void toggle_maintenance(struct watchd *d)
 		   in_maintenance(d));
 }
 
+enum { HELPERS_MS = 5000, END_MS = 60 * 1000 };
+
+/* A helper that could not be started is tried again: without the one no name is known, without the
+ * other no QEMU is ever asked. */
+static void restart_helpers(struct watchd *d, int64_t now)
+{
+	struct err e = {};
+
+	if ((d->resolver.pid > 0 && d->asker.pid > 0) || now - d->helpers_at < HELPERS_MS)
+		return;
+	d->helpers_at = now;
+	if (d->resolver.pid <= 0 && watchd_start_resolver(d, &e) < 0)
+		watchd_log(d, NULL, LOG_LEVEL_ERROR, "%s", e.text);
+	if (d->asker.pid <= 0 && watchd_start_asker(d, &e) < 0)
+		watchd_log(d, NULL, LOG_LEVEL_ERROR, "QMP cannot be asked: %s", e.text);
+}
+
+/* Who was told to end brings back first what it has stopped; nothing new is begun meanwhile. */
+static void end_if_done(struct watchd *d, int64_t now)
+{
+	bool owing = false;
+
+	for (size_t i = 0; i < d->guests.n; i++)
+		owing = owing || watch_fsm_restarting(&d->guests.items[i]->fsm);
+	if (owing && now < d->end_by)
+		return;
+	for (size_t i = 0; owing && i < d->guests.n; i++)
+		if (watch_fsm_restarting(&d->guests.items[i]->fsm))
+			watchd_log(
+				d, d->guests.items[i], LOG_LEVEL_ERROR,
+				"its restart is not at its end: the next start of the watch goes "
+				"on with it");
+	(void)sd_event_exit(d->loop, 0);
+}
+
 static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *ctx)
 {
 	struct watchd *d = ctx;
@@ -237,7 +285,11 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 		break;
 	default:
 		watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor about to exit, killing children.");
-		return sd_event_exit(d->loop, 0);
+		d->ending = true;
+		d->end_by = clock_boot_ms() + END_MS;
+		(void)sd_notify(0, "STOPPING=1");
+		end_if_done(d, clock_boot_ms());
+		break;
 	}
 	return 0;
 }
@@ -261,6 +313,9 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 
 	watchd_check_scout(d, now);
 	watchd_check_asker(d, now);
+	restart_helpers(d, now);
+	if (d->ending)
+		end_if_done(d, now);
 	(void)root_stat(&d->root, MAINTENANCE_FILE, &st);
 	if (memcmp(&st.st_mtim, &d->maintenance_mtime, sizeof(st.st_mtim)) != 0)
 		read_maintenance(d);
@@ -410,8 +465,8 @@ static void close_all(struct watchd *d)
 	for (size_t i = 0; i < d->guests.n; i++)
 		watchd_end_prober(d->guests.items[i]);
 	prober_end(&d->asker);
-	role_end(&d->scout);
-	role_end(&d->resolver);
+	(void)role_end(&d->scout);
+	(void)role_end(&d->resolver);
 	watchd_save_stats(d);
 	watchd_close_power(d);
 	(void)unlink(PID_FILE);

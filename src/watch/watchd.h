@@ -39,6 +39,10 @@ struct watchd {
 	int64_t asked_by;
 	uint32_t scout_number;
 	int64_t scout_started;
+	pid_t stuck_scout;  /* killed and not yet gone, 0: none */
+	int64_t helpers_at; /* when those that are missing were tried last */
+	bool ending;
+	int64_t end_by;
 	struct sd_event_source *scout_io, *resolver_io, *gateway_io;
 	struct scout_message *message;
 	struct scout_round round; /* the last whole look */
@@ -124,6 +128,7 @@ void watchd_close_power(struct watchd *d);
 void watchd_want(struct watchd *d, struct watch_guest *g, enum watch_op op, int64_t now);
 void watchd_take_facts(struct watchd *d, struct watch_guest *g, const struct scout_facts *facts,
 		       uint32_t serial);
+void watchd_check_question(struct watchd *d, struct watch_guest *g, int64_t now);
 void watchd_check_permit(struct watchd *d, struct watch_guest *g, int64_t now);
 void watchd_act(struct watchd *d, struct watch_guest *g, enum watch_op op, int64_t now);
 void watchd_check_done(struct watchd *d, struct watch_guest *g, int64_t now);

@@ -148,12 +148,24 @@ def blockers():
 
 def watch():
     status, out, _ = node("watch", "status")
+    ok("the example's watch: a guest is given up, so 2", status == 2 and "exhausted" in out, out)
+    ok("its metrics", "pvewarden_watch_answer 2\n" in
+       node("watch", "status", "--format", "prometheus")[1])
+    with tempfile.TemporaryDirectory() as folder:
+        without = os.path.join(folder, "node")
+        shutil.copytree(EXAMPLE, without, symlinks=True)
+        shutil.rmtree(os.path.join(without, "run/pvewarden/watch"))
+        watch_without(without)
+    status, out, _ = node("watch", "maintenance")
+    ok("nothing is in maintenance", status == 0 and "Nothing is in maintenance" in out, out)
+
+
+def watch_without(root):
+    status, out, _ = run("--root", root, "watch", "status")
     ok("without the watch its status is 3, and it is said how to start it",
        status == 3 and "systemctl start pvewarden-watch" in out, (status, out))
     ok("and the same as metrics", "pvewarden_watch_answer 3\n" in
-       node("watch", "status", "--format", "prometheus")[1])
-    status, out, _ = node("watch", "maintenance")
-    ok("nothing is in maintenance", status == 0 and "Nothing is in maintenance" in out, out)
+       run("--root", root, "watch", "status", "--format", "prometheus")[1])
 
 
 def unprivileged():

@@ -39,7 +39,9 @@ SETS(no_quorum, f->quorate = TRI_NO)
 SETS(quorum_unknown, f->quorate = TRI_UNKNOWN)
 SETS(unreadable, f->here = TRI_UNKNOWN)
 SETS(elsewhere, f->here = TRI_NO)
-SETS(stopping, f->stopping = true)
+SETS(stopping, f->stopping = TRI_YES)
+SETS(stopping_unknown, f->stopping = TRI_UNKNOWN)
+SETS(ha_disabled, f->ha_managed = f->ha_awake = true; (void)snprintf(f->ha_state, 32, "disabled"))
 SETS(node_task, f->node_task = true)
 SETS(template, f->template = true)
 SETS(onboot, f->onboot_no = true)
@@ -77,6 +79,7 @@ static const struct trial trials[] = {
 	{ "elsewhere", set_elsewhere, BRAKE_ELSEWHERE, BRAKE_ELSEWHERE, BRAKE_ELSEWHERE },
 	{ "node stopping", set_stopping, BRAKE_NODE_STOPPING, BRAKE_NODE_STOPPING,
 	  BRAKE_NODE_STOPPING },
+	{ "node stopping not known", set_stopping_unknown, BRAKE_BLIND, BRAKE_BLIND, BRAKE_BLIND },
 	{ "stopall", set_node_task, BRAKE_NODE_TASK, BRAKE_NODE_TASK, BRAKE_NODE_TASK },
 	{ "template", set_template, BRAKE_TEMPLATE, BRAKE_TEMPLATE, BRAKE_TEMPLATE },
 	{ "onboot: 0", set_onboot, BRAKE_ONBOOT, BRAKE_ONBOOT, BRAKE_NONE },
@@ -90,12 +93,13 @@ static const struct trial trials[] = {
 	{ "gateway fine", set_gateway_fine, BRAKE_NONE, BRAKE_NONE, BRAKE_NONE },
 	{ "three others", set_slots, BRAKE_SLOTS, BRAKE_NONE, BRAKE_NONE },
 	{ "two others", set_two_acting, BRAKE_NONE, BRAKE_NONE, BRAKE_NONE },
-	{ "HA unreadable", set_ha_unread, BRAKE_HA_STATE, BRAKE_HA_STATE, BRAKE_NONE },
+	{ "HA unreadable", set_ha_unread, BRAKE_HA_STATE, BRAKE_HA_STATE, BRAKE_HA_STATE },
 	{ "HA started", set_ha_started, BRAKE_NONE, BRAKE_NONE, BRAKE_NONE },
 	{ "HA asleep", set_ha_asleep, BRAKE_HA_STATE, BRAKE_HA_STATE, BRAKE_NONE },
 	{ "HA stopping, as we asked", set_ha_stopping, BRAKE_HA_STATE, BRAKE_NONE, BRAKE_NONE },
 	{ "HA error", set_ha_error, BRAKE_HA_STATE, BRAKE_HA_STATE, BRAKE_HA_STATE },
-	{ "HA moves it", set_ha_migrate, BRAKE_HA_STATE, BRAKE_HA_STATE, BRAKE_NONE },
+	{ "HA moves it", set_ha_migrate, BRAKE_HA_STATE, BRAKE_HA_STATE, BRAKE_HA_STATE },
+	{ "HA has it disabled", set_ha_disabled, BRAKE_HA_STATE, BRAKE_HA_STATE, BRAKE_HA_STATE },
 };
 
 static struct watch_node node(void)

@@ -50,7 +50,8 @@ struct world {
 	enum watch_op pending; /* command under way */
 	enum watch_op wanted;  /* permit asked for */
 	bool asked;	       /* round asked for */
-	bool owed;
+	bool owed, counted;
+	int64_t acted_at;
 	enum probe_qmp qmp;	/* of the last bad round */
 	int64_t restarts[4096]; /* for failures */
 	size_t n_restarts;
@@ -92,11 +93,13 @@ static void check_act(struct world *w, const struct watch_event *ev)
 	assert_int_equal(op, w->wanted);
 	assert_true(w->last.intent);
 	assert_true(w->f.stopped_by_us);
-	if (op == WATCH_OP_SHUTDOWN && w->f.reason < WATCH_FOR_SCHEDULE) {
+	w->counted = op == WATCH_OP_SHUTDOWN && w->f.reason < WATCH_FOR_SCHEDULE;
+	if (w->counted) {
 		check_budget(w);
 		assert_true(may_restart(w));
 	}
 	w->pending = op;
+	w->acted_at = w->now;
 	w->owed = true;
 	w->starts += op == WATCH_OP_START;
 }
@@ -116,13 +119,13 @@ static void check_debt(struct world *w)
 		assert_true(has_note(&w->last, WATCH_NOTE_STARTED) ||
 			    has_note(&w->last, WATCH_NOTE_CANCELLED) ||
 			    has_note(&w->last, WATCH_NOTE_ALERT_LEFT) ||
-			    has_note(&w->last, WATCH_NOTE_ALERT_STUCK));
+			    has_note(&w->last, WATCH_NOTE_ONLINE));
 		assert_true(w->last.intent);
 		w->owed = false;
 	}
 	assert_int_equal(w->owed, w->f.stopped_by_us);
 	if (w->owed)
-		assert_true(watch_fsm_restarting(&w->f));
+		assert_true(watch_fsm_restarting(&w->f) || w->f.state == WATCH_STUCK);
 }
 
 static void step(struct world *w, struct watch_event ev)
@@ -135,8 +138,17 @@ static void step(struct world *w, struct watch_event ev)
 		if (ev.verdict == PROBE_BAD)
 			w->qmp = ev.qmp;
 	}
-	if (ev.kind == WATCH_EV_DONE)
+	if (ev.kind == WATCH_EV_DONE) {
+		/* What never began is not counted. */
+		if (w->pending == WATCH_OP_SHUTDOWN && !ev.ran && w->counted)
+			w->n_restarts--;
 		w->pending = WATCH_OP_NONE;
+	}
+	/* A command whose end was lost counts as ended long after systemd has ended it. */
+	if (ev.kind == WATCH_EV_TIME && w->pending && !w->f.acting) {
+		assert_true(w->now - w->acted_at >= 120 * SECOND);
+		w->pending = WATCH_OP_NONE;
+	}
 	if (w->last.act)
 		check_act(w, &ev);
 	check_debt(w);
@@ -185,6 +197,7 @@ static void done(struct world *w, bool running, bool ok)
 	step(w, (struct watch_event){ .kind = WATCH_EV_DONE,
 				      .running = running,
 				      .ours = true,
+				      .started = w->started,
 				      .ran = true,
 				      .ok = ok });
 }
@@ -481,7 +494,13 @@ static void a_survivor_is_left_alone(void **state)
 	assert_true(has_note(&w.last, WATCH_NOTE_ALERT_STUCK));
 	pass(&w, w.now + 24 * 3600 * SECOND, PROBE_BAD, QMP_RUNNING);
 	assert_int_equal(w.wants, 2);
-	pass(&w, w.now + 60 * SECOND, PROBE_GOOD, QMP_NOT_ASKED);
+	/* It ends after all, as it was asked to: then its start is owed. */
+	seen(&w, false, true, 0);
+	assert_int_equal(w.wanted, WATCH_OP_START);
+	answer(&w, BRAKE_NONE);
+	done(&w, true, true);
+	seen(&w, true, true, w.now);
+	pass(&w, w.now + 70 * SECOND, PROBE_GOOD, QMP_NOT_ASKED);
 	assert_string_equal(state_of(&w), "serving");
 }
 
@@ -543,6 +562,37 @@ static void migrates_away(void **state)
 	done(&w, false, true);
 	seen(&w, false, false, 0);
 	assert_true(has_note(&w.last, WATCH_NOTE_ALERT_LEFT));
+}
+
+static void started_by_somebody_meanwhile(void **state)
+{
+	struct world w = serving();
+
+	(void)state;
+	pass(&w, w.now + 60 * SECOND, PROBE_BAD, QMP_RUNNING);
+	answer(&w, BRAKE_NONE);
+	/* It ended and was started again before anybody looked. */
+	w.started = w.now;
+	done(&w, true, true);
+	assert_int_equal(w.wanted, WATCH_OP_NONE);
+	assert_string_equal(state_of(&w), "booting");
+}
+
+static void what_never_began_costs_nothing(void **state)
+{
+	struct world w = serving();
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		pass(&w, w.now + 600 * SECOND, PROBE_BAD, QMP_RUNNING);
+		assert_int_equal(w.wanted, WATCH_OP_SHUTDOWN);
+		answer(&w, BRAKE_NONE);
+		step(&w, (struct watch_event){ .kind = WATCH_EV_DONE,
+					       .running = true,
+					       .ours = true,
+					       .started = w.started });
+		assert_int_equal(watch_fsm_budget_left(&w.f, &w.s, w.now), 3);
+	}
 }
 
 static void resumes(void **state)
@@ -729,6 +779,8 @@ static void settle_down(struct world *w)
 						      .started = w->started,
 						      .ran = true,
 						      .ok = true });
+		} else if (w->f.state == WATCH_STUCK) {
+			seen(w, false, true, 0);
 		} else {
 			w->now = next > w->now && next != INT64_MAX ? next : w->now + SECOND;
 			time_event(w);
@@ -782,6 +834,8 @@ int main(void)
 		cmocka_unit_test(schedules),
 		cmocka_unit_test(restarts_by_age),
 		cmocka_unit_test(migrates_away),
+		cmocka_unit_test(started_by_somebody_meanwhile),
+		cmocka_unit_test(what_never_began_costs_nothing),
 		cmocka_unit_test(resumes),
 		cmocka_unit_test(every_state_and_event),
 		cmocka_unit_test(a_million_events),

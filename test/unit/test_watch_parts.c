@@ -30,6 +30,8 @@ static struct watch_record example(void)
 				      .started = 123456,
 				      .since = 1763700000,
 				      .stops = 2,
+				      .known = { 7, 0xffffffffffffffffULL },
+				      .n_known = 2,
 				      .stamps = { 1763690000, 1763700000 },
 				      .n_stamps = 2 };
 }
@@ -65,6 +67,30 @@ static void record_survives(void **state)
 	(void)unlinkat(fd, "100.json", 0);
 	(void)close(fd);
 	(void)rmdir(folder);
+}
+
+static void whose_stops(void **state)
+{
+	const uint64_t tasks[] = { 11, 12, 13 };
+	struct watch_record r = { .owed = true, .stops = 1 };
+
+	(void)state;
+	/* Our shutdown, its task not yet there, then there. */
+	assert_false(watch_record_meet(&r, tasks, 0, false));
+	assert_false(watch_record_meet(&r, tasks, 1, false));
+	assert_false(watch_record_meet(&r, tasks, 1, true));
+	assert_int_equal(r.n_known, 1);
+	/* Our stop: one more is ours, two are not. */
+	r.stops++;
+	assert_true(watch_record_meet(&r, tasks, 3, false));
+	assert_false(watch_record_meet(&r, tasks, 2, true));
+	/* A person, later; also when ours have left the list. */
+	assert_true(watch_record_meet(&r, tasks, 3, false));
+	assert_true(watch_record_meet(&r, tasks + 2, 1, false));
+	/* A command that failed early makes no place for a person's. */
+	r = (struct watch_record){ .owed = true, .stops = 1 };
+	assert_false(watch_record_meet(&r, tasks, 0, true));
+	assert_true(watch_record_meet(&r, tasks, 1, false));
 }
 
 static void broken_records_are_refused(void **state)
@@ -186,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(record_survives),
+		cmocka_unit_test(whose_stops),
 		cmocka_unit_test(broken_records_are_refused),
 		cmocka_unit_test(times_as_mvmm),
 		cmocka_unit_test(routes),
