@@ -240,7 +240,7 @@ def documents(t):
     add(rig, node, 101, kind="CT")
     add(rig, node, 102, start=False)
     node.wait_state(101, "serving")
-    time.sleep(1.5)
+    wait_for("102 is in watch.json", lambda: node.seen(102), 7)
     doc = node.watch()
     t.ok("schema, node, mode", doc["schema"] == "pvewarden.watch/1" and doc["node"] == "pve1" and
          doc["mode"] == "run" and doc["mvmm"] is False and doc["maintenance"] == [] and
