@@ -58,9 +58,11 @@ def killed_at_random(t):
     rig.watch_all(boot_time=1)  # no more restarts by age
     restarts = {v: rig.verbs(v).count("start") - 1 for v in VMIDS}
     t.ok(f"restarts meanwhile: {restarts}", sum(restarts.values()) >= ROUNDS // 10, restarts)
+    time.sleep(3)  # until the daemon knows, too
     for vmid in VMIDS:
-        t.comes(f"{vmid} runs and serves",
-                lambda v=vmid: node.running(v) and node.state(v) == "serving", 45)
+        t.comes(f"{vmid} runs and serves, and nothing is under way",
+                lambda v=vmid: node.running(v) and node.state(v) == "serving" and
+                fits(rig.verbs(v)) and all("ended" in c for c in rig.calls(v)[-1:]), 60)
     time.sleep(2)
     for vmid in VMIDS:
         t.ok(f"{vmid}: every stop has its start", fits(rig.verbs(vmid)), said(rig, node, vmid))

@@ -218,8 +218,8 @@ def opt_in_by_tag(t):
     time.sleep(1.5)
     t.ok("another tag: not", not node.seen(102), node.seen(102))
     t.ok("onboot: 0: not", not node.seen(103), node.seen(103))
-    t.ok("a tag without anything to ask: misconfigured", node.state(104) == "misconfigured",
-         node.seen(104))
+    t.comes("a tag without anything to ask: misconfigured",
+            lambda: node.state(104) == "misconfigured", 3)
     node.control(101, agent="hang")
     t.comes("restarted when it fails", lambda: rig.verbs(101) == DONE, 25)
 
@@ -240,7 +240,7 @@ def documents(t):
     add(rig, node, 101, kind="CT")
     add(rig, node, 102, start=False)
     node.wait_state(101, "serving")
-    time.sleep(1.5)
+    wait_for("102 is in watch.json", lambda: node.seen(102), 7)
     doc = node.watch()
     t.ok("schema, node, mode", doc["schema"] == "pvewarden.watch/1" and doc["node"] == "pve1" and
          doc["mode"] == "run" and doc["mvmm"] is False and doc["maintenance"] == [] and

@@ -3,6 +3,7 @@
 import signal
 import time
 
+from basic import ALONE
 from brakes import DONE, LEFT, rewrite
 from lib import add, said, scenario
 from node import PVEWARDEN
@@ -155,6 +156,25 @@ def person_shuts_down(t):
     t.never("it stays off", lambda: node.running(100), 6)
     t.ok("we called nothing", rig.verbs(100) == ["start", "shutdown"], said(rig, node, 100))
     t.ok("it is not shown as failing", node.state(100) in (None, "absent"), node.seen(100))
+
+
+@scenario(90)
+def persons_shut_down(t):
+    """The same at all moments of our rounds: a guest that has just ended and whose task has just
+    gone is not one that has failed."""
+    vmids = range(100, 112)
+    rig, node = t.one(settings=ALONE, slow_shutdown=4)
+    for vmid in vmids[1:]:
+        add(rig, node, vmid, slow_shutdown=4 + (vmid - 100) * 0.17)
+    add(rig, node, 199)
+    for vmid in vmids:
+        node.wait_state(vmid, "serving")
+    persons = [node.spawn(["/usr/sbin/qm", "shutdown", str(v), "--timeout", "30"]) for v in vmids]
+    t.comes("all have ended", lambda: all(node.code(p) == 0 for p in persons), 30)
+    t.never("all stay off", lambda: [v for v in vmids if rig.verbs(v) != ["start", "shutdown"]], 8)
+    ours = [v for v in vmids if rig.verbs(v) != ["start", "shutdown"]]
+    t.ok("we called nothing", not ours, "\n".join(said(rig, node, v) for v in ours))
+    t.ok("they are absent", all(node.state(v) in (None, "absent") for v in vmids), node.watch())
 
 
 @scenario(70)
