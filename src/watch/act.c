@@ -10,6 +10,7 @@
 
 enum {
 	SWEEP_MS = 800, /* what the others get to show that they fail as well */
+	SLACK_S = 2,
 	RESUME_AGAIN_MS = 3000,
 	COMMAND_SLACK_MS = 5000,  /* until a command has come as far as taking Proxmox' lock */
 	EFFECT_MS = 3500,	  /* after a command: until the scout has seen its effect */
@@ -27,12 +28,21 @@ static void permit(struct watchd *d, struct watch_guest *g, enum watch_brake b)
 			    .kind = WATCH_EV_PERMIT, .now = clock_boot_ms(), .brake = b });
 }
 
+/* Unix seconds, a little before the first bad round; 0: not failing. */
+static int64_t failing_since(const struct watch_guest *g)
+{
+	int64_t for_ms = clock_boot_ms() - g->fsm.bad_since;
+
+	return g->fsm.bad_since ? clock_now() - for_ms / 1000 - SLACK_S : 0;
+}
+
 static bool ask(struct watchd *d, struct watch_guest *g)
 {
 	struct scout_question q = { .serial = ++d->serial,
 				    .vmid = g->vmid,
 				    .type = g->config.type,
-				    .stops_since = g->record.owed ? g->record.since : 0 };
+				    .stops_since =
+					    g->record.owed ? g->record.since : failing_since(g) };
 
 	g->asked_at = clock_now();
 	g->question = q.serial;
@@ -99,8 +109,10 @@ static enum watch_brake decide(struct watchd *d, struct watch_guest *g, int64_t 
 	f->watched = watch_guests_watched(&d->guests);
 	f->acting = watch_guests_acting(&d->guests, g);
 	f->gateway = gateway_answers(&d->gateway, now);
-	f->person = g->record.owed &&
-		    watch_record_meet(&g->record, g->facts.stops, g->facts.n_stops, g->recount);
+	/* Before anything of ours, whoever stops a guest whose ports close is its reason. */
+	f->person = g->record.owed ? watch_record_meet(&g->record, g->facts.stops, g->facts.n_stops,
+						       g->recount)
+				   : g->facts.n_stops > 0;
 	g->recount = false;
 	return watch_brake(g->fsm.wanted, f, &g->settings, &d->node);
 }
@@ -112,13 +124,28 @@ void watchd_check_permit(struct watchd *d, struct watch_guest *g, int64_t now)
 	permit(d, g, g->fsm.wanted ? decide(d, g, now) : BRAKE_NONE);
 }
 
+/* The facts are younger than the scout's last look. */
+static void take_run(struct watchd *d, struct watch_guest *g)
+{
+	bool runs = g->facts.runs == TRI_YES;
+
+	if (g->facts.runs == TRI_UNKNOWN ||
+	    (runs == g->runs && (!runs || g->facts.run.started == g->run.started)))
+		return;
+	g->runs = runs;
+	g->run = g->facts.run;
+	if (!g->resuming)
+		watchd_step(d, g, watchd_seen(g, clock_boot_ms()));
+}
+
 void watchd_take_facts(struct watchd *d, struct watch_guest *g, const struct scout_facts *facts,
 		       uint32_t serial)
 {
-	if (serial != g->question)
+	if (!g->question || serial != g->question)
 		return;
 	g->facts = *facts;
 	g->has_facts = true;
+	take_run(d, g);
 	if (g->resuming)
 		watchd_resume(d, g, clock_boot_ms());
 	watchd_check_permit(d, g, clock_boot_ms());

@@ -15,6 +15,7 @@
 #include "util/file.h"
 #include "util/str.h"
 #include "watch/maintenance.h"
+#include "watch/scout_runs.h"
 
 #define MVMM_DIR	 "etc/pve/mvmm"
 #define VMLIST		 "etc/pve/.vmlist"
@@ -22,7 +23,7 @@
 
 enum {
 	FILES_MAX = 10000,
-	MVMM_EVERY = 10, /* looks: a walk through /proc */
+	MVMM_EVERY = 30, /* looks: a walk through /proc */
 };
 
 /* A file as it was told last. */
@@ -51,6 +52,8 @@ struct scout {
 	VEC(struct known_file) files;
 	VEC(struct known_guest) guests;
 	struct running running;
+	struct scout_runs_seen runs;
+	size_t containers; /* of this node, running or not */
 	struct buf vmlist, text;
 };
 
@@ -68,13 +71,25 @@ static void tell(const struct scout *s, enum scout_kind kind, uint32_t id, uint3
 
 static struct known_file *file_of(struct scout *s, uint32_t id)
 {
-	vec_each (f, &s->files)
-		if (f->id == id)
-			return f;
+	size_t low = 0, high = s->files.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->files.items[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < s->files.n && s->files.items[low].id == id)
+		return &s->files.items[low];
 	if (s->files.n == FILES_MAX)
 		return NULL;
-	vec_push(&s->files)->id = id;
-	return &s->files.items[s->files.n - 1];
+	(void)vec_push(&s->files);
+	memmove(s->files.items + low + 1, s->files.items + low,
+		(s->files.n - 1 - low) * sizeof(s->files.items[0]));
+	s->files.items[low] = (struct known_file){ .id = id };
+	return &s->files.items[low];
 }
 
 static bool is_same(const struct known_file *f, const struct stat *st)
@@ -96,13 +111,15 @@ static void tell_bad(const struct scout *s, struct known_file *f, const char *pa
 	f->inode = 0;
 }
 
-static void look_at_file(struct scout *s, uint32_t id, const char *path)
+/* @dir: the open folder it stands in, or -1. A thousand files are asked for each second. */
+static void look_at_file(struct scout *s, int dir, uint32_t id, const char *path)
 {
 	struct known_file *f;
 	struct stat st;
 	int r;
 
-	if (root_stat(&s->root, path, &st) < 0)
+	if (dir < 0 ? root_stat(&s->root, path, &st) < 0
+		    : fstatat(dir, strrchr(path, '/') + 1, &st, 0) < 0)
 		return;
 	f = file_of(s, id);
 	if (!f)
@@ -153,7 +170,7 @@ static bool look_at_folder(struct scout *s)
 		if (!guest_file(entry->d_name, &vmid))
 			continue;
 		(void)snprintf(path, sizeof(path), MVMM_DIR "/%u.conf", vmid);
-		look_at_file(s, vmid, path);
+		look_at_file(s, dirfd(d), vmid, path);
 	}
 	return errno == 0;
 }
@@ -165,15 +182,16 @@ static void look_at_files(struct scout *s)
 
 	vec_each (f, &s->files)
 		f->there = false;
-	look_at_file(s, SCOUT_GLOBAL, MVMM_DIR "/mvmm.conf");
-	look_at_file(s, SCOUT_CLUSTER_CONF, "etc/pve/pvewarden/pvewarden.conf");
-	look_at_file(s, SCOUT_NODE_CONF, "etc/pvewarden/pvewarden.conf");
+	look_at_file(s, -1, SCOUT_GLOBAL, MVMM_DIR "/mvmm.conf");
+	look_at_file(s, -1, SCOUT_CLUSTER_CONF, "etc/pve/pvewarden/pvewarden.conf");
+	look_at_file(s, -1, SCOUT_NODE_CONF, "etc/pvewarden/pvewarden.conf");
 	whole = look_at_folder(s);
 	for (size_t i = s->files.n; whole && i-- > 0;) {
 		if (s->files.items[i].there)
 			continue;
 		tell(s, SCOUT_CONF_GONE, s->files.items[i].id, 0, NULL, 0);
-		s->files.items[i] = s->files.items[--s->files.n];
+		memmove(s->files.items + i, s->files.items + i + 1,
+			(--s->files.n - i) * sizeof(s->files.items[0]));
 	}
 }
 
@@ -279,6 +297,7 @@ static bool look_at_vmlist(struct scout *s, const struct vmlist *list, const cha
 {
 	bool all = true;
 
+	s->containers = 0;
 	vec_each (g, &s->guests)
 		g->there = false;
 	for (size_t i = 0; i < list->n; i++) {
@@ -293,6 +312,7 @@ static bool look_at_vmlist(struct scout *s, const struct vmlist *list, const cha
 			g->told = tell_guest(s, v);
 		g->version = v->version;
 		all = all && g->told;
+		s->containers += v->type == GUEST_LXC;
 	}
 	drop_guests(s);
 	return all;
@@ -325,41 +345,23 @@ static bool look_at_guests(struct scout *s, const char *node, bool *ret_whole, s
 
 /* --- what runs ------------------------------------------------------------------------------- */
 
-static bool is_same_run(const struct running_guest *a, const struct running_guest *b)
-{
-	return a->type == b->type && a->ticks == b->ticks && a->pid == b->pid;
-}
-
-/* Anybody may bind a socket of a container's name: where monitors have cgroups, they decide. */
-static void drop_pretenders(const struct scout *s, struct running *r)
-{
-	struct stat st;
-	size_t kept = 0;
-
-	if (root_stat(&s->root, "sys/fs/cgroup/lxc.monitor", &st) < 0)
-		return;
-	for (size_t i = 0; i < r->n; i++)
-		if (r->items[i].type == GUEST_QEMU || r->items[i].pid)
-			r->items[kept++] = r->items[i];
-	r->n = kept;
-}
-
 static void look_at_running(struct scout *s)
 {
 	struct running now = {};
 
-	if (running_read(&now, &s->root, NULL) < 0)
+	if (scout_runs_unmoved(&s->runs, &s->root, s->containers > 0, clock_boot_ms()) ||
+	    running_read(&now, &s->root, NULL) < 0)
 		return;
-	drop_pretenders(s, &now);
+	scout_runs_drop_pretenders(&now, &s->root);
 	vec_each (g, &now) {
 		const struct running_guest *was = running_find(&s->running, g->vmid);
 		struct scout_runs told = {
 			.type = g->type,
 			.incoming = g->incoming,
-			.started = (int64_t)g->ticks * 1000 / sysconf(_SC_CLK_TCK),
+			.started = scout_runs_started(g),
 		};
 
-		if (!was || !is_same_run(was, g))
+		if (!was || !scout_runs_same(was, g))
 			tell(s, SCOUT_RUNS, g->vmid, 0, &told, sizeof(told));
 	}
 	vec_each (g, &s->running)
@@ -367,6 +369,7 @@ static void look_at_running(struct scout *s)
 			tell(s, SCOUT_RUNS_NOT, g->vmid, 0, NULL, 0);
 	running_done(&s->running);
 	s->running = now;
+	scout_runs_remember(&s->runs, &s->root, &s->running, clock_boot_ms());
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */

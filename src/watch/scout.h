@@ -81,6 +81,8 @@ struct scout_facts {
 	uint64_t stops[WATCH_STOPS_MAX]; /* tasks that stop it, since then */
 	size_t n_stops;
 	uint64_t digest; /* of its config; 0 while changes are pending */
+	enum tri runs;	 /* now, not at the last look */
+	struct scout_runs run;
 };
 
 struct scout_message {

@@ -14,6 +14,7 @@
 #include "pve/task.h"
 #include "util/str.h"
 #include "watch/maintenance.h"
+#include "watch/scout_runs.h"
 
 /* FNV-1a: tells one config from another, no more. */
 static uint64_t add_text(uint64_t h, const char *text)
@@ -157,6 +158,26 @@ static bool is_frozen(const struct root *root, uint32_t vmid)
 	return false;
 }
 
+/* What ran a second ago may have been stopped since, by the very person who closed its ports. */
+static void read_run(struct scout_facts *ret, const struct root *root,
+		     const struct scout_question *q)
+{
+	struct running running = {};
+	const struct running_guest *g;
+
+	ret->runs = TRI_UNKNOWN;
+	if (running_read(&running, root, NULL) < 0)
+		return;
+	scout_runs_drop_pretenders(&running, root);
+	g = running_find(&running, q->vmid);
+	ret->runs = tri_of(g != NULL);
+	if (g)
+		ret->run = (struct scout_runs){ .type = g->type,
+						.incoming = g->incoming,
+						.started = scout_runs_started(g) };
+	running_done(&running);
+}
+
 void scout_facts_read(struct scout_facts *ret, const struct root *root,
 		      const struct scout_question *q, int64_t now)
 {
@@ -170,6 +191,7 @@ void scout_facts_read(struct scout_facts *ret, const struct root *root,
 	ret->facts.mvmm = scout_mvmm_lives(root);
 	ret->facts.stopping = node_is_stopping(root);
 	read_config(ret, root, node.name, q, &a);
+	read_run(ret, root, q);
 	read_tasks(ret, root, q, &a);
 	read_locks(ret, root, q);
 	read_ha(ret, root, q, now);

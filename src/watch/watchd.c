@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -474,6 +475,17 @@ static void close_all(struct watchd *d)
 	watchd_log(d, NULL, LOG_LEVEL_INFO, "Supervisor exiting.");
 }
 
+/* Two descriptors for each guest here, one in the scout. */
+static void raise_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return;
+	l.rlim_cur = l.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 int watchd_run(bool dry_run)
 {
 	struct watchd *d = xcalloc(1, sizeof(*d));
@@ -483,6 +495,7 @@ int watchd_run(bool dry_run)
 	d->message = xmalloc(sizeof(*d->message));
 	d->dry_run = dry_run;
 	log_set_level(LOG_LEVEL_INFO);
+	raise_limit();
 	/* Probers give their copy of the heap back: all of it must be in one place. */
 	(void)mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024);
 	r = open_all(d, &e);
