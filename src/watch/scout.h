@@ -15,7 +15,7 @@
 #include "watch/role.h"
 
 enum {
-	SCOUT_PERIOD_MS = 1000,
+	SCOUT_PERIOD_MS = 900,	     /* each guest's file every second time: within two seconds */
 	SCOUT_SILENT_MS = 10 * 1000, /* then what it said last is not true any more */
 	SCOUT_CONF_MAX = 128 * 1024,
 	SCOUT_GLOBAL = 0,	/* stands for mvmm.conf among the files */

@@ -12,6 +12,7 @@
 #include "pve/pmxcfs.h"
 #include "pve/stopping.h"
 #include "pve/task.h"
+#include "util/file.h"
 #include "util/str.h"
 #include "watch/maintenance.h"
 #include "watch/scout_runs.h"
@@ -217,20 +218,29 @@ static bool is_mvmm(struct slice cmdline)
 	return false;
 }
 
-/* Root's, and not in a container: anybody may give a process any name. */
-static bool is_roots_here(const struct root *root, const char *pid)
+/* Not in a container: anybody may give a process any name there. */
+static bool is_here(const struct root *root, const char *pid)
 {
 	CLEANUP(buf_done) struct buf ours = {}, theirs = {};
 	char path[300];
-	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "proc/%s", pid);
-	if (root_stat(root, path, &st) < 0 || st.st_uid != 0)
-		return false;
 	(void)snprintf(path, sizeof(path), "proc/%s/ns/pid", pid);
 	return root_readlink(root, "proc/self/ns/pid", &ours) == 0 &&
 	       root_readlink(root, path, &theirs) == 0 &&
 	       slice_eq2(buf_slice(&ours), buf_slice(&theirs));
+}
+
+static bool is_mvmm_process(const struct root *root, int proc, const char *pid, struct buf *text)
+{
+	char path[300];
+	struct stat st;
+
+	/* Root's alone: anybody may give a process any name. */
+	if (fstatat(proc, pid, &st, 0) < 0 || st.st_uid != 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/cmdline", pid);
+	return file_read_at(proc, path, 4096, text) >= 0 && text->len &&
+	       is_mvmm((struct slice){ buf_str(text), text->len }) && is_here(root, pid);
 }
 
 static void close_dir(DIR *const *d)
@@ -243,15 +253,10 @@ bool scout_mvmm_lives(const struct root *root)
 {
 	CLEANUP(close_dir) DIR *d = root_opendir(root, "proc");
 	CLEANUP(buf_done) struct buf text = {};
-	char path[300];
 
-	for (struct dirent *entry; d && (entry = readdir(d));) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		(void)snprintf(path, sizeof(path), "proc/%s/cmdline", entry->d_name);
-		if (is_roots_here(root, entry->d_name) && root_read(root, path, 4096, &text) >= 0 &&
-		    text.len && is_mvmm((struct slice){ buf_str(&text), text.len }))
+	for (const struct dirent *entry; d && (entry = readdir(d));)
+		if (isdigit((unsigned char)entry->d_name[0]) &&
+		    is_mvmm_process(root, dirfd(d), entry->d_name, &text))
 			return true;
-	}
 	return false;
 }

@@ -80,12 +80,12 @@ bool scout_runs_unmoved(const struct scout_runs_seen *s, const struct root *r, b
 void scout_runs_remember(struct scout_runs_seen *s, const struct root *r,
 			 const struct running *running, int64_t now)
 {
-	vec_each(fd, &s->pidfds)
+	vec_each (fd, &s->pidfds)
 		(void)close(*fd);
 	s->pidfds.n = 0;
 	s->read_at = now;
 	s->files = files_of(r);
-	vec_each(g, running) {
+	vec_each (g, running) {
 		int fd = g->pid ? (int)syscall(SYS_pidfd_open, g->pid, 0) : -1;
 
 		if (fd >= 0)
