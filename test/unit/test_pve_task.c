@@ -285,6 +285,41 @@ static void a_recording_says_who_held_locks(void **state)
 	tree_done(&t);
 }
 
+/* 0x65530000 is when they began. */
+static void tells_who_stopped_a_guest(void **state)
+{
+	uint64_t stops[8], again[8];
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	assert_int_equal(tasks_stops(&t.root, 100, 1, stops, 8, NULL), 0);
+	tree_write(
+		&t, "var/log/pve/tasks/active",
+		UPID("qmstop", "100") " 0\n" UPID("qmstop", "100") " 1 6553000A OK\n" UPID(
+			"qmshutdown",
+			"100") " 1 6553000A OK\n" UPID("qmstart",
+						       "100") " 0\n" UPID("qmstop",
+									  "101") " 0\nnonsense\n" UPID("vzshutdown",
+												       "100") " 0\n");
+	assert_int_equal(tasks_stops(&t.root, 100, 0x65530000, stops, 8, NULL), 3);
+	assert_true(stops[0] != stops[1] && stops[1] != stops[2]);
+	assert_int_equal(tasks_stops(&t.root, 100, 0x65530000, again, 8, NULL), 3);
+	assert_memory_equal(stops, again, 3 * sizeof(stops[0]));
+	assert_int_equal(tasks_stops(&t.root, 100, 0x65530000, again, 2, NULL), 2);
+	assert_int_equal(tasks_stops(&t.root, 100, 0x65530001, stops, 8, NULL), 0);
+	assert_int_equal(tasks_stops(&t.root, 102, 1, stops, 8, NULL), 0);
+	tree_done(&t);
+}
+
+static void tells_tasks_of_the_whole_node(void **state)
+{
+	(void)state;
+	assert_true(task_is_of_node(&(struct task){ .type = "stopall" }));
+	assert_true(task_is_of_node(&(struct task){ .type = "migrateall" }));
+	assert_false(task_is_of_node(&(struct task){ .type = "qmstop" }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +328,8 @@ int main(void)
 		cmocka_unit_test(lists_tasks_that_live),
 		cmocka_unit_test(leaves_out_what_does_not_work_on_a_guest),
 		cmocka_unit_test(a_missing_list_is_empty),
+		cmocka_unit_test(tells_who_stopped_a_guest),
+		cmocka_unit_test(tells_tasks_of_the_whole_node),
 		cmocka_unit_test(parses_lines_of_proc_locks),
 		cmocka_unit_test(sees_locks_by_their_inode),
 		cmocka_unit_test(the_kernel_agrees),
