@@ -117,6 +117,16 @@ static enum watch_brake decide(struct watchd *d, struct watch_guest *g, int64_t 
 	return watch_brake(g->fsm.wanted, f, &g->settings, &d->node);
 }
 
+void watchd_lose_questions(struct watchd *d)
+{
+	for (size_t i = 0; i < d->guests.n; i++) {
+		struct watch_guest *g = d->guests.items[i];
+
+		if (g->question && !g->has_facts && !g->resuming)
+			permit(d, g, BRAKE_BLIND);
+	}
+}
+
 void watchd_check_permit(struct watchd *d, struct watch_guest *g, int64_t now)
 {
 	if (!g->question || !g->has_facts || g->resuming)

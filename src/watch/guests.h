@@ -51,6 +51,7 @@ struct watch_guest {
 	int64_t answered_at; /* Unix seconds */
 	struct probe_address addresses[PROBE_ADDRESSES_MAX];
 	uint8_t n_addresses;
+	bool unresolved; /* and it was said */
 	int64_t resolve_at;
 	/* acting */
 	uint32_t question; /* serial of the open one, 0 without */

@@ -394,6 +394,7 @@ static void end_scout(struct watchd *d)
 	d->scout_io = sd_event_source_disable_unref(d->scout_io);
 	if (!role_end(&d->scout))
 		d->stuck_scout = pid;
+	watchd_lose_questions(d);
 }
 
 static int on_scout(sd_event_source *s, int fd, uint32_t events, void *ctx)

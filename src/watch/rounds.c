@@ -184,12 +184,13 @@ static void take_addresses(struct watchd *d, const struct resolver_answer *a)
 	/* A name server's bad minute is no reason to forget where the guest is. */
 	if (a->n == 0 && g->n_addresses)
 		return;
-	if (a->n == 0)
+	if (a->n == 0 && !g->unresolved)
 		watchd_log(d, g, LOG_LEVEL_WARN,
 			   "the name %s does not resolve: it cannot be told how the guest does",
 			   a->name);
 	memcpy(g->addresses, a->addresses, sizeof(g->addresses));
 	g->n_addresses = a->n;
+	g->unresolved = a->n == 0;
 }
 
 static int on_resolver(sd_event_source *s, int fd, uint32_t events, void *ctx)

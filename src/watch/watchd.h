@@ -129,6 +129,8 @@ void watchd_want(struct watchd *d, struct watch_guest *g, enum watch_op op, int6
 void watchd_take_facts(struct watchd *d, struct watch_guest *g, const struct scout_facts *facts,
 		       uint32_t serial);
 void watchd_check_question(struct watchd *d, struct watch_guest *g, int64_t now);
+/* Who would have answered is gone: nothing can be told. */
+void watchd_lose_questions(struct watchd *d);
 void watchd_check_permit(struct watchd *d, struct watch_guest *g, int64_t now);
 void watchd_act(struct watchd *d, struct watch_guest *g, enum watch_op op, int64_t now);
 void watchd_check_done(struct watchd *d, struct watch_guest *g, int64_t now);
