@@ -3,6 +3,7 @@
 """The command line as a person and a monitoring system use it, on the example node."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
