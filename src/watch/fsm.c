@@ -179,10 +179,12 @@ static void time_in_restart(struct watch_fsm *f, const struct watch_settings *s,
 static bool is_due(const struct watch_fsm *f, const struct watch_settings *s, int64_t now,
 		   enum watch_reason *ret)
 {
-	if (f->state != WATCH_SERVING || f->wanted || now < f->next_try)
+	bool old = s->restart_after && f->started && now - f->started >= s->restart_after;
+
+	if (f->state != WATCH_SERVING || f->wanted || now < f->next_try || (!f->due && !old))
 		return false;
 	*ret = f->due ? WATCH_FOR_SCHEDULE : WATCH_FOR_AGE;
-	return f->due || (s->restart_after && f->started && now - f->started >= s->restart_after);
+	return true;
 }
 
 static void tell_state(struct watch_fsm *f, const struct watch_settings *s, int64_t now,
