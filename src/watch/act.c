@@ -181,7 +181,6 @@ static int write_record(struct watchd *d, struct watch_guest *g)
 	if (d->dry_run)
 		return 0;
 	r = watch_record_write(&g->record, d->records_fd, g->vmid, &e);
-
 	if (r < 0)
 		watchd_log(d, g, LOG_LEVEL_ERROR, "the intent could not be written: %s", e.text);
 	return r;
@@ -291,7 +290,8 @@ static void on_power_done(void *ctx, uint32_t vmid, const char *error, enum bus_
 		done(d, g, false, false);
 		return;
 	}
-	g->recount = end == BUS_ENDED;
+	/* HA makes its tasks later, when it comes to it. */
+	g->recount = end == BUS_ENDED && !g->record.ha;
 	g->done_by = now + EFFECT_MS;
 	if (g->record.ha && !error)
 		g->done_by = now + HA_EFFECT_MS + g->settings.wait_interval;
