@@ -137,10 +137,10 @@ done_right() {
 	! dm_has "$(san 110)" && ! dm_has "$(san 110)p1" && ! dm_has "$(san 111)"
 } >/dev/null 2>&1
 clean=("$PVEWARDEN" dm clean --yes $LOCK)
-kill_at_each clean fsync "$(step 4)" "${clean[@]}"
+kill_at_each clean fsync "$(step 5)" "${clean[@]}"
 kill_at_each clean flock "$(step 6)" "${clean[@]}"
 kill_at_each clean ioctl "$(step 40)" "${clean[@]}"
-kill_at_each clean wait4 "$(step 11)" "${clean[@]}"
+kill_at_each clean wait4 "$(step 15)" "${clean[@]}"
 kill_workers clean "${clean[@]}"
 
 # --- restore -------------------------------------------------------------------
