@@ -40,7 +40,7 @@ static bool ask(struct watchd *d, struct watch_guest *g)
 {
 	struct scout_question q = { .serial = ++d->serial,
 				    .vmid = g->vmid,
-				    .type = g->config.type,
+				    .type = g->config.optin.type,
 				    .stops_since =
 					    g->record.owed ? g->record.since : failing_since(g) };
 
@@ -238,7 +238,7 @@ static const enum power_op power_ops[WATCH_OP_MAX] = {
 void watchd_act(struct watchd *d, struct watch_guest *g, enum watch_op op, int64_t now)
 {
 	struct power_command c = { .vmid = g->vmid,
-				   .type = g->config.type,
+				   .type = g->config.optin.type,
 				   .op = power_ops[op],
 				   .timeout_s = (int)(g->settings.wait_interval / 1000) };
 	struct err e = {};
@@ -306,7 +306,7 @@ static void drop_record(struct watchd *d, struct watch_guest *g, const char *why
 	char text[300];
 
 	(void)snprintf(text, sizeof(text), "%s %u: a restart that was begun is given up: %s",
-		       g->config.type == GUEST_QEMU ? "VM" : "CT", g->vmid, why);
+		       g->config.optin.type == GUEST_QEMU ? "VM" : "CT", g->vmid, why);
 	watchd_log(d, g, alert ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s", text);
 	if (alert)
 		watchd_alert(d, g, text);

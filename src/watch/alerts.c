@@ -24,7 +24,6 @@ int watchd_queue_mail(struct watchd *d, const char *subject, const char *text, s
 
 	if (d->dry_run)
 		return 0;
-
 	jsonw_begin(&w, &out);
 	jsonw_str(&w, "schema", ALERT_SCHEMA);
 	jsonw_time(&w, "time", clock_now());
@@ -32,8 +31,8 @@ int watchd_queue_mail(struct watchd *d, const char *subject, const char *text, s
 	jsonw_str(&w, "text", text);
 	jsonw_end(&w);
 	r = file_mkdirs(d->state_fd, "alerts", 0700);
-	/* Names sort by time; a second alert of one millisecond has another serial. */
-	(void)snprintf(name, sizeof(name), "alerts/%lld-%u.json", (long long)clock_now(),
+	/* Names sort by time, and within one second by their number. */
+	(void)snprintf(name, sizeof(name), "alerts/%lld-%010u.json", (long long)clock_now(),
 		       ++d->serial);
 	if (r == 0 && d->mail_tries && d->kept >= ALERTS_KEPT)
 		return err_set(e, -ENOSPC, "%d wait already and cannot be sent", ALERTS_KEPT);
@@ -73,12 +72,28 @@ static void on_sent(void *ctx, const char *unit, const char *error, enum bus_end
 /* Ourselves: the program that this process was started from. */
 static bool own_path(char *buf, size_t n)
 {
+	char *gone;
 	ssize_t got = readlink("/proc/self/exe", buf, n - 1);
 
 	if (got <= 0)
 		return false;
 	buf[got] = '\0';
+	/* After an upgrade the file of that name is the new program. */
+	gone = strstr(buf, " (deleted)");
+	if (gone)
+		*gone = '\0';
 	return true;
+}
+
+void watchd_find_mails(struct watchd *d)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct alert_list waiting;
+
+	if (d->dry_run || alerts_read(&waiting, &d->root, &a, NULL) < 0)
+		return;
+	d->mail_due = waiting.n > 0;
+	vec_free(&waiting);
 }
 
 void watchd_send_mails(struct watchd *d, int64_t now)

@@ -16,7 +16,7 @@
 #include "util/log.h"
 #include "util/str.h"
 #include "util/table.h"
-#include "watch/conf.h"
+#include "watch/optin.h"
 #include "watch/prober.h"
 #include "watch/resolver.h"
 #include "watch/trial.h"
@@ -50,46 +50,29 @@ static void read_file(struct check *c, const char *path, struct buf *ret)
 	diag_add(&c->diags, path, 0, "%s", strerror(-r));
 }
 
-static bool has_tag(const struct guest *g, const char *tag)
+static const char *problem_of(const struct trial *t, bool known)
 {
-	const char *tags = guest_option(&g->sections[0], "tags");
-	size_t n = strlen(tag);
-
-	for (const char *p = tags; p && *tag && (p = strstr(p, tag)); p += n)
-		if ((p == tags || strchr(";, ", p[-1])) && (!p[n] || strchr(";, ", p[n])))
-			return true;
-	return false;
+	return known ? watch_settings_problem(&t->settings) : "no guest of the cluster has this id";
 }
 
-static void add_trial(struct check *c, uint32_t vmid, const struct guest *g, bool by_file)
+/* @own: the text of its file, NULL p without one. */
+static void add_trial(struct check *c, uint32_t vmid, const struct guest *g, struct slice own,
+		      const char *file)
 {
 	struct trial *t = vec_push(&c->trials);
-	const struct running_guest *run = running_find(&c->running, vmid);
-	struct diags unsaid = { .arena = &c->arena };
-	const char *agent = g ? guest_option(&g->sections[0], "agent") : NULL;
-	char path[64];
+	struct watch_optin optin;
 
+	if (g)
+		watch_optin_read(&optin, g, c->node.tag);
+	watch_settings_of(&t->settings, buf_slice(&c->global), own, file, g ? &optin : NULL,
+			  &c->diags);
 	t->vmid = vmid;
-	t->name = g ? g->name : "no such guest";
-	t->by_file = by_file;
+	t->name = t->settings.name[0] ? t->settings.name : g ? g->name : "no such guest";
+	t->by_file = own.p != NULL;
 	t->here = g && strcmp(g->node, c->cluster.node.name) == 0;
 	t->node = g ? g->node : NULL;
-	t->runs = run != NULL;
-	watch_settings_default(&t->settings);
-	watch_settings_read(&t->settings, buf_slice(&c->global), "", &unsaid);
-	diags_done(&unsaid);
-	if (by_file) {
-		(void)snprintf(path, sizeof(path), "etc/pve/mvmm/%u.conf", vmid);
-		read_file(c, path, &c->text);
-		watch_settings_read(&t->settings, buf_slice(&c->text),
-				    arena_str(&c->arena, slice_of(path)), &c->diags);
-	} else if (agent && (*agent == '1' || strstr(agent, "enabled=1"))) {
-		t->settings.agent = true;
-	}
-	if (t->settings.name[0])
-		t->name = t->settings.name;
-	t->problem =
-		g ? watch_settings_problem(&t->settings) : "no guest of the cluster has this id";
+	t->runs = running_find(&c->running, vmid) != NULL;
+	t->problem = problem_of(t, g != NULL);
 	c->bad = c->bad || (t->problem && t->settings.enabled != TRI_NO);
 }
 
@@ -99,6 +82,17 @@ static bool is_listed(const struct check *c, uint32_t vmid)
 		if (c->trials.items[i].vmid == vmid)
 			return true;
 	return false;
+}
+
+static void add_file(struct check *c, uint32_t vmid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "etc/pve/mvmm/%u.conf", vmid);
+	buf_reset(&c->text);
+	read_file(c, path, &c->text);
+	add_trial(c, vmid, cluster_guest(&c->cluster, vmid), buf_slice(&c->text),
+		  arena_str(&c->arena, slice_of(path)));
 }
 
 static void add_files(struct check *c)
@@ -112,8 +106,8 @@ static void add_files(struct check *c)
 		if (!slice_ends(name, ".conf"))
 			continue;
 		name.n -= strlen(".conf");
-		if (str_to_u32(name, &vmid))
-			add_trial(c, vmid, cluster_guest(&c->cluster, vmid), true);
+		if (str_to_u32(name, &vmid) && vmid >= VMID_MIN && vmid <= VMID_MAX)
+			add_file(c, vmid);
 	}
 	if (d)
 		(void)closedir(d);
@@ -123,9 +117,11 @@ static void add_tagged(struct check *c)
 {
 	for (size_t i = 0; i < c->cluster.n_guests; i++) {
 		const struct guest *g = &c->cluster.guests[i];
+		struct watch_optin optin;
 
-		if (!g->template && has_tag(g, c->node.tag) && !is_listed(c, g->vmid))
-			add_trial(c, g->vmid, g, false);
+		watch_optin_read(&optin, g, c->node.tag);
+		if (optin.tagged && !is_listed(c, g->vmid))
+			add_trial(c, g->vmid, g, (struct slice){}, "");
 	}
 }
 

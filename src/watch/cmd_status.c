@@ -8,7 +8,7 @@
 #include "util/term.h"
 #include "watch/show_status.h"
 
-typedef void (*show_fn)(const struct watch_state *s, const struct watch_view *view,
+typedef void (*show_fn)(const struct watch_document *s, const struct watch_view *view,
 			struct buf *out);
 
 /* A recorded node is looked at with its own clock. */
@@ -22,7 +22,7 @@ static int64_t now_of(const struct root *root)
 	return clock_now();
 }
 
-static int answer(const struct cli *cli, const struct watch_state *s, int64_t now, show_fn show,
+static int answer(const struct cli *cli, const struct watch_document *s, int64_t now, show_fn show,
 		  int status)
 {
 	struct watch_view view = { .width = term_width(),
@@ -44,7 +44,7 @@ static int answer(const struct cli *cli, const struct watch_state *s, int64_t no
 
 static int run(const struct cli *cli, show_fn show, bool graded)
 {
-	CLEANUP(watch_state_done) struct watch_state s = {};
+	CLEANUP(watch_state_done) struct watch_document s = {};
 	struct root root;
 	int64_t now;
 	int r = session_begin(cli, WATCH_STATE_SCHEMA, &root);

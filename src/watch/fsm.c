@@ -42,6 +42,7 @@ bool fsm_is_probed(const struct watch_fsm *f)
 	case WATCH_MISCONFIGURED:
 	case WATCH_STOPPING:
 	case WATCH_STARTING:
+	case WATCH_OFF:
 	case WATCH_STATE_MAX:
 		break;
 	}
@@ -333,23 +334,4 @@ int64_t watch_fsm_next(const struct watch_fsm *f, const struct watch_settings *s
 				     ? f->next_try
 				     : f->started + s->restart_after);
 	return t;
-}
-
-static const char *const state_names[WATCH_STATE_MAX] = {
-	[WATCH_ABSENT] = "absent",
-	[WATCH_DISABLED] = "disabled",
-	[WATCH_MISCONFIGURED] = "misconfigured",
-	[WATCH_BOOTING] = "booting",
-	[WATCH_SERVING] = "serving",
-	[WATCH_FAILING] = "failing",
-	[WATCH_HELD] = "held",
-	[WATCH_STOPPING] = "stopping",
-	[WATCH_STARTING] = "starting",
-	[WATCH_EXHAUSTED] = "exhausted",
-	[WATCH_STUCK] = "stuck",
-};
-
-const char *watch_state_name(enum watch_state s)
-{
-	return state_names[s];
 }

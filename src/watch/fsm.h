@@ -14,21 +14,7 @@
  */
 
 #include "watch/brake.h"
-
-enum watch_state {
-	WATCH_ABSENT, /* not running here */
-	WATCH_DISABLED,
-	WATCH_MISCONFIGURED,
-	WATCH_BOOTING, /* runs, has not served yet, and is not yet expected to */
-	WATCH_SERVING,
-	WATCH_FAILING,
-	WATCH_HELD, /* failing for long enough, and a brake holds */
-	WATCH_STOPPING,
-	WATCH_STARTING,
-	WATCH_EXHAUSTED, /* failing, and its restarts are used up */
-	WATCH_STUCK,	 /* QEMU does not end, or a command does not come back */
-	WATCH_STATE_MAX,
-};
+#include "watch/phase.h"
 
 enum watch_reason {
 	WATCH_FOR_NOTHING,
@@ -168,5 +154,3 @@ static inline bool watch_fsm_restarting(const struct watch_fsm *f)
 {
 	return f->state == WATCH_STOPPING || f->state == WATCH_STARTING;
 }
-
-const char *watch_state_name(enum watch_state s);

@@ -29,17 +29,13 @@ uint32_t gateway_of_routes(struct slice text)
 	return 0;
 }
 
-static bool default_route(struct probe_address *ret)
+static uint32_t default_route(void)
 {
 	CLEANUP(buf_done) struct buf text = {};
-	uint32_t gateway;
 
 	if (file_read_at(-1, "/proc/net/route", 1024 * 1024, &text) < 0)
-		return false;
-	gateway = gateway_of_routes(buf_slice(&text));
-	*ret = (struct probe_address){ .family = AF_INET };
-	memcpy(ret->bytes, &gateway, sizeof(gateway));
-	return gateway != 0;
+		return 0;
+	return gateway_of_routes(buf_slice(&text));
 }
 
 static int open_socket(const struct probe_address *a)
@@ -64,13 +60,24 @@ static int open_socket(const struct probe_address *a)
 
 void gateway_open(struct gateway *g, const char *which)
 {
-	struct probe_address a;
+	struct probe_address a = { .family = AF_INET };
 
 	*g = (struct gateway){ .fd = -1 };
 	if (strcmp(which, "none") == 0)
 		return;
-	if (strcmp(which, "auto") == 0 ? default_route(&a) : resolver_literal(which, &a))
+	if (strcmp(which, "auto") == 0) {
+		g->route = default_route();
+		memcpy(a.bytes, &g->route, sizeof(g->route));
+		if (g->route)
+			g->fd = open_socket(&a);
+	} else if (resolver_literal(which, &a)) {
 		g->fd = open_socket(&a);
+	}
+}
+
+bool gateway_has_moved(const struct gateway *g, const char *which)
+{
+	return strcmp(which, "auto") == 0 && default_route() != g->route;
 }
 
 void gateway_close(struct gateway *g)

@@ -12,7 +12,8 @@
 enum { GATEWAY_EVERY_MS = 5000, GATEWAY_LOST_MS = 13000 };
 
 struct gateway {
-	int fd; /* -1: nothing to ask, or no way to */
+	int fd;		/* -1: nothing to ask, or no way to */
+	uint32_t route; /* with "auto": the gateway of the default route, network byte order */
 	int64_t asked_at;
 	int64_t answered_at; /* 0: never: then it says nothing, it may not like to be asked */
 };
@@ -20,6 +21,10 @@ struct gateway {
 /* @which: "auto" for the default route's, "none", or a literal address. */
 void gateway_open(struct gateway *g, const char *which);
 void gateway_close(struct gateway *g);
+
+/* With "auto": the default route goes elsewhere now, so that the old one's silence means nothing.
+ */
+bool gateway_has_moved(const struct gateway *g, const char *which);
 
 /* Sends one request. */
 void gateway_ask(struct gateway *g, int64_t now);

@@ -130,6 +130,7 @@ void watch_guest_count_time(struct watch_guest *g, int64_t now)
 	case WATCH_DISABLED:
 	case WATCH_MISCONFIGURED:
 	case WATCH_BOOTING:
+	case WATCH_OFF:
 	case WATCH_STATE_MAX:
 		break;
 	}

@@ -47,6 +47,7 @@ struct watch_guest {
 	int64_t answer_by;	    /* 0: no round is under way */
 	bool answered, qmp_awaited; /* of this round */
 	enum probe_qmp qmp;
+	enum probe_qmp qmp_said; /* in the last round that has ended */
 	struct probe_answer answer;
 	int64_t answered_at; /* Unix seconds */
 	struct probe_address addresses[PROBE_ADDRESSES_MAX];

@@ -9,7 +9,10 @@
 #include "util/clock.h"
 #include "watch/schedule.h"
 
-enum { SCOUT_AGAIN_MS = 5 * 1000 };
+enum {
+	SCOUT_AGAIN_MS = 5 * 1000,
+	DEFAULTS_SHOWN = 50, /* check-config shows all */
+};
 
 /* Text of a file that the scout sent, kept as it is: settings are read over each other again
  * whenever one of the files changes. */
@@ -54,11 +57,6 @@ static void tell_problems(struct watchd *d, uint32_t id, struct slice text)
 
 /* --- settings -------------------------------------------------------------------------------- */
 
-static bool is_opted_in(const struct watch_guest *g)
-{
-	return g->here && g->config.tagged && g->config.tag_enough;
-}
-
 static void next_due(struct watch_guest *g)
 {
 	int minute = g->settings.restart_at;
@@ -73,17 +71,11 @@ static void settle(struct watchd *d, struct watch_guest *g)
 	struct watch_settings old = g->settings;
 	bool was_watched = g->watched;
 
-	watch_settings_default(&g->settings);
-	watch_settings_read(&g->settings, text_of(d->global_text, d->global_len), "", &unsaid);
-	if (g->text)
-		watch_settings_read(&g->settings, text_of(g->text, g->text_len), "", &unsaid);
-	else if (g->config.agent)
-		g->settings.agent = true;
-	/* Containers have no agent: asking for it alone is asking for nothing. */
-	if (g->here && g->config.type == GUEST_LXC)
-		g->settings.agent = false;
+	watch_settings_of(&g->settings, text_of(d->global_text, d->global_len),
+			  (struct slice){ g->text, g->text ? g->text_len : 0 }, "",
+			  g->here ? &g->config.optin : NULL, &unsaid);
 	diags_done(&unsaid);
-	g->watched = g->text || is_opted_in(g);
+	g->watched = g->text || (g->here && g->config.optin.tagged);
 	if (g->watched == was_watched && memcmp(&old, &g->settings, sizeof(old)) == 0)
 		return;
 	if (strcmp(old.ip, g->settings.ip) != 0) {
@@ -188,7 +180,7 @@ static void take_guest(struct watchd *d, uint32_t vmid, const struct scout_guest
 	g->config = *told;
 	g->here = true;
 	g->heard_here = d->scout_number;
-	g->fsm.vm = told->type == GUEST_QEMU;
+	g->fsm.vm = told->optin.type == GUEST_QEMU;
 }
 
 static void take_runs(struct watchd *d, uint32_t vmid, const struct scout_runs *told)
@@ -286,20 +278,24 @@ static void see(struct watchd *d, struct watch_guest *g, bool settings_too)
 
 static void tell_defaults(struct watchd *d)
 {
-	char list[300] = "";
-	size_t used = 0;
+	CLEANUP(buf_done) struct buf list = {};
+	size_t n = 0;
 
 	for (size_t i = 0; i < d->guests.n; i++) {
 		const struct watch_guest *g = d->guests.items[i];
 
-		if (g->text && g->settings.enabled == TRI_UNKNOWN && used < sizeof(list))
-			used += (size_t)snprintf(list + used, sizeof(list) - used, " %u", g->vmid);
+		if (!g->text || g->settings.enabled != TRI_UNKNOWN)
+			continue;
+		if (n++ < DEFAULTS_SHOWN)
+			buf_addf(&list, " %u", g->vmid);
 	}
-	if (used)
+	if (n > DEFAULTS_SHOWN)
+		buf_addf(&list, " and %zu more", n - DEFAULTS_SHOWN);
+	if (n)
 		watchd_log(d, NULL, LOG_LEVEL_WARN,
 			   "enabled because they have a file that does not say otherwise "
 			   "(mvmm left these alone):%s",
-			   list);
+			   buf_str(&list));
 }
 
 static void is_ready(struct watchd *d)
@@ -430,8 +426,8 @@ int watchd_start_scout(struct watchd *d, struct err *e)
 	return r < 0 ? err_set(e, r, "the event loop: %s", strerror(-r)) : 0;
 }
 
-/* A scout that is silent is stuck where no signal may reach it: another one tries. */
-/* One that sits in the kernel keeps the next one waiting: it would only sit there as well. */
+/* A killed scout that sits in the kernel keeps the next one waiting: it would only sit there as
+ * well. */
 static bool is_stuck(struct watchd *d)
 {
 	if (d->stuck_scout > 0 && waitpid(d->stuck_scout, NULL, WNOHANG) != 0)
@@ -439,6 +435,7 @@ static bool is_stuck(struct watchd *d)
 	return d->stuck_scout > 0;
 }
 
+/* A scout that is silent is stuck where no signal may reach it: another one tries. */
 static void check_silence(struct watchd *d, int64_t now)
 {
 	int64_t heard = d->scout_started > d->round_at ? d->scout_started : d->round_at;
@@ -462,11 +459,11 @@ void watchd_check_scout(struct watchd *d, int64_t now)
 {
 	struct err e = {};
 
-	if (d->other_tag) {
-		end_scout(d);
-		if (watchd_start_scout(d, &e) < 0)
-			watchd_log(d, NULL, LOG_LEVEL_ERROR, "%s", e.text);
+	if (!d->other_tag || is_stuck(d)) {
+		check_silence(d, now);
 		return;
 	}
-	check_silence(d, now);
+	end_scout(d);
+	if (!is_stuck(d) && watchd_start_scout(d, &e) < 0)
+		watchd_log(d, NULL, LOG_LEVEL_ERROR, "%s", e.text);
 }

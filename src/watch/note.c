@@ -32,7 +32,7 @@ static const char *uptime(const struct watch_guest *g, int64_t now, char buf[32]
 
 static const char *of_guest(const struct watch_guest *g)
 {
-	return g->config.type == GUEST_QEMU ? "VM" : "CT";
+	return g->config.optin.type == GUEST_QEMU ? "VM" : "CT";
 }
 
 static const char *const reasons[WATCH_REASON_MAX] = {

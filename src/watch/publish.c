@@ -74,14 +74,14 @@ static const char *state_of(const struct watch_guest *g)
 {
 	bool waits = g->fsm.state == WATCH_STARTING && (g->fsm.held || g->fsm.start_tries);
 
-	return waits && !g->runs ? "off" : watch_state_name(g->fsm.state);
+	return watch_state_name(waits && !g->runs ? WATCH_OFF : g->fsm.state);
 }
 
 static void write_guest(struct jsonw *w, const struct watch_guest *g, int64_t now)
 {
 	jsonw_object(w, NULL);
 	jsonw_u64(w, "vmid", g->vmid);
-	jsonw_str(w, "type", g->config.type == GUEST_QEMU ? "qemu" : "lxc");
+	jsonw_str(w, "type", g->config.optin.type == GUEST_QEMU ? "qemu" : "lxc");
 	jsonw_str(w, "name", watch_guest_name(g));
 	jsonw_str(w, "state", state_of(g));
 	jsonw_time(w, "since", unix_of(g->fsm.since, now));
@@ -93,7 +93,7 @@ static void write_guest(struct jsonw *w, const struct watch_guest *g, int64_t no
 	jsonw_time(w, "last_probe", g->answered_at);
 	jsonw_time(w, "next_check", g->fsm.asked ? clock_now() : unix_of(g->fsm.next_probe, now));
 	write_probes(w, g);
-	jsonw_str(w, "qmp", g->answered_at ? probe_qmp_name(g->qmp) : NULL);
+	jsonw_str(w, "qmp", g->answered_at ? probe_qmp_name(g->qmp_said) : NULL);
 	jsonw_row(w, "budget");
 	jsonw_u64(w, "left", watch_fsm_budget_left(&g->fsm, &g->settings, now));
 	jsonw_u64(w, "of", g->settings.budget);

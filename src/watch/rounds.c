@@ -36,6 +36,7 @@ static bool needs_prober(const struct watch_guest *g)
 	case WATCH_ABSENT:
 	case WATCH_DISABLED:
 	case WATCH_MISCONFIGURED:
+	case WATCH_OFF:
 	case WATCH_STATE_MAX:
 		break;
 	}
@@ -271,6 +272,7 @@ void watchd_end_round(struct watchd *d, struct watch_guest *g)
 
 	g->answer_by = 0;
 	g->qmp_awaited = false;
+	g->qmp_said = g->qmp;
 	if (g->answered) {
 		ev.verdict = watch_settings_verdict(&g->settings, &g->answer);
 		g->answered_at = clock_now();

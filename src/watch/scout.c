@@ -69,27 +69,40 @@ static void tell(const struct scout *s, enum scout_kind kind, uint32_t id, uint3
 
 /* --- the configuration's files --------------------------------------------------------------- */
 
-static struct known_file *file_of(struct scout *s, uint32_t id)
+/*
+ * Where the element of @id stands in a sorted array, or would stand. Elements of @size bytes begin
+ * with their id.
+ */
+static size_t place_of(const void *items, size_t n, size_t size, uint32_t id)
 {
-	size_t low = 0, high = s->files.n;
+	size_t low = 0, high = n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
+		uint32_t there;
 
-		if (s->files.items[middle].id < id)
+		memcpy(&there, (const char *)items + middle * size, sizeof(there));
+		if (there < id)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low < s->files.n && s->files.items[low].id == id)
-		return &s->files.items[low];
+	return low;
+}
+
+static struct known_file *file_of(struct scout *s, uint32_t id)
+{
+	size_t i = place_of(s->files.items, s->files.n, sizeof(s->files.items[0]), id);
+
+	if (i < s->files.n && s->files.items[i].id == id)
+		return &s->files.items[i];
 	if (s->files.n == FILES_MAX)
 		return NULL;
 	(void)vec_push(&s->files);
-	memmove(s->files.items + low + 1, s->files.items + low,
-		(s->files.n - 1 - low) * sizeof(s->files.items[0]));
-	s->files.items[low] = (struct known_file){ .id = id };
-	return &s->files.items[low];
+	memmove(s->files.items + i + 1, s->files.items + i,
+		(s->files.n - 1 - i) * sizeof(s->files.items[0]));
+	s->files.items[i] = (struct known_file){ .id = id };
+	return &s->files.items[i];
 }
 
 static bool is_same(const struct known_file *f, const struct stat *st)
@@ -211,32 +224,6 @@ static void look_at_files(struct scout *s)
 
 /* --- the guests of this node ----------------------------------------------------------------- */
 
-static bool has_tag(const char *tags, const char *tag)
-{
-	struct slice rest, one;
-
-	if (!tags || !tag[0])
-		return false;
-	rest = slice_of(tags);
-	while (rest.n) {
-		size_t n = 0;
-
-		while (n < rest.n && !strchr(";, ", rest.p[n]))
-			n++;
-		one = (struct slice){ rest.p, n };
-		if (slice_eq(one, tag))
-			return true;
-		rest = slice_from(rest, n < rest.n ? n + 1 : n);
-	}
-	return false;
-}
-
-static bool is_on(const char *value)
-{
-	return value && (strcmp(value, "1") == 0 || strncmp(value, "1,", 2) == 0 ||
-			 strstr(value, "enabled=1"));
-}
-
 static bool read_guest(struct scout *s, const struct vmlist_entry *v, struct arena *a,
 		       struct guest *ret)
 {
@@ -256,41 +243,29 @@ static bool read_guest(struct scout *s, const struct vmlist_entry *v, struct are
 static bool tell_guest(struct scout *s, const struct vmlist_entry *v)
 {
 	CLEANUP(arena_done) struct arena a = {};
-	struct scout_guest told = { .type = v->type };
-	const char *onboot;
+	struct scout_guest told = {};
 	struct guest g;
 
 	if (!read_guest(s, v, &a, &g))
 		return false;
 	(void)snprintf(told.name, sizeof(told.name), "%s", g.name);
-	onboot = guest_option(&g.sections[0], "onboot");
-	told.tagged = has_tag(guest_option(&g.sections[0], "tags"), s->tag);
-	told.agent = is_on(guest_option(&g.sections[0], "agent"));
+	watch_optin_read(&told.optin, &g, s->tag);
 	told.coming = g.lock && strcmp(g.lock, "migrate") == 0;
-	told.tag_enough = !g.template && !(onboot && strcmp(onboot, "0") == 0);
 	tell(s, SCOUT_GUEST, v->vmid, 0, &told, sizeof(told));
 	return true;
 }
 
 static struct known_guest *guest_of(struct scout *s, uint32_t vmid)
 {
-	size_t low = 0, high = s->guests.n;
+	size_t i = place_of(s->guests.items, s->guests.n, sizeof(s->guests.items[0]), vmid);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (s->guests.items[middle].vmid < vmid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < s->guests.n && s->guests.items[low].vmid == vmid)
-		return &s->guests.items[low];
+	if (i < s->guests.n && s->guests.items[i].vmid == vmid)
+		return &s->guests.items[i];
 	(void)vec_push(&s->guests);
-	memmove(s->guests.items + low + 1, s->guests.items + low,
-		(s->guests.n - 1 - low) * sizeof(s->guests.items[0]));
-	s->guests.items[low] = (struct known_guest){ .vmid = vmid };
-	return &s->guests.items[low];
+	memmove(s->guests.items + i + 1, s->guests.items + i,
+		(s->guests.n - 1 - i) * sizeof(s->guests.items[0]));
+	s->guests.items[i] = (struct known_guest){ .vmid = vmid };
+	return &s->guests.items[i];
 }
 
 static void drop_guests(struct scout *s)

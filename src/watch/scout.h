@@ -11,6 +11,7 @@
 #include "pve/guestconf.h"
 #include "pve/root.h"
 #include "watch/brake.h"
+#include "watch/optin.h"
 #include "watch/record.h"
 #include "watch/role.h"
 
@@ -55,12 +56,9 @@ struct scout_round {
 };
 
 struct scout_guest {
-	enum guest_type type;
 	char name[PROBE_HOST_MAX];
-	bool tagged;	 /* has the tag that opts in */
-	bool agent;	 /* its config has the guest agent on */
-	bool coming;	 /* lock: migrate, seen from the node that has the config */
-	bool tag_enough; /* no template, and not onboot: 0 */
+	struct watch_optin optin;
+	bool coming; /* lock: migrate, seen from the node that has the config */
 };
 
 struct scout_runs {

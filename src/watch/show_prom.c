@@ -17,20 +17,20 @@ static void labels(struct buf *out, const char *name, const struct watch_state_g
 	buf_addc(out, '"');
 }
 
-static void add_states(const struct watch_state *s, struct buf *out)
+static void add_states(const struct watch_document *s, struct buf *out)
 {
 	prom_gauge(out, WATCH "guest_state", "1 for the state that the guest is in.");
 	for (size_t i = 0; i < s->n_guests; i++) {
 		const struct watch_state_guest *g = &s->guests[i];
 
-		for (enum watch_phase p = 0; p < WATCH_PHASE_MAX; p++) {
+		for (enum watch_state p = 0; p < WATCH_STATE_MAX; p++) {
 			labels(out, WATCH "guest_state", g);
-			buf_addf(out, ",state=\"%s\"} %d\n", watch_phase_name(p), g->phase == p);
+			buf_addf(out, ",state=\"%s\"} %d\n", watch_state_name(p), g->phase == p);
 		}
 	}
 }
 
-static void add_up(const struct watch_state *s, struct buf *out)
+static void add_up(const struct watch_document *s, struct buf *out)
 {
 	prom_gauge(out, WATCH "up", "Whether the guest serves, of those that run here.");
 	for (size_t i = 0; i < s->n_guests; i++)
@@ -46,7 +46,7 @@ struct figure {
 	size_t offset; /* of a uint64_t in struct watch_state_guest */
 };
 
-static void add_figure(const struct watch_state *s, const struct figure *f, struct buf *out)
+static void add_figure(const struct watch_document *s, const struct figure *f, struct buf *out)
 {
 	(f->counter ? prom_counter : prom_gauge)(out, f->name, f->help);
 	for (size_t i = 0; i < s->n_guests; i++) {
@@ -76,7 +76,7 @@ static void add_probe(const struct watch_state_guest *g, size_t at, struct buf *
 	buf_addf(out, "\"} %.6f\n", p->ms / 1000);
 }
 
-static void add_probes(const struct watch_state *s, struct buf *out)
+static void add_probes(const struct watch_document *s, struct buf *out)
 {
 	prom_gauge(out, WATCH "probe_seconds", "How long the last probe took that was good.");
 	for (size_t i = 0; i < s->n_guests; i++)
@@ -85,7 +85,7 @@ static void add_probes(const struct watch_state *s, struct buf *out)
 				add_probe(&s->guests[i], k, out);
 }
 
-static void add_node(const struct watch_state *s, struct buf *out)
+static void add_node(const struct watch_document *s, struct buf *out)
 {
 	size_t n[2] = {};
 
@@ -100,7 +100,7 @@ static void add_node(const struct watch_state *s, struct buf *out)
 	buf_addf(out, WATCH "acts %d\n", !s->dry_run && !s->mvmm);
 }
 
-void watch_show_prometheus(const struct watch_state *s, struct buf *out)
+void watch_show_prometheus(const struct watch_document *s, struct buf *out)
 {
 	static const struct figure figures[] = {
 		{ WATCH "restarts_total", "Restarts because the guest did not serve.", true,

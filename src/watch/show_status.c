@@ -8,7 +8,7 @@
 #include "util/str.h"
 #include "util/table.h"
 
-static enum term_style style_of(enum watch_phase p)
+static enum term_style style_of(enum watch_state p)
 {
 	switch (p) {
 	case WATCH_SERVING:
@@ -27,7 +27,7 @@ static enum term_style style_of(enum watch_phase p)
 	case WATCH_EXHAUSTED:
 	case WATCH_STUCK:
 	case WATCH_OFF:
-	case WATCH_PHASE_MAX:
+	case WATCH_STATE_MAX:
 	default:
 		return TERM_RED;
 	}
@@ -43,7 +43,7 @@ static void escaped(struct buf *out, const char *text)
 
 /* --- above the table ----------------------------------------------------------------------- */
 
-static void count(const struct watch_state *s, size_t n[WATCH_PHASE_MAX + 1], size_t *watched)
+static void count(const struct watch_document *s, size_t n[WATCH_STATE_MAX + 1], size_t *watched)
 {
 	*watched = 0;
 	for (size_t i = 0; i < s->n_guests; i++) {
@@ -53,12 +53,12 @@ static void count(const struct watch_state *s, size_t n[WATCH_PHASE_MAX + 1], si
 }
 
 /* The line that a monitoring system shows. */
-static void add_headline(const struct watch_state *s, const struct watch_view *view,
+static void add_headline(const struct watch_document *s, const struct watch_view *view,
 			 struct buf *out)
 {
 	static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 	static const enum term_style styles[] = { TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_YELLOW };
-	size_t n[WATCH_PHASE_MAX + 1] = {}, watched;
+	size_t n[WATCH_STATE_MAX + 1] = {}, watched;
 	int status = watch_state_exit(s);
 
 	count(s, n, &watched);
@@ -67,9 +67,9 @@ static void add_headline(const struct watch_state *s, const struct watch_view *v
 	escaped(out, s->node ? s->node : "?");
 	buf_addf(out, ": %zu of %zu guest%s serving", n[WATCH_SERVING], watched,
 		 watched == 1 ? "" : "s");
-	for (int p = WATCH_MISCONFIGURED; p <= WATCH_PHASE_MAX; p++)
+	for (int p = WATCH_MISCONFIGURED; p <= WATCH_STATE_MAX; p++)
 		if (n[p] && p != WATCH_SERVING)
-			buf_addf(out, ", %zu %s", n[p], watch_phase_name((enum watch_phase)p));
+			buf_addf(out, ", %zu %s", n[p], watch_state_name((enum watch_state)p));
 	if (!view->terminal)
 		buf_addf(out, " | guests=%zu serving=%zu failing=%zu held=%zu given_up=%zu",
 			 watched, n[WATCH_SERVING], n[WATCH_FAILING], n[WATCH_HELD],
@@ -97,7 +97,7 @@ static void add_switch(const struct watch_state_switch *m, struct buf *out)
 	buf_adds(out, ": nothing is restarted.\n");
 }
 
-static void add_daemon(const struct watch_state *s, struct buf *out)
+static void add_daemon(const struct watch_document *s, struct buf *out)
 {
 	char when[CLOCK_TEXT_MAX];
 
@@ -183,7 +183,8 @@ static void add_row(struct table *t, const struct watch_state_guest *g, int64_t 
 }
 
 /* What a column has no room for. */
-static void add_reasons(const struct watch_state *s, const struct watch_view *view, struct buf *out)
+static void add_reasons(const struct watch_document *s, const struct watch_view *view,
+			struct buf *out)
 {
 	for (size_t i = 0; i < s->n_guests; i++) {
 		const struct watch_state_guest *g = &s->guests[i];
@@ -203,7 +204,8 @@ static void add_reasons(const struct watch_state *s, const struct watch_view *vi
 	}
 }
 
-void watch_show_status(const struct watch_state *s, const struct watch_view *view, struct buf *out)
+void watch_show_status(const struct watch_document *s, const struct watch_view *view,
+		       struct buf *out)
 {
 	CLEANUP(table_done) struct table t = {};
 
@@ -244,7 +246,8 @@ static void add_number(struct table *t, uint64_t n)
 	table_addf(t, "%llu", (unsigned long long)n);
 }
 
-void watch_show_stats(const struct watch_state *s, const struct watch_view *view, struct buf *out)
+void watch_show_stats(const struct watch_document *s, const struct watch_view *view,
+		      struct buf *out)
 {
 	CLEANUP(table_done) struct table t = {};
 	char when[CLOCK_TEXT_MAX], length[CLOCK_TEXT_MAX];

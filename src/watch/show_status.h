@@ -13,6 +13,8 @@ struct watch_view {
 	int64_t now;
 };
 
-void watch_show_status(const struct watch_state *s, const struct watch_view *view, struct buf *out);
-void watch_show_stats(const struct watch_state *s, const struct watch_view *view, struct buf *out);
-void watch_show_prometheus(const struct watch_state *s, struct buf *out);
+void watch_show_status(const struct watch_document *s, const struct watch_view *view,
+		       struct buf *out);
+void watch_show_stats(const struct watch_document *s, const struct watch_view *view,
+		      struct buf *out);
+void watch_show_prometheus(const struct watch_document *s, struct buf *out);

@@ -18,36 +18,7 @@
 
 enum { SIZE_LIMIT = 16 * 1024 * 1024 };
 
-static const char *const phases[] = {
-	[WATCH_ABSENT] = "absent",
-	[WATCH_DISABLED] = "disabled",
-	[WATCH_MISCONFIGURED] = "misconfigured",
-	[WATCH_BOOTING] = "booting",
-	[WATCH_SERVING] = "serving",
-	[WATCH_FAILING] = "failing",
-	[WATCH_HELD] = "held",
-	[WATCH_STOPPING] = "stopping",
-	[WATCH_STARTING] = "starting",
-	[WATCH_EXHAUSTED] = "exhausted",
-	[WATCH_STUCK] = "stuck",
-	[WATCH_OFF] = "off",
-};
-
-const char *watch_phase_name(enum watch_phase p)
-{
-	return p < WATCH_PHASE_MAX ? phases[p] : "unknown";
-}
-
-static enum watch_phase phase_of(const char *name)
-{
-	size_t i = 0;
-
-	while (i < WATCH_PHASE_MAX && strcmp(name, phases[i]) != 0)
-		i++;
-	return (enum watch_phase)i;
-}
-
-void watch_state_done(struct watch_state *s)
+void watch_state_done(struct watch_document *s)
 {
 	buf_done(&s->text);
 	arena_done(&s->arena);
@@ -90,7 +61,7 @@ static bool vmid_of(const json_t *obj, uint32_t *ret)
 
 /* --- the document -------------------------------------------------------------------------- */
 
-static void take_maintenance(struct watch_state *s, const json_t *rows)
+static void take_maintenance(struct watch_document *s, const json_t *rows)
 {
 	json_t *row;
 	size_t i;
@@ -157,7 +128,7 @@ static bool take_guest(struct watch_state_guest *g, const json_t *row, struct ar
 	g->state = text_of(row, "state", a);
 	if (!vmid_of(row, &g->vmid) || !g->vmid || !g->state)
 		return false;
-	g->phase = phase_of(g->state);
+	g->phase = watch_state_of(g->state);
 	g->type = text_of(row, "type", a);
 	g->name = text_of(row, "name", a);
 	g->held = text_of(row, "held", a);
@@ -183,7 +154,7 @@ static int by_vmid(const void *a, const void *b)
 }
 
 /* A guest that cannot be understood is not left out: then nothing can be told of the whole. */
-static bool take_guests(struct watch_state *s, const json_t *rows)
+static bool take_guests(struct watch_document *s, const json_t *rows)
 {
 	json_t *row;
 	size_t i;
@@ -203,7 +174,7 @@ static bool take_guests(struct watch_state *s, const json_t *rows)
 	return true;
 }
 
-static const char *interpret(struct watch_state *s, const json_t *doc, int64_t now)
+static const char *interpret(struct watch_document *s, const json_t *doc, int64_t now)
 {
 	const char *schema = json_str(doc, "schema"), *mode = json_str(doc, "mode");
 
@@ -225,11 +196,11 @@ static const char *interpret(struct watch_state *s, const json_t *doc, int64_t n
 	return NULL;
 }
 
-void watch_state_parse(struct watch_state *ret, struct slice text, int64_t now)
+void watch_state_parse(struct watch_document *ret, struct slice text, int64_t now)
 {
 	json_t *doc = NULL;
 
-	*ret = (struct watch_state){ .age = -1 };
+	*ret = (struct watch_document){ .age = -1 };
 	buf_add(&ret->text, text.p, text.n);
 	if (json_parse(buf_slice(&ret->text), WATCH_STATE_FILE, &doc, NULL) < 0)
 		ret->absent = "/" WATCH_STATE_FILE " is not valid JSON";
@@ -251,13 +222,13 @@ static const char *load(const struct root *r, struct buf *text)
 	return NULL;
 }
 
-void watch_state_read(struct watch_state *ret, const struct root *root, int64_t now)
+void watch_state_read(struct watch_document *ret, const struct root *root, int64_t now)
 {
 	CLEANUP(buf_done) struct buf text = {};
 	const char *absent = load(root, &text);
 
 	if (absent) {
-		*ret = (struct watch_state){ .absent = absent, .age = -1 };
+		*ret = (struct watch_document){ .absent = absent, .age = -1 };
 		return;
 	}
 	watch_state_parse(ret, buf_slice(&text), now);
@@ -273,7 +244,7 @@ bool watch_state_counts(const struct watch_state_guest *g)
 	return g->phase != WATCH_ABSENT && g->phase != WATCH_DISABLED;
 }
 
-static int exit_of(enum watch_phase p)
+static int exit_of(enum watch_state p)
 {
 	switch (p) {
 	case WATCH_ABSENT:
@@ -291,7 +262,7 @@ static int exit_of(enum watch_phase p)
 	case WATCH_STUCK:
 	case WATCH_OFF:
 		return CLI_CRITICAL;
-	case WATCH_PHASE_MAX:
+	case WATCH_STATE_MAX:
 	default:
 		return CLI_UNKNOWN;
 	}
@@ -307,7 +278,7 @@ static int worse(int a, int b)
 	return rank[a] >= rank[b] ? a : b;
 }
 
-int watch_state_exit(const struct watch_state *s)
+int watch_state_exit(const struct watch_document *s)
 {
 	int status = s->mvmm || s->n_maintenance ? CLI_WARNING : CLI_OK;
 

@@ -8,30 +8,12 @@
 
 #include "pve/root.h"
 #include "util/arena.h"
+#include "watch/phase.h"
 
 #define WATCH_STATE_FILE   "run/pvewarden/watch/watch.json"
 #define WATCH_STATE_SCHEMA "pvewarden.watch/1"
 
 enum { WATCH_STATE_MAX_AGE = 30 }; /* seconds; it is written more often */
-
-enum watch_phase {
-	WATCH_ABSENT, /* does not run on this node */
-	WATCH_DISABLED,
-	WATCH_MISCONFIGURED,
-	WATCH_BOOTING,
-	WATCH_SERVING,
-	WATCH_FAILING,
-	WATCH_HELD, /* would be restarted, and something forbids it */
-	WATCH_STOPPING,
-	WATCH_STARTING,
-	WATCH_EXHAUSTED, /* restarted too often: left alone, alerted */
-	WATCH_STUCK,	 /* it did not stop or did not start: left alone, alerted */
-	WATCH_OFF,	 /* off after we stopped it */
-	WATCH_PHASE_MAX, /* a word of another version */
-};
-
-/* In documents: "absent", "disabled", ... */
-const char *watch_phase_name(enum watch_phase p);
 
 struct watch_state_switch {
 	uint32_t vmid; /* 0: all */
@@ -50,7 +32,7 @@ struct watch_state_probe {
 struct watch_state_guest {
 	uint32_t vmid;
 	const char *type, *name, *state; /* state as it stands, also if it is not known */
-	enum watch_phase phase;
+	enum watch_state phase;
 	const char *held, *qmp; /* NULL without */
 	int64_t since, uptime;	/* uptime -1: not known */
 	int64_t last_probe, next_check;
@@ -66,7 +48,7 @@ struct watch_state_guest {
 	} stats;
 };
 
-struct watch_state {
+struct watch_document {
 	const char *absent; /* why there is nothing to go by; NULL when the rest is current */
 	int64_t age;	    /* of the document, seconds; -1: there is none */
 	int64_t time, started;
@@ -82,14 +64,14 @@ struct watch_state {
 };
 
 /* Never fails; what is not root's, not a regular file, too old or broken is absent. */
-void watch_state_read(struct watch_state *ret, const struct root *root, int64_t now);
+void watch_state_read(struct watch_document *ret, const struct root *root, int64_t now);
 /* The same of a text. @text is copied. */
-void watch_state_parse(struct watch_state *ret, struct slice text, int64_t now);
-void watch_state_done(struct watch_state *s);
+void watch_state_parse(struct watch_document *ret, struct slice text, int64_t now);
+void watch_state_done(struct watch_document *s);
 
 /* The exit status of `watch status`: 0 all serve, 1 some do not or nothing may be done for them, 2
  * one was given up or is off because of us, 3 it cannot be told. */
-int watch_state_exit(const struct watch_state *s);
+int watch_state_exit(const struct watch_document *s);
 
 /* Those that are watched: neither absent nor disabled. */
 bool watch_state_counts(const struct watch_state_guest *g);

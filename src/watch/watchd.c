@@ -73,7 +73,7 @@ void watchd_alert(struct watchd *d, struct watch_guest *g, const char *text)
 		return;
 	if (g)
 		(void)snprintf(subject, sizeof(subject), "%s: %s %u (%s)", d->round.node,
-			       g->config.type == GUEST_QEMU ? "VM" : "CT", g->vmid,
+			       g->config.optin.type == GUEST_QEMU ? "VM" : "CT", g->vmid,
 			       watch_guest_name(g));
 	else
 		(void)snprintf(subject, sizeof(subject), "%s: guests", d->round.node);
@@ -304,7 +304,7 @@ static void end_crowd(struct watchd *d)
 	d->crowd_alerted = false;
 }
 
-enum { TICK_MS = 1000, SAVE_MS = 600 * 1000, PUBLISH_MS = 5000 };
+enum { TICK_MS = 1000, SAVE_MS = 600 * 1000, PUBLISH_MS = 5000, ROUTE_MS = 30 * 1000 };
 
 static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 {
@@ -320,6 +320,12 @@ static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 	(void)root_stat(&d->root, MAINTENANCE_FILE, &st);
 	if (memcmp(&st.st_mtim, &d->maintenance_mtime, sizeof(st.st_mtim)) != 0)
 		read_maintenance(d);
+	if (now - d->gateway_at >= ROUTE_MS && gateway_has_moved(&d->gateway, d->gateway_is)) {
+		d->gateway_is[0] = '\0';
+		watchd_open_gateway(d);
+	}
+	if (now - d->gateway_at >= ROUTE_MS)
+		d->gateway_at = now;
 	if (now - d->gateway.asked_at >= GATEWAY_EVERY_MS)
 		gateway_ask(&d->gateway, now);
 	watchd_send_mails(d, now);
@@ -346,7 +352,7 @@ static int on_gateway(sd_event_source *s, int fd, uint32_t events, void *ctx)
 
 void watchd_open_gateway(struct watchd *d)
 {
-	if (d->gateway.fd >= 0 && strcmp(d->gateway_is, d->node.gateway) == 0)
+	if (strcmp(d->gateway_is, d->node.gateway) == 0)
 		return;
 	d->gateway_io = sd_event_source_disable_unref(d->gateway_io);
 	gateway_close(&d->gateway);
@@ -449,6 +455,7 @@ static int open_all(struct watchd *d, struct err *e)
 	if (r < 0)
 		return err_set(e, r, "the event loop: %s", strerror(-r));
 	watchd_load_stats(d);
+	watchd_find_mails(d);
 	read_maintenance(d);
 	d->saved_at = clock_boot_ms();
 	d->gateway.fd = -1;

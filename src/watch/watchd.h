@@ -63,6 +63,7 @@ struct watchd {
 	struct power *power;
 	struct gateway gateway;
 	char gateway_is[64]; /* the setting that it was opened with */
+	int64_t gateway_at;  /* when the route was looked at last */
 	char scout_tag[64];
 	bool other_tag;
 	int64_t swept_at;
@@ -147,3 +148,4 @@ void watchd_load_stats_of(struct watchd *d, struct watch_guest *g);
 /* --- alerts.c: mails, through a unit of their own --- */
 int watchd_queue_mail(struct watchd *d, const char *subject, const char *text, struct err *e);
 void watchd_send_mails(struct watchd *d, int64_t now);
+void watchd_find_mails(struct watchd *d); /* what an earlier run could not send */

@@ -16,7 +16,7 @@ static void check_text(const struct buf *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	const struct watch_view view = { .width = 100, .now = NOW };
-	CLEANUP(watch_state_done) struct watch_state s = {};
+	CLEANUP(watch_state_done) struct watch_document s = {};
 	CLEANUP_FREE char *copy = exact_copy(data, n);
 	CLEANUP(buf_done) struct buf out = {};
 	int status;

@@ -79,7 +79,7 @@ static void exits(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		CLEANUP(watch_state_done) struct watch_state s = {};
+		CLEANUP(watch_state_done) struct watch_document s = {};
 		CLEANUP(buf_done) struct buf doc = {};
 
 		document(&doc, rows[i].mvmm, rows[i].maintenance, rows[i].guests);
@@ -91,7 +91,7 @@ static void exits(void **state)
 
 static const char *absent_at(struct tree *t, int64_t now)
 {
-	CLEANUP(watch_state_done) struct watch_state s = {};
+	CLEANUP(watch_state_done) struct watch_document s = {};
 
 	watch_state_read(&s, &t->root, now);
 	assert_true(!s.absent || watch_state_exit(&s) == CLI_UNKNOWN);
@@ -125,11 +125,11 @@ static void what_is_no_answer(void **state)
 }
 
 static void show(const char *mvmm, const char *maintenance, const char *guests,
-		 void (*fn)(const struct watch_state *, const struct watch_view *, struct buf *),
+		 void (*fn)(const struct watch_document *, const struct watch_view *, struct buf *),
 		 struct buf *out)
 {
 	const struct watch_view view = { .width = 140, .now = now_plus(6) };
-	CLEANUP(watch_state_done) struct watch_state s = {};
+	CLEANUP(watch_state_done) struct watch_document s = {};
 	CLEANUP(buf_done) struct buf doc = {};
 
 	document(&doc, mvmm, maintenance, guests);
@@ -182,7 +182,7 @@ static void text(void **state)
 
 static void prometheus_of(const char *guests, int64_t late, struct buf *out)
 {
-	CLEANUP(watch_state_done) struct watch_state s = {};
+	CLEANUP(watch_state_done) struct watch_document s = {};
 	CLEANUP(buf_done) struct buf doc = {};
 
 	document(&doc, "false", "{\"vmid\":0,\"scope\":\"node\"}", guests);

@@ -234,6 +234,24 @@ def opt_in_by_own_tag(t):
 
 
 @scenario(60)
+def check_config_agrees(t):
+    """What check-config says of a guest is what the daemon does with it."""
+    rig, node = t.one(settings={**ALONE})
+    add(rig, node, 101, kind="CT", watch={"ip": None, "portsall": None, "agent": "yes"})
+    add(rig, node, 102, agent="ok", watch=False, conf={"tags": "mon-restart", "agent": 1,
+                                                       "onboot": 0})
+    add(rig, node, 103, agent="ok", watch=False, conf={"tags": "mon-restart", "agent": "enabled=1"})
+    t.comes("a container with nothing but an agent: misconfigured",
+            lambda: node.state(101) == "misconfigured", 5)
+    t.comes("tagged: serving", lambda: node.state(103) == "serving", 5)
+    code, out, err = node.run(PVEWARDEN, "watch", "check-config", "--format", "json")
+    means = {g["vmid"]: g["means"] for g in json.loads(out)["guests"]}
+    t.ok("check-config: the container has no probe", "no probe" in means.get(101, ""), (code, out, err))
+    t.ok("onboot: 0 with a tag: not listed", 102 not in means and not node.seen(102), means)
+    t.ok("the tagged one: watched", means.get(103) == "watched", means)
+
+
+@scenario(60)
 def documents(t):
     """watch.json and what reads it."""
     rig, node = t.one()
