@@ -472,6 +472,48 @@ static void test_only_what_changed(void **state)
 	done(&w);
 }
 
+/* Twenty configs of 400 KiB each: the hub takes 8 MiB at a time. */
+static void test_what_does_not_fit_comes_later(void **state)
+{
+	enum { GUESTS = 20, NETS = 190, VALUE = 500 };
+	CLEANUP(buf_done) struct buf conf = {}, list = {};
+	size_t told = 0, documents = 0, n = 1;
+	struct world w;
+	char path[80];
+
+	(void)state;
+	make(&w);
+	for (int i = 0; i < NETS; i++) {
+		buf_addf(&conf, "net%d: bridge=", i);
+		memset(buf_reserve(&conf, VALUE), 1, VALUE);
+		conf.len += VALUE;
+		buf_addc(&conf, '\n');
+	}
+	for (int i = 0; i < GUESTS; i++) {
+		(void)snprintf(path, sizeof(path), "etc/pve/nodes/pve1/qemu-server/%d.conf",
+			       100 + i);
+		tree_write_n(&w.tree, path, conf.data, conf.len);
+		buf_addf(&list,
+			 "%s\"%d\": {\"node\": \"pve1\", \"type\": \"qemu\", \"version\": 1}",
+			 i ? "," : "{\"version\": 1, \"ids\": {", 100 + i);
+	}
+	buf_adds(&list, "}}\n");
+	tree_write(&w.tree, "etc/pve/.vmlist", list.data);
+	for (w.ask.nanny = false; n; w.ask.all_configs = false) {
+		forget(&w);
+		collect_cycle(&w.picture, &w.tree.root, &w.ask, &w.answer);
+		assert_true(w.answer.document.len < 8 * 1024 * 1024);
+		assert_int_equal(json_parse(buf_slice(&w.answer.document), "x", &w.doc, NULL), 0);
+		assert_int_equal(json_array_size(json_arr(w.doc, "guests")), GUESTS);
+		n = json_array_size(json_arr(w.doc, "configs"));
+		told += n;
+		documents += n > 0;
+	}
+	assert_int_equal(told, GUESTS);
+	assert_true(documents > 1);
+	done(&w);
+}
+
 static void test_a_restart_of_pmxcfs_drops_all(void **state)
 {
 	struct world w;
@@ -671,6 +713,19 @@ static void test_parts_that_are_not_to_be_believed(void **state)
 	buf_adds(&big, "\"}");
 	tree_write(&w.tree, "run/pvewarden/watch/watch.json", big.data);
 	cycle(&w);
+	assert_null(json_obj(json_obj(w.doc, "parts"), "array"));
+	buf_reset(&big);
+	buf_adds(&big, "{\"a\": [0");
+	for (int i = 0; i < 4096; i++)
+		buf_adds(&big, ",0");
+	buf_adds(&big, "]}");
+	tree_write(&w.tree, "run/pvewarden/array/array.json", big.data);
+	buf_reset(&big);
+	buf_adds(&big, "{\"a\": \"");
+	while (big.len < 300 * 1024)
+		buf_adds(&big, "xxxxxxxxxxxxxxxx");
+	buf_adds(&big, "\"}");
+	cycle(&w);
 	assert_int_equal(json_object_size(json_obj(w.doc, "parts")), 1);
 	assert_int_equal(json_integer_value(json_object_get(
 				 json_obj(json_obj(w.doc, "parts"), "watch"), "too_large")),
@@ -762,6 +817,7 @@ int main(void)
 		cmocka_unit_test(test_rows_of_configs),
 		cmocka_unit_test(test_nannyapi),
 		cmocka_unit_test(test_only_what_changed),
+		cmocka_unit_test(test_what_does_not_fit_comes_later),
 		cmocka_unit_test(test_a_restart_of_pmxcfs_drops_all),
 		cmocka_unit_test(test_a_guest_comes_moves_and_goes),
 		cmocka_unit_test(test_the_reporter_speaks_for_the_unheard),

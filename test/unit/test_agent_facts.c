@@ -135,6 +135,22 @@ static void test_tags_are_joined_by_commas(void **state)
 	assert_string_equal(buf_str(&out), "a,b,c,d");
 }
 
+/* The hub takes 255 bytes of UTF-8, and each byte that is none comes out as three. */
+static void test_names_have_an_end(void **state)
+{
+	char text[600] = "name: ";
+	struct guestfacts f;
+
+	(void)state;
+	for (size_t i = 6; i < 500; i += 2)
+		memcpy(text + i, "\xc3\xa4", 2);
+	f = facts_of(GUEST_QEMU, text);
+	assert_int_equal(f.name.n, 254);
+	memset(text + 6, 0xff, 500);
+	f = facts_of(GUEST_QEMU, text);
+	assert_int_equal(f.name.n, 85);
+}
+
 static void test_the_last_value_and_the_last_section_count(void **state)
 {
 	struct slice v;
@@ -445,6 +461,7 @@ int main(void)
 		cmocka_unit_test(test_values_are_read),
 		cmocka_unit_test(test_boot_order),
 		cmocka_unit_test(test_tags_are_joined_by_commas),
+		cmocka_unit_test(test_names_have_an_end),
 		cmocka_unit_test(test_the_last_value_and_the_last_section_count),
 		cmocka_unit_test(test_drives),
 		cmocka_unit_test(test_nets),
