@@ -61,6 +61,9 @@ def certificates(folder):
     write(folder, "serial", "01\n")
     write(folder, "ca.cnf", "[ca]\ndefault_ca=d\n[d]\ndir=.\ndatabase=index.txt\nserial=serial\n"
           "new_certs_dir=.\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n")
+    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+        "/CN=Proxmox Virtual Environment/OU=0d8a54ab-1111-4222-8333-1234567890ab/O=PVE Cluster "
+        "Manager CA", "-keyout", "pve.key", "-out", "pve-root-ca.pem")
     run("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-keyout", "key.pem",
         "-out", "csr.pem")
     for name, begin, end in (("good", "20200101000000Z", "20400101000000Z"),
@@ -203,10 +206,14 @@ class Hub:
 
 
 class Agent:
+    all = []
+
     def __init__(self, work, server, conf="", hub=True, nanny=False, interval=1):
         self.root = tempfile.mkdtemp(dir=work)
         shutil.copytree(EXAMPLE, self.root, symlinks=True, dirs_exist_ok=True)
         shutil.rmtree(f"{self.root}/{STATE}", ignore_errors=True)
+        shutil.copy(f"{server.folder}/pve-root-ca.pem", f"{self.root}/etc/pve/")
+        Agent.all.append(self)
         text = f"[agent]\ninterval = {interval}\nproxmox_interval = 5\n{conf}"
         if hub:
             text += f"hub_url = {server.url}\nhub_ca = {server.folder}/ca.pem\n"
@@ -496,7 +503,7 @@ def full_disk(work, certs):
     agent.token()
 
     def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16, resource.RLIM_INFINITY))
     write(agent.root, f"{STATE}/instance", "0123456789abcdef0123456789abcdef")
     os.chmod(f"{agent.root}/log", 0o644)
     # The log goes through a pipe: it too would be too large.
@@ -619,8 +626,14 @@ def main():
         for test in (plain, tokens, traps, refusals, newest_only, outage, killed, full_disk,
                      hanging, registration, old_agent, once):
             if not chosen or test.__name__ in chosen:
+                begun = time.monotonic()
                 test(work, certs)
+                print(f"# {test.__name__}: {time.monotonic() - begun:.0f} s", flush=True)
     finally:
+        for agent in Agent.all:
+            if agent.process:
+                agent.process.kill()
+                agent.process.wait()
         shutil.rmtree(work, ignore_errors=True)
     print(f"agent: {passed} passed, {failed} failed")
     return failed != 0
