@@ -527,6 +527,7 @@ static void test_a_restart_of_pmxcfs_drops_all(void **state)
 	write_version(&w.tree, 1001, 14);
 	cycle(&w);
 	assert_member(row_of(w.doc, "guests", 100), "name", "\"renamed\"");
+	assert_int_equal(json_array_size(json_arr(w.doc, "configs")), 1);
 	assert_member(row_of(w.doc, "guests", 101), "backup", "true");
 	/* Without .version nothing is believed to be the same. */
 	tree_remove(&w.tree, "etc/pve/.version");
@@ -690,6 +691,8 @@ static void test_no_proxmox_and_a_hanging_one(void **state)
 	assert_member(w.doc, "complete", "false");
 	assert_member(w.doc, "pmxcfs", "{\"state\": \"hung\"}");
 	assert_member(json_object_get(w.doc, "host"), "uptime", "315069");
+	assert_member(json_object_get(w.doc, "host"), "pveversion",
+		      "\"pve-manager/8.2.4/faa83925c9641325\"");
 	assert_null(json_object_get(w.doc, "guests"));
 	assert_null(json_object_get(w.doc, "vmids"));
 	done(&w);

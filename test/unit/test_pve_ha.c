@@ -27,12 +27,13 @@ static void test_what_is_managed(void **state)
 {
 	(void)state;
 	assert_int_equal(parse(""), 0);
-	assert_int_equal(table.n, 3);
+	assert_int_equal(table.n, 4);
 	assert_string_equal(ha_table_find(&table, GUEST_QEMU, 100)->wanted, "started");
 	assert_string_equal(ha_table_find(&table, GUEST_LXC, 101)->wanted, "started");
 	assert_string_equal(ha_table_find(&table, GUEST_QEMU, 102)->wanted, "stopped");
 	assert_null(ha_table_find(&table, GUEST_QEMU, 101));
 	assert_null(ha_table_find(&table, GUEST_QEMU, 103));
+	assert_non_null(ha_table_find(&table, GUEST_QEMU, 104));
 	assert_null(ha_table_find(&table, GUEST_QEMU, 100)->state);
 	assert_null(table.master);
 }
@@ -56,7 +57,7 @@ static void test_what_its_manager_says(void **state)
 	assert_int_equal(table.n, 0);
 	/* A broken status leaves what is wanted. */
 	assert_int_equal(parse("{"), -EBADMSG);
-	assert_int_equal(table.n, 3);
+	assert_int_equal(table.n, 4);
 }
 
 static int free_arena(void **state)
