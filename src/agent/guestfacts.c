@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "agent/props.h"
-#include "pve/guestkey.h"
+#include "agent/wire.h"
+#include "pve/prop.h"
 #include "util/clock.h"
 #include "util/str.h"
 
@@ -151,9 +151,11 @@ static void read_names(struct guestfacts *f, const struct guestconfig *c)
 	(void)snprintf(f->own_name, sizeof(f->own_name), f->type == GUEST_QEMU ? "VM %u" : "CT%u",
 		       f->vmid);
 	f->name = text_or(c, key, f->own_name);
-	/* Proxmox allows 63 bytes; the wire has an end too. */
-	if (f->name.n > 255)
-		f->name.n = 255;
+	/* Proxmox allows 63 bytes. What is no text takes three times its room on the wire. */
+	if (f->name.n > WIRE_NAME_MAX)
+		f->name.n = WIRE_NAME_MAX;
+	while (f->name.n > WIRE_NAME_MAX / 3 && !str_utf8_valid(f->name))
+		f->name.n--;
 }
 
 static void read_processors(struct guestfacts *f, const struct guestconfig *c)

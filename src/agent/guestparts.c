@@ -12,8 +12,8 @@
 enum {
 	LIST_MAX = 512,
 	VALUE_MAX = 8192,
-	TEXT_MAX = 8192,	       /* of one description */
-	CONFIG_BYTES_MAX = 192 * 1024, /* of the raw config as JSON */
+	TEXT_MAX = 8192,	/* of one description */
+	BYTES_MAX = 192 * 1024, /* of one list as JSON */
 };
 
 /* Cut where a character ends. */
@@ -25,6 +25,24 @@ static struct slice cut(struct slice s, size_t max)
 	while (s.n && ((unsigned char)s.p[s.n] & 0xc0) == 0x80)
 		s.n--;
 	return s;
+}
+
+/* A list that grows: how many rows it has, and where it began. */
+struct list {
+	struct jsonw *w;
+	size_t n, begin;
+};
+
+static void begin_list(struct list *l, struct jsonw *w, const char *name)
+{
+	jsonw_array(w, name);
+	*l = (struct list){ .w = w, .begin = w->out->len };
+}
+
+/* Asked for each row: is there room for it? */
+static bool has_room(struct list *l)
+{
+	return l->n++ < LIST_MAX && l->w->out->len - l->begin < BYTES_MAX;
 }
 
 /* "net12" of "net": letters, then a number that is there. */
@@ -97,11 +115,11 @@ static bool is_drive(const struct guestconfig *c, const struct guestconfig_optio
 
 void guestparts_drives(struct jsonw *w, const struct guestconfig *c)
 {
-	size_t n = 0;
+	struct list l;
 
-	jsonw_array(w, "drives");
+	begin_list(&l, w, "drives");
 	vec_each (o, &c->main)
-		if (is_drive(c, o) && n++ < LIST_MAX)
+		if (is_drive(c, o) && has_room(&l))
 			write_drive(w, o->key, o->value);
 	jsonw_close(w);
 }
@@ -125,14 +143,18 @@ static void write_mountpoint(struct jsonw *w, struct slice key, struct slice val
 	jsonw_close(w);
 }
 
+static bool is_mountpoint(const struct guestconfig *c, const struct guestconfig_option *o)
+{
+	return c->type == GUEST_LXC && (slice_eq(o->key, "rootfs") || is_numbered(o->key, "mp"));
+}
+
 void guestparts_mountpoints(struct jsonw *w, const struct guestconfig *c)
 {
-	size_t n = 0;
+	struct list l;
 
-	jsonw_array(w, "mountpoints");
+	begin_list(&l, w, "mountpoints");
 	vec_each (o, &c->main)
-		if (c->type == GUEST_LXC &&
-		    (slice_eq(o->key, "rootfs") || is_numbered(o->key, "mp")) && n++ < LIST_MAX)
+		if (is_mountpoint(c, o) && has_room(&l))
 			write_mountpoint(w, o->key, o->value);
 	jsonw_close(w);
 }
@@ -216,11 +238,11 @@ static void write_net(struct jsonw *w, const struct guestconfig *c,
 
 void guestparts_nets(struct jsonw *w, const struct guestconfig *c)
 {
-	size_t n = 0;
+	struct list l;
 
-	jsonw_array(w, "nets");
+	begin_list(&l, w, "nets");
 	vec_each (o, &c->main)
-		if (!o->raw && is_numbered(o->key, "net") && o->key.n < 12 && n++ < LIST_MAX)
+		if (!o->raw && is_numbered(o->key, "net") && o->key.n < 12 && has_room(&l))
 			write_net(w, c, o);
 	jsonw_close(w);
 }
@@ -238,11 +260,11 @@ static void write_unless_empty(struct jsonw *w, const char *name, struct slice t
 
 void guestparts_snapshots(struct jsonw *w, const struct guestconfig *c)
 {
-	size_t n = 0;
+	struct list l;
 
-	jsonw_array(w, "snapshots");
+	begin_list(&l, w, "snapshots");
 	vec_each (s, &c->snapshots) {
-		if (n++ == LIST_MAX)
+		if (!has_room(&l))
 			break;
 		jsonw_row(w, NULL);
 		jsonw_slice(w, "name", cut(s->name, WIRE_NAME_MAX));
@@ -254,11 +276,6 @@ void guestparts_snapshots(struct jsonw *w, const struct guestconfig *c)
 	}
 	jsonw_close(w);
 }
-
-struct pending {
-	struct jsonw *w;
-	size_t n;
-};
 
 static void write_value(struct jsonw *w, const char *name, struct slice key,
 			const struct slice *value)
@@ -274,23 +291,23 @@ static void write_value(struct jsonw *w, const char *name, struct slice key,
 static void write_pending(void *arg, struct slice key, const struct slice *now,
 			  const struct slice *new)
 {
-	struct pending *p = arg;
+	struct list *l = arg;
 
-	if (p->n++ >= LIST_MAX / 4)
+	if (!has_room(l))
 		return;
-	jsonw_row(p->w, NULL);
-	write_key(p->w, key);
-	write_value(p->w, "now", key, now);
-	write_value(p->w, "new", key, new);
-	jsonw_close(p->w);
+	jsonw_row(l->w, NULL);
+	write_key(l->w, key);
+	write_value(l->w, "now", key, now);
+	write_value(l->w, "new", key, new);
+	jsonw_close(l->w);
 }
 
 void guestparts_pending(struct jsonw *w, const struct guestconfig *c)
 {
-	struct pending p = { .w = w };
+	struct list l;
 
-	jsonw_array(w, "pending");
-	(void)guestconfig_pending(c, write_pending, &p);
+	begin_list(&l, w, "pending");
+	(void)guestconfig_pending(c, write_pending, &l);
 	jsonw_close(w);
 }
 
@@ -337,7 +354,7 @@ void guestparts_config(struct jsonw *w, const struct guestconfig *c)
 	begin = w->out->len;
 	if (!slice_empty(description))
 		jsonw_slice(w, "description", cut(description, TEXT_MAX));
-	for (size_t i = 0; i < c->main.n && w->out->len - begin < CONFIG_BYTES_MAX;) {
+	for (size_t i = 0; i < c->main.n && w->out->len - begin < BYTES_MAX;) {
 		const struct guestconfig_option *o = &c->main.items[i];
 
 		if (o->key.n > 64) {

@@ -17,10 +17,14 @@ static void free_json(json_t *const *doc)
 	json_decref(*doc);
 }
 
-/* Only brackets outside of strings count; the text is JSON already. */
-static unsigned int depth_of(struct slice json)
+/*
+ * Neither too deep nor an array too long for the document. Only what stands outside of strings
+ * counts; the text is JSON already.
+ */
+static bool fits(struct slice json)
 {
-	unsigned int depth = 0, deepest = 0;
+	size_t commas[DEPTH_MAX + 1] = {};
+	unsigned int depth = 0;
 	bool text = false;
 
 	for (size_t i = 0; i < json.n; i++) {
@@ -30,21 +34,25 @@ static unsigned int depth_of(struct slice json)
 			i++;
 		else if (c == '"')
 			text = !text;
-		else if (!text && (c == '{' || c == '['))
-			depth++;
-		else if (!text && (c == '}' || c == ']'))
+		else if (text)
+			continue;
+		else if ((c == '{' || c == '[') && ++depth > DEPTH_MAX)
+			return false;
+		else if (c == '{' || c == '[')
+			commas[depth] = 0;
+		else if (c == '}' || c == ']')
 			depth--;
-		deepest = depth > deepest ? depth : deepest;
+		else if (c == ',' && ++commas[depth] >= WIRE_ARRAY_MAX)
+			return false;
 	}
-	return deepest;
+	return true;
 }
 
 static bool is_object(struct slice text)
 {
 	CLEANUP(free_json) json_t *doc = NULL;
 
-	return json_parse(text, "part", &doc, NULL) == 0 && json_is_object(doc) &&
-	       depth_of(text) <= DEPTH_MAX;
+	return json_parse(text, "part", &doc, NULL) == 0 && json_is_object(doc) && fits(text);
 }
 
 static void write_part(struct jsonw *w, const struct root *r, const char *name, const char *path)

@@ -45,7 +45,9 @@ static void forget(struct picture *p)
 	for (size_t i = 0; i < PICTURE_FILES; i++)
 		watched_forget(&p->files[i]);
 	p->listed = false;
-	picture_guests_forget(p);
+	/* Each is read again; the digest of its text then says whether it is news. */
+	vec_each (g, &p->guests)
+		g->loaded = false;
 }
 
 static void read_version(struct picture *p)

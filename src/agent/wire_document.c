@@ -292,10 +292,11 @@ void wire_document_write(struct buf *out, struct picture *p, const struct collec
 void wire_document_write_hung(struct buf *out, const struct root *r, const struct collect_ask *ask,
 			      const char *node, const char *cluster_uuid)
 {
-	struct hostfacts_fixed fixed = {};
+	CLEANUP(hostfacts_fixed_done) struct hostfacts_fixed fixed = {};
 	const struct hostfacts_of of = {
 		.root = r,
 		.fixed = &fixed,
+		.pve_manager = node_pve_manager(r, &fixed.arena),
 		.boot_time = procstat_boot_time(r),
 	};
 	struct jsonw w;
@@ -320,5 +321,4 @@ void wire_document_write_hung(struct buf *out, const struct root *r, const struc
 	jsonw_close(&w);
 	parts_write(&w, r);
 	jsonw_end(&w);
-	hostfacts_fixed_done(&fixed);
 }

@@ -174,6 +174,29 @@ static void reads_below_a_root(void **state)
 	tree_done(&t);
 }
 
+static void test_version_counts(void **state)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct cfs_version v;
+	uint64_t n = 7;
+
+	(void)state;
+	assert_int_equal(cfs_version_parse(&v,
+					   SLICE("{\"starttime\": 1700000000, \"vmlist\": 14, "
+						 "\"ha/manager_status\": 3, \"odd\": \"5\", "
+						 "\"kvstore\": {\"pve1\": {\"x\": 1}}}"),
+					   "x", &a, NULL),
+			 0);
+	assert_int_equal(v.starttime, 1700000000);
+	assert_true(cfs_version_of(&v, "vmlist", &n) && n == 14);
+	assert_true(cfs_version_of(&v, "ha/manager_status", &n) && n == 3);
+	assert_false(cfs_version_of(&v, "odd", &n) || cfs_version_of(&v, "kvstore", &n));
+	assert_int_equal(n, 3);
+	assert_int_equal(cfs_version_parse(&v, SLICE("{\"vmlist\": 14}"), "x", &a, NULL), -EBADMSG);
+	assert_int_equal(cfs_version_parse(&v, SLICE("{\"starttime\": 1"), "x", &a, NULL),
+			 -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +207,7 @@ int main(void)
 		cmocka_unit_test(reads_vmlist),
 		cmocka_unit_test(refuses_what_is_no_vmlist),
 		cmocka_unit_test(reads_below_a_root),
+		cmocka_unit_test(test_version_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
