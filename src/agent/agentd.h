@@ -70,7 +70,7 @@ struct agentd {
 	struct collector collector;
 	sd_event_source *collector_io;
 	struct collect_ask ask; /* reporter, unheard and all_configs stay from one to the next */
-	int64_t collect_at, collect_by, nanny_at;
+	int64_t collect_at, collect_by, asked_at, nanny_at;
 	bool collecting, asked_all;
 	pid_t stuck[AGENT_STUCK_MAX];
 	size_t n_stuck;

@@ -93,6 +93,16 @@ static void tell_unread(struct agentd *d, const char *why)
 	(void)snprintf(d->unread, sizeof(d->unread), "%s", why);
 }
 
+/* The next round, unless this one brings nothing. Half a cycle early: cycles are some milliseconds
+ * off, and none is to be skipped for that. */
+static int64_t next_round(const struct agentd *d, int64_t now)
+{
+	int64_t cycle = (int64_t)d->conf.interval * 500;
+	int64_t round = (int64_t)d->conf.proxmox_interval * 1000;
+
+	return now + (cycle < round / 2 ? round - cycle : round / 2);
+}
+
 static void keep(struct agentd *d, struct collect_answer *a)
 {
 	d->collections++;
@@ -102,8 +112,10 @@ static void keep(struct agentd *d, struct collect_answer *a)
 	d->took_cpu_us = a->cpu_microseconds;
 	if (a->document.len && d->hub.url)
 		agentd_keep_document(d, &a->document);
-	if (a->posts.len && d->nanny.url)
+	if (a->posts.len && d->nanny.url) {
 		agentd_keep_posts(d, &a->posts);
+		d->nanny_at = next_round(d, d->asked_at);
+	}
 }
 
 static void take_answer(struct agentd *d, struct collect_answer *a)
@@ -245,12 +257,11 @@ static void prepare(struct agentd *d, int64_t now)
 		d->ask.sequence = d->spool.next = clock;
 	d->asked_all = d->ask.all_configs;
 	(void)snprintf(d->ask.instance, sizeof(d->ask.instance), "%s", d->instance);
-	if (d->ask.nanny)
-		d->nanny_at = now + (int64_t)d->conf.proxmox_interval * 1000;
 }
 
 static void ask(struct agentd *d, int64_t now)
 {
+	d->asked_at = now;
 	prepare(d, now);
 	if (!start_collector(d)) {
 		if (d->n_stuck >= AGENT_STUCK_MAX)

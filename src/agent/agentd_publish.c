@@ -178,11 +178,12 @@ void agentd_publish(struct agentd *d, int64_t now)
 {
 	CLEANUP(buf_done) struct buf text = {};
 	const struct group *group = getgrnam("www-data");
+	bool give = group && group->gr_gid != getegid();
 	int r;
 
 	write_document(d, now, &text);
 	r = file_write_atomic_for(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640,
-				  group ? group->gr_gid : (gid_t)-1);
+				  give ? group->gr_gid : (gid_t)-1);
 	if (r < 0)
 		r = file_write_atomic(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640);
 	if (r < 0)

@@ -87,7 +87,10 @@ void agentd_token_load(struct agent_server *s)
 	struct token t = {};
 	int r;
 
-	s->token_told = s->revoked = false;
+	/* What is known of the last one says nothing about this one. */
+	s->token_told = s->revoked = s->session.rejected = false;
+	s->session.next_try = s->session.next_renew = s->session.got = 0;
+	s->session.failures = s->session.refusals = 0;
 	note_file(s);
 	if (take_ready(s))
 		return;
@@ -135,9 +138,6 @@ void agentd_token_tick(struct agent_server *s, int64_t now)
 		return;
 	log_info("%s: the token is read anew", s->name);
 	agentd_token_load(s);
-	s->session.rejected = false;
-	s->session.next_try = 0;
-	s->session.failures = s->session.refusals = 0;
 	s->wait_until = now;
 	s->tries = 0;
 }
