@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
@@ -306,6 +307,52 @@ class Postgres:
                 self.process.kill()
                 self.process.wait()
         self.log.close()
+
+
+# --- NannyAPI -----------------------------------------------------------------------------------------
+
+class Nanny:
+    """A NannyAPI server of its own, on loopback or in a place."""
+
+    def __init__(self, rig, *options, place=None, listen="127.0.0.1:0"):
+        self.folder = rig.folder(f"nanny{len(rig.ends)}")
+        argv = ["/usr/bin/python3", f"{HERE}/nannyapi.py", "--listen", listen, "--dir", self.folder, *options]
+        if place:
+            log = f"{self.folder}/log"
+            place.spawn(argv, log, log)
+        else:
+            process = subprocess.Popen(argv, stdout=sys.stderr)
+            rig.ends.append(process.kill)
+        wait_for("NannyAPI listens", lambda: os.path.exists(f"{self.folder}/port"), 10)
+        with open(f"{self.folder}/port", encoding="ascii") as file:
+            self.port = int(file.read())
+
+    def call(self, path, body, token=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("POST", path, json.dumps(body), {"Authorization": f"Bearer {token}"} if token else {})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        try:
+            return answer.status, json.loads(text)
+        except ValueError:
+            return answer.status, text
+
+    def approve(self, code):
+        with open(f"{self.folder}/approve", "a", encoding="ascii") as file:
+            file.write(code + "\n")
+
+    def faults(self, faults):
+        with open(f"{self.folder}/faults.tmp", "w", encoding="ascii") as file:
+            json.dump(faults, file)
+        os.rename(f"{self.folder}/faults.tmp", f"{self.folder}/faults.json")
+
+    def requests(self):
+        try:
+            with open(f"{self.folder}/requests.jsonl", encoding="utf8") as file:
+                return [json.loads(line) for line in file if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
 
 
 # --- senders ------------------------------------------------------------------------------------------
