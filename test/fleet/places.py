@@ -253,7 +253,7 @@ class Fleet:
 
     def wired_hub(self, **options):
         """In a place of its own with TLS, at WIRE.1; agents have a cable to it."""
-        self.wire = self.nodes["wire"] = Place(self, "wire")
+        self.wire = self.place("wire")
         for argv in (("link", "add", "br0", "type", "bridge"), ("addr", "add", f"{WIRE}.1/24", "dev", "br0"),
                      ("link", "set", "br0", "up")):
             self.wire.must("ip", *argv)
@@ -267,6 +267,19 @@ class Fleet:
         server = Postgres(self.folder("pg"))
         self.ends.append(server.stop)
         return server
+
+    def place(self, name):
+        self.nodes[name] = Place(self, name)
+        return self.nodes[name]
+
+    @staticmethod
+    def join(a, b, net, dev="rig0"):
+        """A cable between two places: NET.1 and NET.2."""
+        subprocess.run(["ip", "link", "add", "name", dev, "netns", str(a.init), "type", "veth", "peer", "name", dev,
+                        "netns", str(b.init)], check=True)
+        for i, place in enumerate((a, b), 1):
+            place.must("ip", "addr", "add", f"{net}.{i}/24", "dev", dev)
+            place.must("ip", "link", "set", dev, "up")
 
     # --- agents -----------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 to work against a hub. Only the address and the token are another's, and "...full config..." is one."""
 
 EXAMPLES = {
-    "cluster": r'''curl -X POST https://api.nannyai.dev/api/proxmox/cluster \
+    "cluster": r"""curl -X POST https://api.nannyai.dev/api/proxmox/cluster \
   -H "Authorization: Bearer <token>" \
   -H "Content-Type: application/json" \
   -d '{
@@ -12,8 +12,8 @@ EXAMPLES = {
     "nodes": 3,
     "quorate": 1,
     "version": 7
-  }'''',
-    "node": r'''curl -X POST https://api.nannyai.dev/api/proxmox/node \
+  }'""",
+    "node": r"""curl -X POST https://api.nannyai.dev/api/proxmox/node \
   -H "Authorization: Bearer <token>" \
   -H "Content-Type: application/json" \
   -d '{
@@ -24,8 +24,8 @@ EXAMPLES = {
     "local": 1,
     "level": "",
     "pve_version": "pve-manager/7.4-3/9002ab8a"
-  }'''',
-    "lxc": r'''curl -X POST https://api.nannyai.dev/api/proxmox/lxc \
+  }'""",
+    "lxc": r"""curl -X POST https://api.nannyai.dev/api/proxmox/lxc \
   -H "Authorization: Bearer <token>" \
   -H "Content-Type: application/json" \
   -d '{
@@ -53,8 +53,8 @@ EXAMPLES = {
     "config": {
       ...full config...
     }
-  }'''',
-    "qemu": r'''curl -X POST https://api.nannyai.dev/api/proxmox/qemu \
+  }'""",
+    "qemu": r"""curl -X POST https://api.nannyai.dev/api/proxmox/qemu \
   -H "Authorization: Bearer <token>" \
   -H "Content-Type: application/json" \
   -d '{
@@ -79,5 +79,5 @@ EXAMPLES = {
       "net0": "virtio=BC:24:11:AB:CD:EF,bridge=vmbr0,firewall=1",
       "tags": "production,database,postgresql"
     }
-  }'''',
+  }'""",
 }
