@@ -20,7 +20,8 @@ struct limit;
 struct limit *limit_new(size_t buckets);
 void limit_free(struct limit *l);
 
-/* Takes one out of @name's bucket. False: it is empty, and *ret_wait seconds (at least 1) will help.
+/* Takes one out of @name's bucket. False: it is empty, and *ret_wait seconds (at least 1) will
+ * help.
  */
 bool limit_take(struct limit *l, const char *name, struct limit_rate rate, int64_t now_ms,
 		unsigned int *ret_wait);

@@ -8,8 +8,8 @@ enum { CHAINS = 256 };
 
 /* An org with something waiting; it goes when its line is empty. */
 struct line {
-	struct line *next;	/* of the same chain */
-	struct line *after;	/* in the ring of turns */
+	struct line *next;  /* of the same chain */
+	struct line *after; /* in the ring of turns */
 	struct queue_item *first, **end;
 	char org[STORE_ORG_MAX];
 };
