@@ -69,7 +69,7 @@ static bool within(struct call *c, const char *kind, const char *name, struct li
 
 static bool within_limits(struct call *c)
 {
-	const struct hub_conf *conf = &c->hub->conf;
+	const struct hub_conf *conf = atomic_load(&c->hub->conf);
 
 	switch (c->match.route->need) {
 	case NEED_NOBODY:
@@ -203,28 +203,34 @@ int call_store_error(struct call *c, int error, const struct err *e)
 	}
 }
 
+/* Handlers of pages only reply: their 503 is the store's failure. */
+static int page_result(const struct call *c)
+{
+	return c->reply.status == 503 ? -EIO : 0;
+}
+
 static int run_agent(struct call *c, struct store *s)
 {
 	auth_agent(c->hub->auth, s, c->hub->base, &c->request, &c->reply);
-	return 0;
+	return page_result(c);
 }
 
 static int run_login(struct call *c, struct store *s)
 {
 	auth_login(c->hub->auth, s, &c->request, &c->reply);
-	return 0;
+	return page_result(c);
 }
 
 static int run_logout(struct call *c, struct store *s)
 {
 	auth_logout(c->hub->auth, s, &c->request, &c->reply);
-	return 0;
+	return page_result(c);
 }
 
 static int run_authorize(struct call *c, struct store *s)
 {
 	auth_authorize_page(c->hub->auth, s, &c->request, &c->reply);
-	return 0;
+	return page_result(c);
 }
 
 static const struct {
@@ -258,9 +264,7 @@ static int run(struct call *c, struct store *s)
 	c->request.body = buf_slice(&c->body);
 	if (!s && !handlers[id].without_store)
 		return call_store_error(c, -EIO, NULL);
-	r = handlers[id].run(c, s);
-	/* Handlers of pages only reply. */
-	return r == 0 && c->reply.status == 503 && s ? -EIO : r;
+	return handlers[id].run(c, s);
 }
 
 static int run_job(struct pool_job *job, struct store *s)
