@@ -30,6 +30,14 @@ int cmd_watch_maintenance(const struct cli *cli);
 int cmd_watch_status(const struct cli *cli);
 int cmd_watch_stats(const struct cli *cli);
 
+/* src/agent/ */
+extern const struct cli_option agent_conf_options[];
+int cmd_agent_run(const struct cli *cli);
+int cmd_agent_once(const struct cli *cli);
+int cmd_agent_status(const struct cli *cli);
+extern const struct cli_option agent_register_options[];
+int cmd_agent_register(const struct cli *cli);
+
 /* src/facts/ */
 int cmd_facts_guests(const struct cli *cli);
 int cmd_facts_storages(const struct cli *cli);

@@ -10,6 +10,13 @@ void buf_done(struct buf *b)
 	*b = (struct buf){};
 }
 
+void buf_wipe(struct buf *b)
+{
+	if (b->data)
+		explicit_bzero(b->data, b->cap);
+	buf_done(b);
+}
+
 void buf_reset(struct buf *b)
 {
 	b->len = 0;

@@ -14,6 +14,7 @@ struct buf {
 };
 
 void buf_done(struct buf *b);
+void buf_wipe(struct buf *b); /* the same for secrets: nothing of it stays in memory */
 void buf_reset(struct buf *b);
 
 /* Makes room for @more bytes behind len and returns the place; the caller adds to len. */

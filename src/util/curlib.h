@@ -3,8 +3,8 @@
 
 /*
  * libcurl, loaded when it is first needed: linked, it and its thirty libraries would make every
- * start of the program three times as slow, and most starts send nothing. Only util/http.c and
- * util/smtp.c use it.
+ * start of the program three times as slow, and most starts send nothing. Only util/http.c,
+ * util/httpclient.c and util/smtp.c use it.
  */
 
 #include <curl/curl.h>
@@ -18,6 +18,7 @@
 	X(curl_easy_perform)  \
 	X(curl_easy_getinfo)  \
 	X(curl_easy_strerror) \
+	X(curl_easy_reset)    \
 	X(curl_easy_cleanup)  \
 	X(curl_slist_append)  \
 	X(curl_slist_free_all)

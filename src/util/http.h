@@ -23,5 +23,38 @@ struct http_request {
  * -ETIMEDOUT, -EACCES (certificate), -EINVAL (no such URL, http to another machine), -EIO. */
 int http_post(const struct http_request *r, long *ret_status, struct buf *ret_body, struct err *e);
 
+/*
+ * A connection that is kept from one request to the next, for a server that is spoken to all the
+ * time. TLS 1.2 at least; no redirect is followed, so that a token goes to no other host.
+ */
+enum { HTTP_HEADER_MAX = 128 };
+
+struct http_call {
+	const char *url;
+	const char *bearer;   /* NULL without */
+	const char *agent_id; /* X-Agent-ID; NULL without */
+	struct slice body;    /* JSON, POST; p is NULL: GET */
+	int deadline_ms;
+	size_t max_answer;
+};
+
+struct http_answer {
+	long status;
+	/* As the server wrote them; "" without, or when longer than any that is meant. */
+	char content_type[HTTP_HEADER_MAX], retry_after[HTTP_HEADER_MAX];
+	struct buf body;
+};
+void http_answer_done(struct http_answer *a);
+
+struct http_client;
+
+/* @ca_file: NULL for the system's. -errno with a sentence. */
+int http_client_open(struct http_client **ret, const char *ca_file, struct err *e);
+void http_client_close(struct http_client *c);
+
+/* As http_post(). -EFBIG: the answer is longer than max_answer. */
+int http_client_call(struct http_client *c, const struct http_call *call, struct http_answer *ret,
+		     struct err *e);
+
 /* "http://" goes to loopback alone. */
 bool http_is_allowed(const char *url);

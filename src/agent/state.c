@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "agent/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+
+#include "util/cli.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/json.h"
+#include "util/str.h"
+
+#define START "systemctl start pvewarden-agent"
+
+enum { SIZE_LIMIT = 4 * 1024 * 1024 };
+
+void agent_state_done(struct agent_state *s)
+{
+	buf_done(&s->text);
+	arena_done(&s->arena);
+}
+
+/* --- members --------------------------------------------------------------------------------- */
+
+static const char *text_of(const json_t *obj, const char *key, struct arena *a)
+{
+	const char *v = json_str(obj, key);
+
+	return v ? arena_str(a, slice_of(v)) : NULL;
+}
+
+static int64_t time_of(const json_t *obj, const char *key)
+{
+	const char *v = json_str(obj, key);
+	int64_t t = 0;
+
+	return v && clock_parse(slice_of(v), &t) && t > 0 ? t : 0;
+}
+
+static uint64_t number_of(const json_t *obj, const char *key)
+{
+	uint64_t n = 0;
+
+	(void)json_u64(obj, key, &n);
+	return n;
+}
+
+static bool truth_of(const json_t *obj, const char *key)
+{
+	return json_is_true(json_object_get(obj, key));
+}
+
+/* --- the document ---------------------------------------------------------------------------- */
+
+static void take_collection(struct agent_state *s, const json_t *v)
+{
+	s->collection.last = time_of(v, "last");
+	s->collection.count = number_of(v, "count");
+	s->collection.unanswered = number_of(v, "unanswered");
+	s->collection.guests = number_of(v, "guests");
+	s->collection.ms = number_of(v, "ms");
+	s->collection.stuck = number_of(v, "stuck");
+	s->collection.hangs = truth_of(v, "pmxcfs_hangs");
+	s->collection.problem = text_of(v, "problem", &s->arena);
+}
+
+static void take_reasons(struct agent_state *s, const json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		struct agent_state_reason *r = &s->reasons[s->n_reasons];
+
+		if (s->n_reasons == AGENT_STATE_REASONS)
+			return;
+		r->at = time_of(row, "at");
+		r->why = text_of(row, "why", &s->arena);
+		s->n_reasons += r->why != NULL;
+	}
+}
+
+static void take_spool(struct agent_state *s, const json_t *v, const json_t *parked)
+{
+	s->spool.documents = number_of(v, "documents");
+	s->spool.bytes = number_of(v, "bytes");
+	s->spool.max = number_of(v, "max_bytes");
+	s->spool.dropped = number_of(v, "dropped");
+	s->spool.parked = number_of(v, "parked");
+	s->spool.damaged = number_of(v, "damaged");
+	s->spool.unkept = number_of(v, "unkept");
+	s->spool.problem = text_of(v, "problem", &s->arena);
+	s->parked_objects = number_of(parked, "objects");
+	take_reasons(s, json_arr(v, "reasons"));
+	take_reasons(s, json_arr(parked, "reasons"));
+}
+
+static bool take_server(struct agent_state_server *v, const json_t *row, struct arena *a)
+{
+	const json_t *token = json_obj(row, "token");
+
+	*v = (struct agent_state_server){ .name = text_of(row, "name", a),
+					  .url = text_of(row, "url", a),
+					  .problem = text_of(row, "problem", a),
+					  .interval = number_of(row, "interval"),
+					  .delivered = number_of(row, "delivered"),
+					  .refused = number_of(row, "refused"),
+					  .waiting = number_of(row, "waiting"),
+					  .failures = number_of(token, "failures"),
+					  .since = time_of(row, "since"),
+					  .last_delivery = time_of(row, "last_delivery"),
+					  .last_try = time_of(row, "last_try"),
+					  .next_try = time_of(row, "next_try"),
+					  .token = truth_of(token, "there"),
+					  .ready = truth_of(token, "ready"),
+					  .given_up = truth_of(token, "given_up"),
+					  .revoked = truth_of(token, "revoked"),
+					  .got = time_of(token, "got_at"),
+					  .expires = time_of(token, "expires_at"),
+					  .refresh_expires = time_of(token, "refresh_expires_at") };
+	return v->name && v->url && v->interval && v->since;
+}
+
+static bool take_servers(struct agent_state *s, const json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		if (s->n_servers == AGENT_STATE_SERVERS ||
+		    !take_server(&s->servers[s->n_servers], row, &s->arena))
+			return false;
+		s->n_servers++;
+	}
+	return rows != NULL;
+}
+
+static const char *interpret(struct agent_state *s, const json_t *doc, int64_t now)
+{
+	const char *schema = json_str(doc, "schema");
+
+	s->time = time_of(doc, "time");
+	if (!schema || strcmp(schema, AGENT_STATE_SCHEMA) != 0 || !s->time ||
+	    !take_servers(s, json_arr(doc, "servers")))
+		return "/" AGENT_STATE_PATH " is no " AGENT_STATE_SCHEMA " document";
+	s->age = now > s->time ? now - s->time : 0;
+	s->started = time_of(doc, "started");
+	s->node = text_of(doc, "node", &s->arena);
+	s->cluster = text_of(doc, "cluster", &s->arena);
+	s->reporter = text_of(doc, "reporter", &s->arena);
+	s->pid = number_of(doc, "pid");
+	s->no_proxmox = json_is_false(json_object_get(doc, "proxmox"));
+	take_collection(s, json_obj(doc, "collection"));
+	take_spool(s, json_obj(doc, "spool"), json_obj(doc, "parked"));
+	if (s->age > AGENT_STATE_MAX_AGE || s->time > now + AGENT_STATE_MAX_AGE)
+		return "/" AGENT_STATE_PATH " is older than a minute, or of a time to come: is the "
+		       "agent at work? (systemctl status pvewarden-agent; " START ")";
+	return NULL;
+}
+
+void agent_state_parse(struct agent_state *ret, struct slice text, int64_t now)
+{
+	json_t *doc = NULL;
+
+	*ret = (struct agent_state){ .age = -1 };
+	buf_add(&ret->text, text.p, text.n);
+	if (json_parse(buf_slice(&ret->text), AGENT_STATE_PATH, &doc, NULL) < 0)
+		ret->absent = "/" AGENT_STATE_PATH " is not valid JSON";
+	else
+		ret->absent = interpret(ret, doc, now);
+	json_decref(doc);
+}
+
+/* The agent's own user's, or root's where it runs as root. */
+static bool is_trusted(const struct root *r, uid_t uid)
+{
+	const struct passwd *user = r->live && uid != 0 ? getpwnam("pvewarden-agent") : NULL;
+
+	return !r->live || uid == 0 || (user && user->pw_uid == uid);
+}
+
+static const char *load(const struct root *r, struct buf *text)
+{
+	CLEANUP_FD int fd = root_openat(r, AGENT_STATE_PATH, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd == -ENOENT)
+		return "the agent does not run on this node: " START;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_trusted(r, st.st_uid) ||
+	    st.st_size > SIZE_LIMIT || file_read_fd(fd, SIZE_LIMIT, text) < 0)
+		return "/" AGENT_STATE_PATH " is not a regular file of the agent's";
+	return NULL;
+}
+
+void agent_state_read(struct agent_state *ret, const struct root *root, int64_t now)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	const char *absent = load(root, &text);
+
+	if (absent) {
+		*ret = (struct agent_state){ .absent = absent, .age = -1 };
+		return;
+	}
+	agent_state_parse(ret, buf_slice(&text), now);
+	if (!ret->absent && root->live && ret->pid > 1 && ret->pid <= INT32_MAX &&
+	    kill((pid_t)ret->pid, 0) < 0 && errno == ESRCH)
+		ret->absent = "the agent has ended: " START;
+}
+
+/* --- what it amounts to ---------------------------------------------------------------------- */
+
+int agent_state_server_exit(const struct agent_state_server *v, int64_t now)
+{
+	int64_t last = v->last_delivery > v->since ? v->last_delivery : v->since;
+	int64_t silent = now > last ? now - last : 0, interval = (int64_t)v->interval;
+
+	if (!v->token || v->given_up || v->revoked || silent >= AGENT_SILENT_INTERVALS * interval)
+		return CLI_CRITICAL;
+	return silent >= AGENT_LATE_INTERVALS * interval ? CLI_WARNING : CLI_OK;
+}
+
+static bool parked_lately(const struct agent_state *s, int64_t now)
+{
+	for (size_t i = 0; i < s->n_reasons; i++)
+		if (s->reasons[i].at && now - s->reasons[i].at < AGENT_PARKED_S)
+			return true;
+	return false;
+}
+
+int agent_state_exit(const struct agent_state *s, int64_t now)
+{
+	bool wrong = s->spool.problem || s->collection.problem || s->collection.hangs ||
+		     s->n_servers == 0 || parked_lately(s, now);
+	int status = wrong ? CLI_WARNING : CLI_OK;
+
+	if (s->absent)
+		return CLI_UNKNOWN;
+	for (size_t i = 0; i < s->n_servers; i++) {
+		int of = agent_state_server_exit(&s->servers[i], now);
+
+		/* Without Proxmox nothing is sent, and nothing is late. */
+		if (s->no_proxmox && s->servers[i].token && !s->servers[i].given_up)
+			continue;
+		if (of > status)
+			status = of;
+	}
+	return s->no_proxmox && status != CLI_CRITICAL ? CLI_UNKNOWN : status;
+}
