@@ -75,7 +75,7 @@ struct agentd {
 	pid_t stuck[AGENT_STUCK_MAX];
 	size_t n_stuck;
 	enum tri proxmox;
-	char node[COLLECT_NODE_MAX], cluster[COLLECT_NODE_MAX], uuid[128];
+	char node[COLLECT_NODE_MAX], cluster[COLLECT_NODE_MAX], uuid[COLLECT_NODE_MAX];
 	bool clustered, hangs;
 	char unread[512]; /* why nothing could be read; "" when it could */
 	int64_t collected_at;

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "agent/agentd.h"
-#include "agent/delivery.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/json.h"
@@ -49,14 +48,12 @@ static void save_identity(struct agentd *d)
 
 static void take_identity(struct agentd *d, const struct collect_answer *a)
 {
-	char uuid[sizeof(d->uuid)];
 	bool changed = a->node[0] && strcmp(a->node, d->node) != 0;
 
 	if (a->node[0])
 		(void)snprintf(d->node, sizeof(d->node), "%s", a->node);
-	if (delivery_uuid(buf_slice(&a->document), uuid, sizeof(uuid)) &&
-	    strcmp(uuid, d->uuid) != 0) {
-		(void)snprintf(d->uuid, sizeof(d->uuid), "%s", uuid);
+	if (a->cluster_uuid[0] && strcmp(a->cluster_uuid, d->uuid) != 0) {
+		(void)snprintf(d->uuid, sizeof(d->uuid), "%s", a->cluster_uuid);
 		changed = true;
 	}
 	if (changed)

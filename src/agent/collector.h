@@ -30,8 +30,9 @@ struct collect_answer {
 	char why[512];
 	bool clustered, quorate;
 	char node[COLLECT_NODE_MAX], cluster[COLLECT_NODE_MAX]; /* names, for the log */
-	uint32_t guests;					/* of this node */
-	uint32_t milliseconds;					/* it took */
+	char cluster_uuid[COLLECT_NODE_MAX]; /* "": there is none; for collect_without_pmxcfs() */
+	uint32_t guests;		     /* of this node */
+	uint32_t milliseconds;		     /* it took */
 	uint32_t cpu_microseconds;
 	struct buf document; /* docs/wire.md; empty if not asked for */
 	struct buf posts;    /* {"posts": [{"path": "/api/proxmox/node", "body": {...}}, ...]}, in
@@ -40,9 +41,11 @@ struct collect_answer {
 void collect_answer_done(struct collect_answer *a);
 
 struct collector {
-	pid_t pid; /* 0: none runs */
-	int fd;	   /* -1: none runs; readable when something came */
-	struct buf incoming;
+	pid_t pid;		      /* 0: none runs */
+	int fd;			      /* -1: none runs; readable when something came */
+	bool asked;		      /* and it has not answered yet */
+	struct buf incoming;	      /* the head of its answer, as far as it came */
+	struct collect_answer coming; /* and the texts behind it */
 };
 
 /* Forks one. -errno with a sentence. */

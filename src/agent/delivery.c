@@ -9,8 +9,6 @@
 #include "util/json.h"
 #include "util/str.h"
 
-enum { HEAD_BYTES = 1024 };
-
 /* --- Retry-After ----------------------------------------------------------------------------- */
 
 static bool two(struct slice s, size_t at, int *ret)
@@ -169,25 +167,4 @@ void delivery_take_reply(struct slice body, struct collect_ask *ask)
 	if (configs && strcmp(configs, "all") == 0)
 		ask->all_configs = true;
 	json_decref(doc);
-}
-
-bool delivery_uuid(struct slice document, char *ret, size_t size)
-{
-	static const char key[] = "\"uuid\":";
-	struct slice head = { document.p, document.n < HEAD_BYTES ? document.n : HEAD_BYTES };
-	const char *at = memmem(head.p, head.n, key, strlen(key));
-	struct slice value;
-
-	if (!at)
-		return false;
-	value = slice_trim(slice_from(head, (size_t)(at - head.p) + strlen(key)));
-	if (!slice_starts(value, "\""))
-		return false;
-	value = slice_from(value, 1);
-	value.n = slice_find(value, '"') < value.n ? slice_find(value, '"') : 0;
-	if (slice_empty(value) || value.n >= size || memchr(value.p, '\\', value.n))
-		return false;
-	memcpy(ret, value.p, value.n);
-	ret[value.n] = '\0';
-	return true;
 }

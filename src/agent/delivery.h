@@ -41,6 +41,3 @@ int64_t delivery_retry_after(struct slice text, int64_t now);
 
 /* What our hub's answer asks for; what it does not say stays. */
 void delivery_take_reply(struct slice body, struct collect_ask *ask);
-
-/* The cluster's UUID as it stands at the head of a document; false: it is not there. */
-bool delivery_uuid(struct slice document, char *ret, size_t size);

@@ -134,6 +134,7 @@ enum session_result session_took(struct session *s, struct token *t, bool renewa
 		*s = (struct session){ .renew_before = s->renew_before,
 				       .check_every = s->check_every,
 				       .renew_retry = s->renew_retry,
+				       .got = now,
 				       .next_renew =
 					       renewal ? now + s->renew_retry : s->next_renew };
 		return SESSION_GOT;
@@ -149,7 +150,7 @@ enum session_result session_took(struct session *s, struct token *t, bool renewa
 
 bool session_rejected(struct session *s, const struct token *t, int64_t now)
 {
-	bool fresh = now >= t->got && now - t->got < FRESH_S;
+	bool fresh = s->got && now >= s->got && now - s->got < FRESH_S;
 
 	s->rejected = true;
 	if (can_refresh(t) && !fresh)

@@ -52,11 +52,10 @@ static void keep_references(struct masking *m, const struct guest_line *line, st
 static bool is_private(struct slice key)
 {
 	static const char *const names[] = {
-		"cipassword", "ciuser",	      "sshkeys", "smbios1",    "description",
-		"nameserver", "searchdomain", "env",	 "entrypoint",
+		"ciuser", "sshkeys", "smbios1", "description", "nameserver", "searchdomain",
 	};
 
-	return one_of(key, names, ARRAY_SIZE(names));
+	return guest_key_is_secret(key) || one_of(key, names, ARRAY_SIZE(names));
 }
 
 static void mask_option(struct masking *m, const struct guest_line *line, struct buf *out)

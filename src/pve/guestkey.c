@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "pve/guestkey.h"
 
+#include <strings.h>
+
 #include "util/str.h"
 
 struct key_info {
@@ -166,4 +168,26 @@ struct guest_key guest_key_classify(enum guest_type type, struct slice key)
 	if (info->max < 0)
 		return (struct guest_key){ KEY_UNKNOWN };
 	return (struct guest_key){ KEY_UNKNOWN, info->name, info->max };
+}
+
+static bool holds_nocase(struct slice s, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (size_t i = 0; i + n <= s.n; i++)
+		if (strncasecmp(s.p + i, word, n) == 0)
+			return true;
+	return false;
+}
+
+bool guest_key_is_secret(struct slice key)
+{
+	static const char *const names[] = { "env", "entrypoint", "lxc.environment" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (slice_eq(key, names[i]))
+			return true;
+	/* cipassword, and whatever the next Proxmox calls one. */
+	return slice_starts(key, "lxc.environment.") || holds_nocase(key, "passw") ||
+	       holds_nocase(key, "secret") || holds_nocase(key, "token");
 }

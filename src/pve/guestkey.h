@@ -19,3 +19,7 @@ struct guest_key {
 };
 
 struct guest_key guest_key_classify(enum guest_type type, struct slice key);
+
+/* Its value is a secret, or may hold one, and goes nowhere: passwords, and a container's
+ * environment. */
+bool guest_key_is_secret(struct slice key);

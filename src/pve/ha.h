@@ -8,6 +8,7 @@
 
 #include "pve/guestconf.h"
 #include "pve/root.h"
+#include "util/arena.h"
 
 /* A manager writes its status every ten seconds. */
 enum { HA_STALE_AFTER = 30 };
@@ -26,3 +27,25 @@ int ha_service_read(struct ha_service *ret, const struct root *r, enum guest_typ
 /* The texts alone; @status may be empty. */
 int ha_service_parse(struct ha_service *ret, struct slice resources, struct slice status,
 		     enum guest_type type, uint32_t vmid, int64_t now, struct err *e);
+
+/* All of it at once. Texts are the arena's. */
+struct ha_resource {
+	enum guest_type type;
+	uint32_t vmid;
+	const char *wanted; /* "started", "stopped", ... */
+	const char *state;  /* what the manager says; NULL: nothing */
+	const char *node;   /* the same */
+};
+
+struct ha_table {
+	const char *master;	       /* NULL: none was ever elected */
+	int64_t at;		       /* the manager's last word, Unix seconds; 0: never */
+	struct ha_resource *resources; /* those that are managed, sorted by vmid, then type */
+	size_t n;
+};
+
+/* @status may be empty. -EBADMSG when it is no JSON: what is wanted is there nevertheless. */
+int ha_table_parse(struct ha_table *ret, struct slice resources, struct slice status,
+		   struct arena *a, struct err *e);
+const struct ha_resource *ha_table_find(const struct ha_table *t, enum guest_type type,
+					uint32_t vmid);

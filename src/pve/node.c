@@ -41,26 +41,42 @@ static bool quoted(struct slice s, struct slice *ret)
 	return false;
 }
 
+/* What the sub of that name returns; not version_text where version is asked for. */
+static bool sub_value(struct slice rest, const char *sub, struct slice *ret)
+{
+	for (;;) {
+		const char *at = memmem(rest.p, rest.n, sub, strlen(sub));
+
+		if (!at)
+			return false;
+		rest = slice_from(rest, (size_t)(at - rest.p) + strlen(sub));
+		if (rest.n && (str_is_space(rest.p[0]) || rest.p[0] == '{'))
+			return quoted(rest, ret);
+	}
+}
+
 const char *node_pve_release(const struct root *r, struct arena *a)
 {
 	CLEANUP(buf_done) struct buf text = {};
-	static const char word[] = "sub version";
-	struct slice rest, version;
+	struct slice version;
 
-	if (root_read(r, PVECFG_FILE, 65536, &text) < 0)
+	if (root_read(r, PVECFG_FILE, 65536, &text) < 0 ||
+	    !sub_value(buf_slice(&text), "sub version", &version))
 		return NULL;
-	rest = buf_slice(&text);
-	for (;;) {
-		const char *at = memmem(rest.p, rest.n, word, sizeof(word) - 1);
+	return arena_str(a, version);
+}
 
-		if (!at)
-			return NULL;
-		rest = slice_from(rest, (size_t)(at - rest.p) + sizeof(word) - 1);
-		/* Not version_text, version_info. */
-		if (rest.n && (str_is_space(rest.p[0]) || rest.p[0] == '{'))
-			break;
-	}
-	return quoted(rest, &version) ? arena_str(a, version) : NULL;
+const char *node_pve_manager(const struct root *r, struct arena *a)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	struct slice version, repoid;
+
+	if (root_read(r, PVECFG_FILE, 65536, &text) < 0 ||
+	    !sub_value(buf_slice(&text), "sub version", &version) ||
+	    !sub_value(buf_slice(&text), "sub repoid", &repoid))
+		return NULL;
+	return arena_fmt(a, "pve-manager/" SLICE_FMT "/" SLICE_FMT, SLICE_ARG(version),
+			 SLICE_ARG(repoid));
 }
 
 static const char *local_name(const struct root *r, struct arena *a)

@@ -27,3 +27,6 @@ int node_read(struct node *ret, const struct root *r, struct arena *a, struct er
 
 /* The version in /usr/share/perl5/PVE/pvecfg.pm, NULL if there is none. */
 const char *node_pve_release(const struct root *r, struct arena *a);
+
+/* "pve-manager/8.2.4/faa83925c9641325" as pveversion says it, NULL if the file does not. */
+const char *node_pve_manager(const struct root *r, struct arena *a);

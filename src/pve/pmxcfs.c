@@ -155,6 +155,41 @@ int vmlist_parse(struct vmlist *ret, struct slice text, const char *file, struct
 	return 0;
 }
 
+int cfs_version_parse(struct cfs_version *ret, struct slice text, const char *file, struct arena *a,
+		      struct err *e)
+{
+	CLEANUP(free_json) json_t *doc = NULL;
+	struct cfs_version v = {};
+	const char *key;
+	json_t *value;
+	int code = json_parse(text, file, &doc, e);
+
+	if (code < 0)
+		return code;
+	if (!json_u64(doc, "starttime", &v.starttime))
+		return not_whole(e, file, "an object with \"starttime\"");
+	v.counters = arena_alloc(a, json_object_size(doc) * sizeof(*v.counters));
+	json_object_foreach(doc, key, value)
+	{
+		if (!json_u64(doc, key, &v.counters[v.n].value) || json_is_string(value))
+			continue;
+		v.counters[v.n++].file = arena_str(a, slice_of(key));
+	}
+	*ret = v;
+	return 0;
+}
+
+bool cfs_version_of(const struct cfs_version *v, const char *file, uint64_t *ret)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (strcmp(v->counters[i].file, file) == 0) {
+			*ret = v->counters[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void pause_briefly(void)
 {
 	const struct timespec ts = { .tv_nsec = READ_PAUSE_NS };
@@ -194,6 +229,17 @@ static int parse_vmlist(void *ret, struct slice text, const char *file, struct a
 			struct err *e)
 {
 	return vmlist_parse(ret, text, file, a, e);
+}
+
+static int parse_version(void *ret, struct slice text, const char *file, struct arena *a,
+			 struct err *e)
+{
+	return cfs_version_parse(ret, text, file, a, e);
+}
+
+int cfs_version_read(struct cfs_version *ret, const struct root *r, struct arena *a, struct err *e)
+{
+	return read_special(r, "etc/pve/.version", parse_version, ret, a, e);
 }
 
 int members_read(struct members *ret, const struct root *r, struct arena *a, struct err *e)

@@ -41,15 +41,33 @@ struct vmlist {
 	size_t n;
 };
 
+/* What has changed since it was asked last: a counter for each file, all of one life of pmxcfs. */
+struct cfs_counter {
+	const char *file; /* "vmlist", "storage.cfg", "ha/manager_status", ... */
+	uint64_t value;
+};
+
+struct cfs_version {
+	uint64_t starttime; /* of pmxcfs; with another one no counter means anything any more */
+	struct cfs_counter *counters;
+	size_t n;
+};
+
 /* -EBADMSG with line and column when @text is not whole. @file names it in the sentence. */
 int members_parse(struct members *ret, struct slice text, const char *file, struct arena *a,
 		  struct err *e);
 int vmlist_parse(struct vmlist *ret, struct slice text, const char *file, struct arena *a,
 		 struct err *e);
+int cfs_version_parse(struct cfs_version *ret, struct slice text, const char *file, struct arena *a,
+		      struct err *e);
 
 /* Reads and validates, a few times if it must. -ENOENT: the file is not there at all. */
 int members_read(struct members *ret, const struct root *r, struct arena *a, struct err *e);
 int vmlist_read(struct vmlist *ret, const struct root *r, struct arena *a, struct err *e);
+int cfs_version_read(struct cfs_version *ret, const struct root *r, struct arena *a, struct err *e);
+
+/* False: that file is not counted. */
+bool cfs_version_of(const struct cfs_version *v, const char *file, uint64_t *ret);
 
 /* The owner's write bit of /etc/pve/local, which pmxcfs takes away from a node without quorum
  * (PVE::Cluster::check_cfs_quorum). TRI_UNKNOWN when there is no such link. */

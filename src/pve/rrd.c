@@ -32,35 +32,35 @@ static bool key_rest(struct slice key, const char *old, const char *newer, struc
 	return slice_eq(key, old) || (slice_starts(key, newer) && key.n > strlen(newer));
 }
 
-static bool read_storage_key(struct rrd_entry *e, struct slice rest, struct arena *a)
+static bool read_storage_key(struct rrd_line *l, struct slice rest)
 {
 	size_t slash = slice_find(rest, '/');
 
 	if (slash == 0 || slash + 1 >= rest.n)
 		return false;
-	e->kind = RRD_STORAGE;
-	e->node = arena_strndup(a, rest.p, slash);
-	e->storage = arena_str(a, slice_from(rest, slash + 1));
+	l->kind = RRD_STORAGE;
+	l->node = (struct slice){ rest.p, slash };
+	l->storage = slice_from(rest, slash + 1);
 	return true;
 }
 
-static bool read_key(struct rrd_entry *e, struct slice key, struct arena *a)
+static bool read_key(struct rrd_line *l, struct slice key)
 {
 	struct slice rest;
 
 	if (key_rest(key, "pve2-node", "pve-node-", &rest)) {
-		e->kind = RRD_NODE;
-		e->node = arena_str(a, rest);
+		l->kind = RRD_NODE;
+		l->node = rest;
 		return true;
 	}
 	if (key_rest(key, "pve2.3-vm", "pve-vm-", &rest)) {
-		e->kind = RRD_GUEST;
-		return str_to_u32(rest, &e->vmid) && e->vmid >= VMID_MIN && e->vmid <= VMID_MAX;
+		l->kind = RRD_GUEST;
+		return str_to_u32(rest, &l->vmid) && l->vmid >= VMID_MIN && l->vmid <= VMID_MAX;
 	}
-	return key_rest(key, "pve2-storage", "pve-storage-", &rest) && read_storage_key(e, rest, a);
+	return key_rest(key, "pve2-storage", "pve-storage-", &rest) && read_storage_key(l, rest);
 }
 
-static struct rrd_number number(struct slice s)
+struct rrd_number rrd_number_parse(struct slice s)
 {
 	char text[64], *end;
 	double v;
@@ -92,38 +92,47 @@ static size_t ctime_index(enum rrd_kind kind)
 	return 0;
 }
 
-static void read_fields(struct rrd_entry *e, struct slice data, struct arena *a)
-{
-	for (size_t at = 0, i = 0; at <= data.n && i < RRD_FIELDS_MAX; i++) {
-		struct slice rest = slice_from(data, at);
-		struct slice field = { rest.p, slice_find(rest, ':') };
-
-		e->fields[i] = number(field);
-		e->n_fields = i + 1;
-		if (e->kind == RRD_GUEST && i == RRD_GUEST_NAME)
-			e->name = arena_str(a, field);
-		if (e->kind == RRD_GUEST && i == RRD_GUEST_STATUS)
-			e->status = arena_str(a, field);
-		at += field.n + 1;
-	}
-}
-
-/* A sample without its time says nothing that could be trusted. */
-static bool read_line(struct rrd_entry *e, struct slice line, struct arena *a)
+bool rrd_line_parse(struct slice line, struct rrd_line *ret)
 {
 	size_t colon = slice_find(line, ':');
-	struct rrd_number ctime;
+	struct rrd_number ctime = {};
 
 	/* Names end up as strings: a NUL would make two names one. */
 	if (colon == line.n || memchr(line.p, '\0', line.n) ||
-	    !read_key(e, (struct slice){ line.p, colon }, a))
+	    !read_key(ret, (struct slice){ line.p, colon }))
 		return false;
-	read_fields(e, slice_from(line, colon + 1), a);
-	ctime = e->fields[ctime_index(e->kind)];
+	ret->n_fields = 0;
+	for (size_t at = colon + 1; at <= line.n && ret->n_fields < RRD_FIELDS_MAX;) {
+		struct slice rest = slice_from(line, at);
+		struct slice field = { rest.p, slice_find(rest, ':') };
+
+		ret->fields[ret->n_fields++] = field;
+		at += field.n + 1;
+	}
+	if (ctime_index(ret->kind) < ret->n_fields)
+		ctime = rrd_number_parse(ret->fields[ctime_index(ret->kind)]);
 	if (!ctime.known || ctime.value < 0 || ctime.value > 1e15)
 		return false;
-	e->ctime = (int64_t)ctime.value;
+	ret->ctime = (int64_t)ctime.value;
 	return true;
+}
+
+static void keep_line(struct rrd_entry *e, const struct rrd_line *l, struct arena *a)
+{
+	e->kind = l->kind;
+	e->vmid = l->vmid;
+	e->ctime = l->ctime;
+	if (l->kind != RRD_GUEST)
+		e->node = arena_str(a, l->node);
+	if (l->kind == RRD_STORAGE)
+		e->storage = arena_str(a, l->storage);
+	if (l->kind == RRD_GUEST) {
+		e->name = arena_str(a, l->fields[RRD_GUEST_NAME]);
+		e->status = arena_str(a, l->fields[RRD_GUEST_STATUS]);
+	}
+	for (size_t i = 0; i < l->n_fields; i++)
+		e->fields[i] = rrd_number_parse(l->fields[i]);
+	e->n_fields = l->n_fields;
 }
 
 static int cmp_key(const struct rrd_entry *x, const struct rrd_entry *y)
@@ -163,22 +172,28 @@ static void keep_youngest(struct parse *p)
 	p->found.n = n;
 }
 
+int rrd_whole(struct slice *text, struct err *e)
+{
+	/* What comes over pmxcfs' socket ends in a NUL. */
+	while (text->n && text->p[text->n - 1] == '\0')
+		text->n--;
+	if (text->n && text->p[text->n - 1] != '\n')
+		return err_set(e, -EBADMSG, RRD_FILE ": the last line is cut: expected a newline");
+	return 0;
+}
+
 int rrd_parse(struct rrd *ret, struct slice text, struct arena *a, struct err *e)
 {
 	struct parse p = { .arena = a };
+	struct rrd_line read = {};
 	struct slice line;
+	int code = rrd_whole(&text, e);
 
-	/* What comes over pmxcfs' socket ends in a NUL. */
-	while (text.n && text.p[text.n - 1] == '\0')
-		text.n--;
-	if (text.n && text.p[text.n - 1] != '\n')
-		return err_set(e, -EBADMSG, RRD_FILE ": the last line is cut: expected a newline");
-	while (slice_split(&text, '\n', &line)) {
-		struct rrd_entry *entry = vec_push(&p.found);
-
-		if (!read_line(entry, line, a))
-			p.found.n--;
-	}
+	if (code < 0)
+		return code;
+	while (slice_split(&text, '\n', &line))
+		if (rrd_line_parse(line, &read))
+			keep_line(vec_push(&p.found), &read, a);
 	keep_youngest(&p);
 	*ret = (struct rrd){ .n = p.found.n };
 	ret->entries = arena_alloc(a, p.found.n * sizeof(*ret->entries));
@@ -188,21 +203,30 @@ int rrd_parse(struct rrd *ret, struct slice text, struct arena *a, struct err *e
 	return 0;
 }
 
-int rrd_read(struct rrd *ret, const struct root *r, struct arena *a, struct err *e)
+int rrd_read_text(struct buf *ret, const struct root *r, struct err *e)
 {
-	CLEANUP(buf_done) struct buf text = {};
 	const struct timespec pause = { .tv_nsec = READ_PAUSE_NS };
 	int tries = r->live ? READ_TRIES : 1, code;
+	struct slice whole;
 
 	for (;;) {
-		code = root_read(r, RRD_FILE, RRD_BYTES_MAX, &text);
+		code = root_read(r, RRD_FILE, RRD_BYTES_MAX, ret);
 		if (code < 0)
 			return err_set(e, code, RRD_FILE ": %s", strerror(-code));
-		code = rrd_parse(ret, buf_slice(&text), a, e);
-		if (code != -EBADMSG || --tries <= 0)
+		whole = buf_slice(ret);
+		code = rrd_whole(&whole, e);
+		if (code == 0 || --tries <= 0)
 			return code;
 		(void)nanosleep(&pause, NULL);
 	}
+}
+
+int rrd_read(struct rrd *ret, const struct root *r, struct arena *a, struct err *e)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	int code = rrd_read_text(&text, r, e);
+
+	return code < 0 ? code : rrd_parse(ret, buf_slice(&text), a, e);
 }
 
 static int cmp_found(const void *key, const void *item)

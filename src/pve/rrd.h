@@ -44,6 +44,26 @@ struct rrd {
 	size_t n;
 };
 
+/* One line as it stands, nothing copied: for those who want a few numbers of thousands of lines. */
+struct rrd_line {
+	enum rrd_kind kind;
+	struct slice node, storage; /* as in struct rrd_entry */
+	uint32_t vmid;
+	int64_t ctime;
+	struct slice fields[RRD_FIELDS_MAX];
+	size_t n_fields;
+};
+
+/* False: not a line of ours, or one without a time, which nobody could trust. */
+bool rrd_line_parse(struct slice line, struct rrd_line *ret);
+struct rrd_number rrd_number_parse(struct slice field);
+
+/* The lines of a whole text: without what the socket adds. -EBADMSG: it is torn. */
+int rrd_whole(struct slice *text, struct err *e);
+
+/* Reads the text alone, a few times until it is whole. */
+int rrd_read_text(struct buf *ret, const struct root *r, struct err *e);
+
 /* Lines that do not hold are skipped; a last line without newline counts as torn: -EBADMSG. */
 int rrd_parse(struct rrd *ret, struct slice text, struct arena *a, struct err *e);
 int rrd_read(struct rrd *ret, const struct root *r, struct arena *a, struct err *e);

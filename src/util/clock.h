@@ -7,6 +7,9 @@
 
 enum { CLOCK_TEXT_MAX = 32 };
 
+/* The last second that RFC 3339 can say. */
+#define CLOCK_YEAR_9999 INT64_C(253402300799)
+
 /* Milliseconds of CLOCK_BOOTTIME: does not jump, counts suspended time. */
 int64_t clock_boot_ms(void);
 

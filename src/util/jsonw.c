@@ -35,7 +35,7 @@ static void indent(struct jsonw *w)
 		buf_addc(w->out, '\t');
 }
 
-static void add_quoted(struct buf *out, struct slice s)
+void jsonw_quote(struct buf *out, struct slice s)
 {
 	size_t plain = 0;
 
@@ -79,7 +79,7 @@ static void lead(struct jsonw *w, const char *key)
 			indent(w);
 	}
 	if (key) {
-		add_quoted(w->out, slice_of(key));
+		jsonw_quote(w->out, slice_of(key));
 		buf_adds(w->out, ": ");
 	}
 }
@@ -122,7 +122,7 @@ void jsonw_close(struct jsonw *w)
 void jsonw_slice(struct jsonw *w, const char *key, struct slice v)
 {
 	lead(w, key);
-	add_quoted(w->out, v);
+	jsonw_quote(w->out, v);
 }
 
 void jsonw_str(struct jsonw *w, const char *key, const char *v)
@@ -136,7 +136,7 @@ void jsonw_str(struct jsonw *w, const char *key, const char *v)
 void jsonw_u64(struct jsonw *w, const char *key, uint64_t v)
 {
 	lead(w, key);
-	buf_addf(w->out, "%llu", (unsigned long long)v);
+	buf_addu(w->out, v);
 }
 
 void jsonw_i64(struct jsonw *w, const char *key, int64_t v)
@@ -172,6 +172,12 @@ void jsonw_time(struct jsonw *w, const char *key, int64_t v)
 	char text[CLOCK_TEXT_MAX];
 
 	jsonw_str(w, key, v ? clock_rfc3339(v, text) : NULL);
+}
+
+void jsonw_raw(struct jsonw *w, const char *key, struct slice json)
+{
+	lead(w, key);
+	buf_add(w->out, json.p, json.n);
 }
 
 void jsonw_fmt(struct jsonw *w, const char *key, const char *fmt, ...)

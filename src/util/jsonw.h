@@ -40,4 +40,9 @@ void jsonw_bool(struct jsonw *w, const char *key, bool v);
 void jsonw_null(struct jsonw *w, const char *key);
 /* Unix time as RFC 3339 in UTC; 0 writes null. */
 void jsonw_time(struct jsonw *w, const char *key, int64_t v);
+/* A value that is JSON already, as it stands. */
+void jsonw_raw(struct jsonw *w, const char *key, struct slice json);
 void jsonw_fmt(struct jsonw *w, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* A string alone, in its quotes, onto the end of @out. */
+void jsonw_quote(struct buf *out, struct slice s);
