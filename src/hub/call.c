@@ -17,6 +17,12 @@ static void set_allow(struct reply *r, unsigned int status, const char *allow)
 	(void)snprintf(r->allow, sizeof(r->allow), "%s", allow);
 }
 
+static void reply_stopping(struct reply *r)
+{
+	reply_error(r, 503, "stopping", NULL, "this hub is being stopped");
+	r->retry_after = 1;
+}
+
 void call_begin(struct call *c, uint64_t announced, const char *content_encoding)
 {
 	int r = route_find(c->request.method, &c->target, &c->match);
@@ -31,8 +37,7 @@ void call_begin(struct call *c, uint64_t announced, const char *content_encoding
 			    c->match.allow);
 		set_allow(&c->reply, 405, c->match.allow);
 	} else if (atomic_load(&c->hub->draining)) {
-		reply_error(&c->reply, 503, "stopping", NULL, "this hub is being stopped");
-		c->reply.retry_after = 1;
+		reply_stopping(&c->reply);
 	} else if (announced != CALL_CHUNKED && announced > c->match.route->body_max) {
 		reply_error(&c->reply, 413, "too_large", NULL,
 			    "the body has %llu bytes, at most %zu are taken",
@@ -124,6 +129,15 @@ static int admit(struct call *c, struct store *s)
 	return 0;
 }
 
+static void to_pool(struct call *c, int (*run)(struct pool_job *job, struct store *s))
+{
+	c->job.run = run;
+	if (!pool_put(c->hub->pool, &c->job))
+		return;
+	reply_stopping(&c->reply);
+	c->finished(c);
+}
+
 static int admit_job(struct pool_job *job, struct store *s)
 {
 	struct call *c = (struct call *)job;
@@ -135,8 +149,7 @@ static int admit_job(struct pool_job *job, struct store *s)
 
 void call_admit(struct call *c)
 {
-	c->job.run = admit_job;
-	pool_put(c->hub->pool, &c->job);
+	to_pool(c, admit_job);
 }
 
 /* --- the body ------------------------------------------------------------------------------ */
@@ -280,6 +293,5 @@ static int run_job(struct pool_job *job, struct store *s)
 
 void call_run(struct call *c)
 {
-	c->job.run = run_job;
-	pool_put(c->hub->pool, &c->job);
+	to_pool(c, run_job);
 }
