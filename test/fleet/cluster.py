@@ -41,7 +41,7 @@ class Guest:
     @property
     def identity(self):
         if self.kind == "lxc":
-            return ""
+            return "/"
         return f"{self.created}/{self.options['vmgenid']}"
 
     @property
@@ -92,7 +92,8 @@ class Cluster:
         self.uuid = guestconf.uuid(rng)
         self.config_version, self.counter, self.rich = max(nodes, 1), 0, rich
         self.start = self.now - 40000
-        self.nodes = {f"{prefix}{i}": Node(f"{prefix}{i}", i, f"{net}.{10 + i}", self.now - 400000 - i, pve)
+        # A standalone node has no number.
+        self.nodes = {f"{prefix}{i}": Node(f"{prefix}{i}", i if name else 0, f"{net}.{10 + i}", self.now - 400000 - i, pve)
                       for i in range(1, nodes + 1)}
         self.guests, self.gone, self.events = {}, [], []
         self.minority, self.frozen = set(), None

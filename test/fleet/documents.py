@@ -98,7 +98,7 @@ def config(g):
     o = g.options
     raw = {k: MASKED if k in SECRETS else v for k, v in o.items()}
     row = {"vmid": g.vmid, "digest": digest(g), "name": g.name, "type": g.kind,
-           "cores": int(o.get("cores", 1)), "sockets": int(o.get("sockets", 1)),
+           "cores": int(o["cores"]) if "cores" in o else 1 if g.kind == "qemu" else None, "sockets": int(o.get("sockets", 1)),
            "memory_mb": g.memory_mb, "ostype": o.get("ostype", "other"), "onboot": o.get("onboot") == "1",
            "protection": o.get("protection") == "1", "template": g.template, "tags": o.get("tags"),
            "snapshots": [{"name": s["name"], "at": stamp(s["at"]), "parent": s["parent"],

@@ -159,6 +159,7 @@ class Tree:
                 f"0000000000000000: 00000002 00000000 00010000 0001 01 {20000 + g.vmid} "
                 f"@/var/lib/lxc/{g.vmid}/command\n" for g in view.own() if g.kind == "lxc" and g.running()),
             "etc/hostname": self.name + "\n",
+            "etc/hosts": f"127.0.0.1 localhost\n{me.ip} {self.name}.example.com {self.name}\n",
             "run/pvewarden/dm/dm.json": json.dumps({"schema": "pvewarden.dm/1", "time": stamp(c.now),
                                                     "state": "ok", "findings": []}),
             "run/pvewarden/watch/watch.json": json.dumps({"schema": "pvewarden.watch/1", "pid": 1,

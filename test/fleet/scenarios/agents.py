@@ -42,6 +42,8 @@ def pick(cluster, node=None, kind=None, status=None, n=0, plain=True):
 # --- what one agent says -----------------------------------------------------------------------------
 
 def compare(t, what, doc, expected):
+    if not expected["cluster"]["clustered"]:  # .members has no address of a standalone node
+        expected["nodes"][0]["ip"] = None
     for key in ("schema", "node", "quorate", "complete", "nodes"):
         t.same(f"{what}: {key}", doc.get(key), expected[key])
     for key in ("uuid", "name", "config_version", "clustered"):
@@ -393,13 +395,12 @@ def nannyapi(t):
 
 def nannyapi_faults(t, nanny, node):
     refresh = json.loads(node.read("/var/lib/pvewarden/agent/nanny-token.json"))["refresh_token"]
-    for fault in ("500", "429", "proxy404", "waf403", "expired401", "half", "close"):
+    # One 401 is the token's end; another with the next token is a server that is not itself.
+    for fault, count in (("500", 2), ("429", 2), ("proxy404", 2), ("expired401", 1), ("half", 1), ("close", 2)):
         mark = len(nanny.requests())
-        nanny.faults([{"kind": fault, "count": 2, "path": "/api/proxmox/node"}])
-        t.comes(f"{fault}, twice: it goes on afterwards", lambda m=mark: [
-            r for r in nanny.requests()[m:] if r.get("status") == 200 and r["path"].endswith("qemu")], 30)
-        found = [r for r in nanny.requests()[mark:] if r.get("fault")]
-        t.ok(f"{fault}: was played", found, found)
+        nanny.faults([{"kind": fault, "count": count, "path": "/api/proxmox/node"}])
+        t.comes(f"{fault}, {count} times: a whole round is taken afterwards",
+                lambda m=mark, n=count: goes_on(nanny.requests()[m:], n), 30)
     nanny.faults([{"kind": k, "count": 1, "path": "/api/agent"} for k in ("proxy404", "waf403", "500")])
     t.comes("the access token is refreshed before its end", lambda: [
         r for r in nanny.requests() if r["path"] == "/api/agent" and (r.get("body") or {}).get("action") == "refresh" and
@@ -409,6 +410,17 @@ def nannyapi_faults(t, nanny, node):
     t.ok("it lives", node.alive())
 
 
+def parked(node):
+    return node.status().get("parked", {}).get("objects", 0) >= 1
+
+
+def goes_on(requests, count):
+    """So many faults, and behind them a node and a VM that are taken."""
+    faults = [i for i, r in enumerate(requests) if r.get("fault")]
+    after = [r["path"].rpartition("/")[2] for r in requests[faults[-1]:] if r.get("status") == 200] if faults else []
+    return len(faults) == count and "node" in after and "qemu" in after
+
+
 def nannyapi_quorum(t, rig, nanny, node, c):
     with rig.beat:
         c.split("pve1")
@@ -416,7 +428,7 @@ def nannyapi_quorum(t, rig, nanny, node, c):
     t.comes("quorum is lost: sent as quorate 0", lambda: [
         r for r in nanny.requests()[mark:] if r["path"].endswith("cluster") and (r.get("body") or {}).get("quorate") == 0],
         30)
-    t.comes("what the old server refuses is put aside", lambda: node.status().get("parked", {}).get("objects", 0) >= 1, 20)
+    t.comes("what the old server refuses is put aside", lambda: parked(node), 20)
     t.comes("and holds up nothing", lambda: [r for r in nanny.requests()[mark:] if r["path"].endswith("qemu") and
                                              r.get("status") == 200], 20)
     said = len(re.findall("refuses cluster", node.text()))
