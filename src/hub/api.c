@@ -131,7 +131,7 @@ static bool take_sort(struct call *c, struct store_query *q)
 	return false;
 }
 
-static int list(struct call *c, struct store *s)
+int api_list(struct call *c, struct store *s)
 {
 	struct store_query q = { .org = c->who.org,
 				 .list = (enum store_list)c->match.route->detail,
@@ -167,7 +167,7 @@ static int list(struct call *c, struct store *s)
 
 /* --- one, and its history ------------------------------------------------------------------ */
 
-static int one(struct call *c, struct store *s)
+int api_one(struct call *c, struct store *s)
 {
 	struct err e = {};
 	int r = store_one(s, c->who.org, (enum store_list)c->match.route->detail,
@@ -191,7 +191,7 @@ static bool take_time(struct call *c, const char *key, int64_t *ret)
 	return false;
 }
 
-static int history(struct call *c, struct store *s)
+int api_history(struct call *c, struct store *s)
 {
 	static const char *const kinds[] = { [STORE_LIST_NODES] = "node",
 					     [STORE_LIST_GUESTS] = "guest",
@@ -221,7 +221,7 @@ static int history(struct call *c, struct store *s)
 
 /* --- NannyAPI's ---------------------------------------------------------------------------- */
 
-static int nanny_list(struct call *c, struct store *s)
+int api_nanny_list(struct call *c, struct store *s)
 {
 	uint32_t page = 1, per_page = PER_PAGE_DEFAULT;
 	struct err e = {};
@@ -237,7 +237,7 @@ static int nanny_list(struct call *c, struct store *s)
 	return r ? call_store_error(c, r, &e) : answered(c);
 }
 
-static int nanny_delete(struct call *c, struct store *s)
+int api_nanny_delete(struct call *c, struct store *s)
 {
 	struct err e = {};
 	int r = store_nanny_delete(s, c->who.org, (enum store_object)c->match.route->detail,
@@ -252,7 +252,7 @@ static int nanny_delete(struct call *c, struct store *s)
 /* --- about the hub itself ------------------------------------------------------------------ */
 
 /* An answer that needs the database, whatever it says. */
-static int health(struct call *c, struct store *s)
+int api_health(struct call *c, struct store *s)
 {
 	char org[STORE_ORG_MAX];
 	struct err e = {};
@@ -309,30 +309,12 @@ int api_metrics(struct call *c, struct store *s)
 	return 0;
 }
 
-int api_openapi(struct call *c)
+int api_openapi(struct call *c, struct store *s)
 {
+	(void)s;
 	c->reply.status = 200;
 	c->reply.type = "application/yaml";
 	c->reply.const_body = openapi_yaml;
 	c->reply.const_size = openapi_yaml_size;
 	return 0;
-}
-
-int api_answer(struct call *c, struct store *s)
-{
-	switch (c->match.route->id) {
-	case ROUTE_LIST:
-		return list(c, s);
-	case ROUTE_ONE:
-		return one(c, s);
-	case ROUTE_HISTORY:
-		return history(c, s);
-	case ROUTE_NANNY_LIST:
-	case ROUTE_NANNY_ONE:
-		return nanny_list(c, s);
-	case ROUTE_NANNY_DELETE:
-		return nanny_delete(c, s);
-	default:
-		return health(c, s);
-	}
 }

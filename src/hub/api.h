@@ -8,12 +8,20 @@
 
 #include "hub/call.h"
 
-/* Lists, single records, history, NannyAPI's lists and deletions, /healthz. */
-int api_answer(struct call *c, struct store *s);
+int api_list(struct call *c, struct store *s);
+int api_one(struct call *c, struct store *s);
+int api_history(struct call *c, struct store *s);
 
-/* @s may be NULL. */
+/* A page, or one record. */
+int api_nanny_list(struct call *c, struct store *s);
+int api_nanny_delete(struct call *c, struct store *s);
+
+/* 200 when the database answers. */
+int api_health(struct call *c, struct store *s);
+
+/* The counters; @s may be NULL. */
 int api_metrics(struct call *c, struct store *s);
-int api_openapi(struct call *c);
+int api_openapi(struct call *c, struct store *s);
 
 /* Is @etag in the header If-None-Match? */
 bool api_etag_matches(const char *if_none_match, const char *etag);

@@ -103,8 +103,7 @@ static int check_who(struct call *c, struct store *s)
 	if (need == NEED_NOBODY)
 		return 0;
 	if (!s) {
-		reply_error(&c->reply, 503, "unavailable", NULL, "the database is away");
-		c->reply.retry_after = RETRY_S;
+		(void)call_store_error(c, -EIO, NULL);
 		return -EIO;
 	}
 	if (need == NEED_PERSON && is_foreign(&c->request)) {
@@ -204,59 +203,64 @@ int call_store_error(struct call *c, int error, const struct err *e)
 	}
 }
 
-static int run_pages(struct call *c, struct store *s)
+static int run_agent(struct call *c, struct store *s)
 {
-	struct request *r = &c->request;
-
-	switch (c->match.route->id) {
-	case ROUTE_AGENT:
-		auth_agent(c->hub->auth, s, c->hub->base, r, &c->reply);
-		break;
-	case ROUTE_LOGIN:
-		auth_login(c->hub->auth, s, r, &c->reply);
-		break;
-	case ROUTE_LOGOUT:
-		auth_logout(c->hub->auth, s, r, &c->reply);
-		break;
-	default:
-		auth_authorize_page(c->hub->auth, s, r, &c->reply);
-	}
-	return c->reply.status == 503 ? -EIO : 0;
+	auth_agent(c->hub->auth, s, c->hub->base, &c->request, &c->reply);
+	return 0;
 }
+
+static int run_login(struct call *c, struct store *s)
+{
+	auth_login(c->hub->auth, s, &c->request, &c->reply);
+	return 0;
+}
+
+static int run_logout(struct call *c, struct store *s)
+{
+	auth_logout(c->hub->auth, s, &c->request, &c->reply);
+	return 0;
+}
+
+static int run_authorize(struct call *c, struct store *s)
+{
+	auth_authorize_page(c->hub->auth, s, &c->request, &c->reply);
+	return 0;
+}
+
+static const struct {
+	int (*run)(struct call *c, struct store *s);
+	bool without_store; /* @s may be NULL */
+} handlers[] = {
+	[ROUTE_DOCUMENTS] = { ingest_document },
+	[ROUTE_OBJECT] = { ingest_object },
+	[ROUTE_AGENT] = { run_agent },
+	[ROUTE_LOGIN] = { run_login },
+	[ROUTE_LOGOUT] = { run_logout },
+	[ROUTE_AUTHORIZE] = { run_authorize },
+	[ROUTE_LIST] = { api_list },
+	[ROUTE_ONE] = { api_one },
+	[ROUTE_HISTORY] = { api_history },
+	[ROUTE_NANNY_LIST] = { api_nanny_list },
+	[ROUTE_NANNY_ONE] = { api_nanny_list },
+	[ROUTE_NANNY_DELETE] = { api_nanny_delete },
+	[ROUTE_HEALTH] = { api_health },
+	[ROUTE_METRICS] = { api_metrics, true },
+	[ROUTE_OPENAPI] = { api_openapi, true },
+};
 
 static int run(struct call *c, struct store *s)
 {
+	enum route_id id = c->match.route->id;
 	int r = c->admitted ? 0 : admit(c, s);
 
 	if (r || c->reply.status)
 		return r;
 	c->request.body = buf_slice(&c->body);
-	switch (c->match.route->id) {
-	case ROUTE_OPENAPI:
-		return api_openapi(c);
-	case ROUTE_METRICS:
-		return api_metrics(c, s);
-	default:
-		break;
-	}
-	if (!s) {
-		reply_error(&c->reply, 503, "unavailable", NULL, "the database is away");
-		c->reply.retry_after = RETRY_S;
-		return 0;
-	}
-	switch (c->match.route->id) {
-	case ROUTE_DOCUMENTS:
-		return ingest_document(c);
-	case ROUTE_OBJECT:
-		return ingest_object(c);
-	case ROUTE_AGENT:
-	case ROUTE_LOGIN:
-	case ROUTE_LOGOUT:
-	case ROUTE_AUTHORIZE:
-		return run_pages(c, s);
-	default:
-		return api_answer(c, s);
-	}
+	if (!s && !handlers[id].without_store)
+		return call_store_error(c, -EIO, NULL);
+	r = handlers[id].run(c, s);
+	/* Handlers of pages only reply. */
+	return r == 0 && c->reply.status == 503 && s ? -EIO : r;
 }
 
 static int run_job(struct pool_job *job, struct store *s)

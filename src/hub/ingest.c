@@ -85,11 +85,12 @@ static void document_done(struct write_item *item)
 	c->finished(c);
 }
 
-int ingest_document(struct call *c)
+int ingest_document(struct call *c, struct store *s)
 {
 	struct store_document *d = &c->item.document;
 	struct check_fault fault = {};
 
+	(void)s;
 	if (check_document(c->request.body, c->request.now, &c->texts, d, &fault))
 		return refuse(c, &fault);
 	d->org = c->who.org;
@@ -125,12 +126,13 @@ static void object_done(struct write_item *item)
 	c->finished(c);
 }
 
-int ingest_object(struct call *c)
+int ingest_object(struct call *c, struct store *s)
 {
 	struct check_fault fault = {};
 	struct buf words = {};
 	enum store_object kind = (enum store_object)c->match.route->detail;
 
+	(void)s;
 	if (nanny_read(kind, c->request.body, &words, &fault)) {
 		buf_done(&words);
 		return refuse(c, &fault);
