@@ -2,12 +2,15 @@
 
 /* The hub's parts that need neither a server nor a database. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
 
 #include "hub/budget.h"
 #include "hub/conf.h"
