@@ -262,7 +262,7 @@ bool collector_stop(struct collector *c, pid_t *ret_pid)
 		if (!gone)
 			(void)poll(NULL, 0, 1);
 	}
-	if (c->fd >= 0)
+	if (c->pid > 0 && c->fd >= 0)
 		(void)close(c->fd);
 	buf_done(&c->incoming);
 	collect_answer_done(&c->coming);

@@ -191,14 +191,14 @@ class AgentPlace(Place):
 
     def status(self):
         """What `agent status` says, as JSON."""
-        _, out, _ = self.run(*self.as_agent("status", "--format", "json"))
+        _, out, _ = self.run(PVEWARDEN, "agent", "status", "--format", "json")
         try:
             return json.loads(out)
         except ValueError:
             return {}
 
     def once(self):
-        code, out, err = self.run(*self.as_agent("once", "--format", "json"))
+        code, out, err = self.run(PVEWARDEN, "agent", "once", "--format", "json")
         if not out.strip():
             raise Failed(f"agent once: {code}: {err}")
         return json.loads(out)

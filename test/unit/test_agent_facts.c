@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+
+/* What the agent makes of single texts: a config, a certificate, backup jobs, numbers. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "agent/alive.h"
+#include "agent/backupjobs.h"
+#include "agent/clusterid.h"
+#include "agent/guestfacts.h"
+#include "agent/guestparts.h"
+#include "agent/hostfacts.h"
+#include "agent/samples.h"
+#include "test_pve_tree.h"
+#include "util/json.h"
+
+static struct guestconfig config;
+
+static void read_config(enum guest_type type, const char *text)
+{
+	guestconfig_read(&config, type, slice_of(text));
+}
+
+static struct guestfacts facts_of(enum guest_type type, const char *text)
+{
+	struct guestfacts f;
+
+	read_config(type, text);
+	guestfacts_read(&f, &config, 100);
+	return f;
+}
+
+#define assert_slice(s, text)                            \
+	do {                                             \
+		assert_int_equal((s).n, strlen(text));   \
+		assert_memory_equal((s).p, text, (s).n); \
+	} while (0)
+
+/* What one of guestparts' writers writes, as one line. */
+static void assert_part(void (*write)(struct jsonw *w, const struct guestconfig *c),
+			const char *expected)
+{
+	CLEANUP(buf_done) struct buf out = {};
+	struct jsonw w;
+	json_t *doc = NULL;
+
+	jsonw_begin_row(&w, &out);
+	write(&w, &config);
+	jsonw_end(&w);
+	assert_int_equal(json_parse(buf_slice(&out), "part", &doc, NULL), 0);
+	json_decref(doc);
+	assert_string_equal(out.data, expected);
+}
+
+static void test_defaults_are_proxmox_own(void **state)
+{
+	struct guestfacts f = facts_of(GUEST_QEMU, "");
+
+	(void)state;
+	assert_string_equal(f.own_name, "VM 100");
+	assert_int_equal(f.cores, 1);
+	assert_int_equal(f.sockets, 1);
+	assert_int_equal(f.memory_mb, 512);
+	assert_slice(f.ostype, "other");
+	assert_slice(f.cpu_type, "kvm64");
+	assert_true(f.kvm && f.cores_known);
+	assert_int_equal(f.created, 0);
+	assert_int_equal(f.n_boot, 0);
+
+	f = facts_of(GUEST_LXC, "");
+	assert_string_equal(f.own_name, "CT100");
+	assert_int_equal(f.swap_mb, 512);
+	assert_slice(f.arch, "amd64");
+	assert_false(f.cores_known || f.unprivileged);
+}
+
+static void test_values_are_read(void **state)
+{
+	struct guestfacts f = facts_of(
+		GUEST_QEMU, "cores: 4\nsockets: 2\nmemory: current=4096\nkvm: 0\n"
+			    "cpu: host,flags=+aes\nmeta: creation-qemu=8,ctime=1700000000\n"
+			    "lock: backup\nonboot: yes\n");
+
+	(void)state;
+	assert_int_equal(f.cores, 4);
+	assert_int_equal(f.sockets, 2);
+	assert_int_equal(f.memory_mb, 4096);
+	assert_slice(f.cpu_type, "host");
+	assert_slice(f.lock, "backup");
+	assert_int_equal(f.created, 1700000000);
+	assert_true(f.onboot && !f.kvm);
+	/* What no machine has is not believed; nor a time that no calendar has. */
+	f = facts_of(GUEST_QEMU, "cores: 0\nsockets: 99999999\nmemory: 99999999999999999999\n"
+				 "meta: ctime=99999999999999\n");
+	assert_int_equal(f.cores, 1);
+	assert_int_equal(f.sockets, 1);
+	assert_int_equal(f.memory_mb, 512);
+	assert_int_equal(f.created, 0);
+}
+
+static void assert_boot(const char *text, const char *expected)
+{
+	CLEANUP(buf_done) struct buf out = {};
+	struct guestfacts f = facts_of(GUEST_QEMU, text);
+
+	buf_adds(&out, "");
+	for (size_t i = 0; i < f.n_boot; i++)
+		buf_addf(&out, "%s" SLICE_FMT, i ? " " : "", SLICE_ARG(f.boot[i]));
+	assert_string_equal(buf_str(&out), expected);
+}
+
+static void test_boot_order(void **state)
+{
+	(void)state;
+	assert_boot("boot: order=scsi0;ide2\n", "scsi0 ide2");
+	assert_boot("boot: cdn\nbootdisk: virtio0\nvirtio0: a:b\nide2: none,media=cdrom\n"
+		    "net0: virtio\n",
+		    "virtio0 ide2 net0");
+	assert_boot("boot: n\nnet1: virtio\nscsi0: a:b\n", "net1");
+	/* Nothing said: the first disk, the first cdrom, the networks. */
+	assert_boot("scsi3: a:b\nsata0: c:d\nnet0: virtio\n", "scsi3 net0");
+	assert_boot("netx: 1\n", "");
+}
+
+static void test_tags_are_joined_by_commas(void **state)
+{
+	CLEANUP(buf_done) struct buf out = {};
+
+	(void)state;
+	guestfacts_tags(SLICE("a;b, c  d;;"), &out);
+	assert_string_equal(buf_str(&out), "a,b,c,d");
+}
+
+static void test_the_last_value_and_the_last_section_count(void **state)
+{
+	struct slice v;
+
+	(void)state;
+	read_config(GUEST_QEMU, "cores: 1\ncores: 2\ncdrom: none\n[PENDING]\ncores: 9\n"
+				"[one]\nsnaptime: 5\n[PENDING]\ncores: 3\ndelete: a b,!cores\n"
+				"[one]\nsnaptime: 7\nparent: two\n#text\n");
+	assert_true(guestconfig_get(&config.main, "cores", &v));
+	assert_slice(v, "2");
+	assert_true(guestconfig_get(&config.main, "ide2", &v));
+	assert_int_equal(config.snapshots.n, 1);
+	assert_int_equal(config.snapshots.items[0].at, 7);
+	assert_slice(guestconfig_snapshot_text(&config, &config.snapshots.items[0]), "text");
+	assert_slice(guestconfig_description(&config), "");
+	/* cores: 2 -> 3, and cores is to go; a and b are not there. */
+	assert_int_equal(guestconfig_pending(&config, NULL, NULL), 2);
+}
+
+static void test_drives(void **state)
+{
+	(void)state;
+	read_config(GUEST_QEMU,
+		    "scsi0: local-lvm:vm-100-disk-0,size=32G,ro=1,ro=0\nide2: none,media=cdrom\n"
+		    "sata1: file=/dev/sdb,size=banana\nunused0: nfs:100/vm-100-disk-3.qcow2\n"
+		    "scsi99: x:y\n");
+	assert_part(
+		guestparts_drives,
+		"{\"drives\": [{\"key\": \"ide2\", \"storage\": null, \"volume\": \"none\", "
+		"\"media\": \"cdrom\"}, {\"key\": \"sata1\", \"storage\": null, \"volume\": "
+		"\"/dev/sdb\", \"media\": \"disk\"}, {\"key\": \"scsi0\", \"storage\": "
+		"\"local-lvm\", \"volume\": \"vm-100-disk-0\", \"size\": 34359738368, \"media\": "
+		"\"disk\", \"options\": {\"ro\": \"1\"}}, {\"key\": \"unused0\", \"storage\": "
+		"\"nfs\", \"volume\": \"100/vm-100-disk-3.qcow2\", \"media\": \"disk\"}]}\n");
+	read_config(GUEST_LXC,
+		    "rootfs: local-lvm:vm-1-disk-0,size=8G\nmp0: /srv/data,mp=/data,ro=1\n"
+		    "mpx: /no\n");
+	assert_part(guestparts_mountpoints,
+		    "{\"mountpoints\": [{\"key\": \"mp0\", \"storage\": null, \"volume\": "
+		    "\"/srv/data\", \"mp\": \"/data\", \"ro\": true}, {\"key\": \"rootfs\", "
+		    "\"storage\": \"local-lvm\", \"volume\": \"vm-1-disk-0\", \"mp\": \"/\", "
+		    "\"size\": 8589934592}]}\n");
+}
+
+static void test_nets(void **state)
+{
+	(void)state;
+	read_config(GUEST_QEMU,
+		    "net0: virtio=BC:24:11:12:34:56,bridge=vmbr0,firewall=1,tag=7,queues=4\n"
+		    "net1: model=e1000,macaddr=AA:BB:CC:DD:EE:FF\nnet2: virtio\n"
+		    "ipconfig0: ip=dhcp,gw6=fe80::1\n");
+	assert_part(
+		guestparts_nets,
+		"{\"nets\": [{\"key\": \"net0\", \"model\": \"virtio\", \"mac\": "
+		"\"BC:24:11:12:34:56\", \"bridge\": \"vmbr0\", \"ip\": \"dhcp\", \"gw6\": "
+		"\"fe80::1\", \"tag\": 7, \"firewall\": true, \"options\": {\"queues\": \"4\"}}, "
+		"{\"key\": \"net1\", \"model\": \"e1000\", \"mac\": \"AA:BB:CC:DD:EE:FF\"}, "
+		"{\"key\": \"net2\", \"model\": \"virtio\"}]}\n");
+	read_config(GUEST_LXC,
+		    "net0: name=eth0,bridge=vmbr0,hwaddr=BC:24:11:12:34:56,ip=10.0.0.2/24,"
+		    "gw=10.0.0.1,type=veth,tag=x\n");
+	assert_part(
+		guestparts_nets,
+		"{\"nets\": [{\"key\": \"net0\", \"name\": \"eth0\", \"model\": \"veth\", "
+		"\"mac\": \"BC:24:11:12:34:56\", \"bridge\": \"vmbr0\", \"ip\": \"10.0.0.2/24\", "
+		"\"gw\": \"10.0.0.1\"}]}\n");
+}
+
+static void test_pending_and_snapshots(void **state)
+{
+	(void)state;
+	read_config(GUEST_LXC,
+		    "cores: 2\nmemory: 512\nenv: A=1\n[pve:pending]\nmemory: 512\nswap: 1\n"
+		    "env: A=2\ndelete: cores\n[before]\nsnaptime: 1690000000\n"
+		    "#50%25\n#two\nparent: x\n");
+	assert_part(
+		guestparts_pending,
+		"{\"pending\": [{\"key\": \"env\", \"now\": \"**********\", \"new\": "
+		"\"**********\"}, {\"key\": \"swap\", \"now\": null, \"new\": \"1\"}, {\"key\": "
+		"\"cores\", \"now\": \"2\", \"new\": null}]}\n");
+	assert_part(
+		guestparts_snapshots,
+		"{\"snapshots\": [{\"name\": \"before\", \"at\": \"2023-07-22T04:26:40Z\", "
+		"\"parent\": \"x\", \"vmstate\": null, \"description\": \"50%\\u000atwo\"}]}\n");
+}
+
+static void test_secrets_are_masked(void **state)
+{
+	(void)state;
+	read_config(GUEST_QEMU, "cipassword: geheim\nargs: -vnc :1,password-secret=x\nname: a\n");
+	assert_part(guestparts_config,
+		    "{\"config\": {\"args\": \"**********\", \"cipassword\": \"**********\", "
+		    "\"name\": \"a\"}}\n");
+	read_config(GUEST_LXC,
+		    "lxc.environment: TOKEN=x\nlxc.environment: B=y\nlxc.idmap: u 0 1 1\n"
+		    "lxc.idmap: g 0 1 1\n");
+	assert_part(guestparts_config, "{\"config\": {\"lxc.environment\": \"**********\", "
+				       "\"lxc.idmap\": \"u 0 1 1\\u000ag 0 1 1\"}}\n");
+}
+
+static void test_a_huge_config_stays_small(void **state)
+{
+	CLEANUP(buf_done) struct buf text = {}, out = {};
+	struct jsonw w;
+
+	(void)state;
+	for (int i = 0; i < 60000; i++)
+		buf_addf(&text, "net%d: \001\001\001\n", i);
+	buf_adds(&text, "[PENDING]\n");
+	for (int i = 0; i < 60000; i++)
+		buf_addf(&text, "x%d: y\n", i);
+	guestconfig_read(&config, GUEST_QEMU, buf_slice(&text));
+	jsonw_begin_row(&w, &out);
+	guestparts_nets(&w, &config);
+	guestparts_pending(&w, &config);
+	guestparts_config(&w, &config);
+	jsonw_end(&w);
+	assert_true(out.len < 512 * 1024);
+}
+
+/* --- identity ----------------------------------------------------------------------------------
+ */
+
+#define UUID_BODY                                                            \
+	"MIICQzCCAemgAwIBAgIUK67wSByp/7VC6LFBZqbp+d02UsowCgYIKoZIzj0EAwIw\n" \
+	"djEkMCIGA1UEAwwbUHJveG1veCBWaXJ0dWFsIEVudmlyb25tZW50MS0wKwYDVQQL\n" \
+	"DCQwRDhBMUMyRS0zYjRmLTRjNWQtOGU2Zi03YThiOWMwZDFlMmYxHzAdBgNVBAoM\n" \
+	"FlBWRSBDbHVzdGVyIE1hbmFnZXIgQ0EwIBcNMjYxMTIxMTQzMTQ4WhgPMjEyNjEw\n" \
+	"MjgxNDMxNDhaMHYxJDAiBgNVBAMMG1Byb3htb3ggVmlydHVhbCBFbnZpcm9ubWVu\n" \
+	"dDEtMCsGA1UECwwkMEQ4QTFDMkUtM2I0Zi00YzVkLThlNmYtN2E4YjljMGQxZTJm\n" \
+	"MR8wHQYDVQQKDBZQVkUgQ2x1c3RlciBNYW5hZ2VyIENBMFkwEwYHKoZIzj0CAQYI\n" \
+	"KoZIzj0DAQcDQgAEWDX6naaKwUMzuidERqSJGLD/k2FZQk6Z6ZhPcz4p7EXN0tbi\n" \
+	"oJltddrEiBah0TKV4RYKu8oxmM6l3F5bE7KEF6NTMFEwHQYDVR0OBBYEFB9BDWdv\n" \
+	"D0dEGjG3anfhMNVdc5MIMB8GA1UdIwQYMBaAFB9BDWdvD0dEGjG3anfhMNVdc5MI\n" \
+	"MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAOhe/l7kAlL4svhq\n" \
+	"U/EAgfTB7ik6+jFKR2RLqvmoBn77AiBzowIwczYTz7pzfOV6pMtn7yR0i8e/oNvA\n" \
+	"pkAciI2p+A==\n"
+#define BEGIN "-----BEGIN CERTIFICATE-----\n"
+#define END   "-----END CERTIFICATE-----\n"
+
+static void test_identity_of_a_cluster(void **state)
+{
+	char id[CLUSTERID_MAX], other[CLUSTERID_MAX];
+	char broken[] = BEGIN UUID_BODY END;
+
+	(void)state;
+	assert_true(clusterid_of(SLICE(BEGIN UUID_BODY END), id));
+	assert_string_equal(id, "0d8a1c2e-3b4f-4c5d-8e6f-7a8b9c0d1e2f");
+	/* An own authority, a cut one: a digest, another one for another text. */
+	assert_true(clusterid_of(SLICE(BEGIN "MIIB\n" END), id));
+	assert_int_equal(strlen(id), strlen("ca:") + 16);
+	assert_int_equal(strncmp(id, "ca:", 3), 0);
+	assert_true(clusterid_of(SLICE(BEGIN "MIIC\n" END), other));
+	assert_string_not_equal(id, other);
+	assert_false(clusterid_of(SLICE(" \n"), id));
+	assert_string_equal(id, "");
+	/* Whatever is cut off or flipped, it says something and reads nothing else. */
+	for (size_t i = 0; i < sizeof(broken) - 1; i++) {
+		char kept = broken[i];
+
+		assert_true(clusterid_of((struct slice){ broken, i + 1 }, id));
+		broken[i] = (char)(kept ^ 0x11);
+		assert_true(clusterid_of((struct slice){ broken, sizeof(broken) - 1 }, id));
+		broken[i] = kept;
+	}
+}
+
+/* --- backups -----------------------------------------------------------------------------------
+ */
+
+static void assert_backup(const char *jobs, const char *cron, const char *users, uint32_t vmid,
+			  const char *node, bool expected)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct backupjobs b;
+
+	backupjobs_parse(&b, slice_of(jobs), slice_of(cron), slice_of(users), &a);
+	assert_int_equal(backupjobs_take(&b, vmid, node), expected);
+}
+
+static void test_backup_jobs(void **state)
+{
+	static const char all[] = "vzdump: a\n\tall 1\n\texclude 101,102\n";
+	static const char ids[] = "vzdump: a\n\tenabled 1\n\tvmid 100;103\n\tnode pve1\n";
+	static const char pool[] = "vzdump: a\n\tpool prod\n";
+	static const char users[] = "user:root@pam:1:0:::::\npool:prod::100,105:local:\n"
+				    "pool:test::106::\n";
+
+	(void)state;
+	assert_backup("", "", "", 100, "pve1", false);
+	assert_backup(all, "", "", 100, "pve1", true);
+	assert_backup(all, "", "", 101, "pve1", false);
+	assert_backup("vzdump: a\n\tall 1\n\tenabled 0\n", "", "", 100, "pve1", false);
+	assert_backup("realm-sync: a\n\tall 1\n", "", "", 100, "pve1", false);
+	assert_backup(ids, "", "", 103, "pve1", true);
+	assert_backup(ids, "", "", 103, "pve2", false);
+	assert_backup(ids, "", "", 104, "pve1", false);
+	assert_backup(pool, "", users, 105, "pve1", true);
+	assert_backup(pool, "", users, 106, "pve1", false);
+	assert_backup(pool, "", "", 105, "pve1", false);
+	/* Two jobs: one of them is enough. */
+	assert_backup("vzdump: a\n\tvmid 1000\n\nvzdump: b\n\tvmid 100\n", "", "", 100, "pve1",
+		      true);
+}
+
+static void test_backup_jobs_of_old(void **state)
+{
+	static const char cron[] = "PATH=\"/usr/sbin\"\n\n"
+				   "0 2 * * 6           root vzdump 100 101 --quiet 1 --mode stop\n"
+				   "#0 2 * * 6          root vzdump --all 1\n"
+				   "0 2 * * 6 root vzdump --pool prod --node pve2\n";
+
+	(void)state;
+	assert_backup("", cron, "pool:prod::107::\n", 101, "pve1", true);
+	assert_backup("", cron, "pool:prod::107::\n", 102, "pve1", false);
+	assert_backup("", cron, "pool:prod::107::\n", 107, "pve2", true);
+	assert_backup("", cron, "pool:prod::107::\n", 107, "pve1", false);
+	assert_backup("", "0 2 * * 6 root vzdump --all 1 --exclude 100\n", "", 101, "x", true);
+	assert_backup("", "0 2 * * 6 root vzdump --all 1 --exclude 100\n", "", 100, "x", false);
+	assert_backup("", "0 2 * * 6 root vzdump", "", 100, "x", false);
+	assert_backup("", "0 2 * * 6 root rm 100", "", 100, "x", false);
+}
+
+/* --- numbers -----------------------------------------------------------------------------------
+ */
+
+static void assert_sample(const char *text, enum samples_kind kind, const char *expected)
+{
+	CLEANUP(buf_done) struct buf out = {};
+	struct rrd_line l = { .n_fields = 1, .fields = { slice_of(text) } };
+	const struct samples_field field = { "x", 0, kind };
+
+	buf_adds(&out, "");
+	samples_write(&out, &l, &field, 1);
+	assert_string_equal(buf_str(&out), expected);
+}
+
+static void test_numbers_are_json(void **state)
+{
+	(void)state;
+	assert_sample("8589934592", SAMPLES_COUNT, ", \"x\": 8589934592");
+	assert_sample("007", SAMPLES_COUNT, ", \"x\": 7");
+	assert_sample("1.5e3", SAMPLES_COUNT, ", \"x\": 1500");
+	assert_sample("-1", SAMPLES_COUNT, "");
+	assert_sample("U", SAMPLES_COUNT, "");
+	assert_sample("", SAMPLES_COUNT, "");
+	assert_sample("1e300", SAMPLES_COUNT, "");
+	assert_sample("0.0105", SAMPLES_SHARE, ", \"x\": 0.0105");
+	assert_sample(".5", SAMPLES_SHARE, ", \"x\": 0.500000");
+	assert_sample("5.", SAMPLES_SHARE, ", \"x\": 5.000000");
+	assert_sample("inf", SAMPLES_SHARE, "");
+	assert_sample("12.50", SAMPLES_PERCENT, ", \"x\": 0.125000");
+	assert_sample("0.00", SAMPLES_PERCENT, ", \"x\": 0");
+}
+
+static void test_processors(void **state)
+{
+	struct hostfacts_fixed f = {};
+
+	(void)state;
+	hostfacts_cpuinfo(&f, SLICE("processor\t: 0\nmodel name\t: EPYC\nphysical id\t: 0\n"
+				    "cpu cores\t: 8\ncpu MHz\t\t: 2994.375\nflags\t\t: fpu svm\n\n"
+				    "processor\t: 1\nphysical id\t: 1\ncpu cores\t: 8\n"));
+	assert_int_equal(f.cores, 16);
+	assert_int_equal(f.cpu.threads, 2);
+	assert_true(f.hvm && f.mhz > 2994 && f.mhz < 2995);
+	hostfacts_fixed_done(&f);
+}
+
+static void test_alive_without_root(void **state)
+{
+	static const char cmdline[] = "/usr/bin/kvm\0-id\0"
+				      "100\0-name\0web";
+	struct alive a = {};
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	assert_int_equal(alive_is(&a, &t.root, GUEST_QEMU, 100), TRI_UNKNOWN);
+	assert_int_equal(alive_is(&a, &t.root, GUEST_LXC, 101), TRI_UNKNOWN);
+	alive_forget(&a);
+	tree_write(&t, "sys/fs/cgroup/qemu.slice/100.scope/cgroup.procs", "7\n4711\n");
+	tree_write_n(&t, "proc/4711/cmdline", cmdline, sizeof(cmdline));
+	tree_write(&t, "sys/fs/cgroup/qemu.slice/102.scope/cgroup.procs", "4711\n");
+	tree_write(&t, "proc/net/unix",
+		   "0: 2 0 10000 1 1 42 @/var/lib/lxc/101/command\n0: 2 0 10000 1 1 42\n"
+		   "0: 2 0 10000 1 1 42 @/var/lib/lxc/x/command\n");
+	assert_int_equal(alive_is(&a, &t.root, GUEST_QEMU, 100), TRI_YES);
+	assert_int_equal(alive_is(&a, &t.root, GUEST_QEMU, 102), TRI_NO);
+	assert_int_equal(alive_is(&a, &t.root, GUEST_QEMU, 103), TRI_NO);
+	assert_int_equal(alive_is(&a, &t.root, GUEST_LXC, 101), TRI_YES);
+	assert_int_equal(alive_is(&a, &t.root, GUEST_LXC, 102), TRI_NO);
+	alive_done(&a);
+	tree_done(&t);
+}
+
+static int free_config(void **state)
+{
+	(void)state;
+	guestconfig_done(&config);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults_are_proxmox_own),
+		cmocka_unit_test(test_values_are_read),
+		cmocka_unit_test(test_boot_order),
+		cmocka_unit_test(test_tags_are_joined_by_commas),
+		cmocka_unit_test(test_the_last_value_and_the_last_section_count),
+		cmocka_unit_test(test_drives),
+		cmocka_unit_test(test_nets),
+		cmocka_unit_test(test_pending_and_snapshots),
+		cmocka_unit_test(test_secrets_are_masked),
+		cmocka_unit_test(test_a_huge_config_stays_small),
+		cmocka_unit_test(test_identity_of_a_cluster),
+		cmocka_unit_test(test_backup_jobs),
+		cmocka_unit_test(test_backup_jobs_of_old),
+		cmocka_unit_test(test_numbers_are_json),
+		cmocka_unit_test(test_processors),
+		cmocka_unit_test(test_alive_without_root),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, free_config);
+}
