@@ -29,7 +29,7 @@ from hubs import HUB, Hub, Postgres, free_port  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 PVEWARDEN = os.environ.get("PVEWARDEN") or f"{TOP}/build/pvewarden"
-NOBODY, WWW_DATA = 65534, 33
+AGENT, WWW_DATA = 990, 33
 WIRE = "10.99.0"
 
 
@@ -104,11 +104,13 @@ class Place(watch_node.Node):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
     def set_up_node(self, fuse):
+        with open("/etc/passwd", "a", encoding="ascii") as file:
+            file.write(f"pvewarden-agent:x:{AGENT}:{WWW_DATA}::/nonexistent:/usr/sbin/nologin\n")
         for path in ("/usr/share/perl5/PVE", "/etc/pve", "/run/pvewarden"):
             os.makedirs(path, exist_ok=True)
         for path in ("/var/lib/pvewarden/agent", "/run/pvewarden/agent"):
             os.makedirs(path, exist_ok=True)
-            os.chown(path, NOBODY, WWW_DATA)
+            os.chown(path, AGENT, WWW_DATA)
         watch_node.check(watch_node.LIBC.mount(
             b"/dev/fuse", b"/etc/pve", b"fuse", 0,
             f"fd={fuse},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other".encode()))
@@ -174,7 +176,7 @@ class AgentPlace(Place):
             os.chown(self.path("/etc/pvewarden/hub-token"), 0, WWW_DATA)
 
     def as_agent(self, *args):
-        return ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={WWW_DATA}", "--clear-groups", "--no-new-privs",
+        return ["/usr/bin/setpriv", f"--reuid={AGENT}", f"--regid={WWW_DATA}", "--clear-groups", "--no-new-privs",
                 PVEWARDEN, "agent", *args]
 
     def start_agent(self, *args):
@@ -368,4 +370,4 @@ def said(rig):
     return "\n".join(texts)
 
 
-__all__ = ["AgentPlace", "Failed", "Fleet", "HUB", "PVEWARDEN", "free_port", "said", "wait_for"]
+__all__ = ["AGENT", "AgentPlace", "Failed", "Fleet", "HUB", "PVEWARDEN", "free_port", "said", "wait_for"]
