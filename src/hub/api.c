@@ -137,7 +137,7 @@ int api_list(struct call *c, struct store *s)
 				 .list = (enum store_list)c->match.route->detail,
 				 .limit = LIMIT_DEFAULT,
 				 .cursor = target_param(&c->target, "cursor") };
-	CLEANUP(buf_done) struct buf cursor = {};
+	CLEANUP(buf_done) struct buf cursor = {}, rest = {};
 	struct buf *out = &c->reply.body;
 	struct err e = {};
 	struct jsonw w;
@@ -151,17 +151,11 @@ int api_list(struct call *c, struct store *s)
 	if (r)
 		return call_store_error(c, r, &e);
 	/* The rest of the object, written as one of its own without its first brace. */
+	jsonw_begin_row(&w, &rest);
+	jsonw_str(&w, "next", cursor.len ? cursor.data : NULL);
+	jsonw_end(&w);
 	buf_adds(out, ", ");
-	{
-		CLEANUP(buf_done) struct buf rest = {};
-
-		jsonw_begin_row(&w, &rest);
-		jsonw_object(&w, NULL);
-		jsonw_str(&w, "next", cursor.len ? cursor.data : NULL);
-		jsonw_close(&w);
-		jsonw_end(&w);
-		buf_adds(out, strchr(rest.data, '{') + 1);
-	}
+	buf_adds(out, strchr(rest.data, '{') + 1);
 	return answered(c);
 }
 

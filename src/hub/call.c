@@ -17,6 +17,12 @@ static void set_allow(struct reply *r, unsigned int status, const char *allow)
 	(void)snprintf(r->allow, sizeof(r->allow), "%s", allow);
 }
 
+static void reply_stopping(struct reply *r)
+{
+	reply_error(r, 503, "stopping", NULL, "this hub is being stopped");
+	r->retry_after = 1;
+}
+
 void call_begin(struct call *c, uint64_t announced, const char *content_encoding)
 {
 	int r = route_find(c->request.method, &c->target, &c->match);
@@ -31,8 +37,7 @@ void call_begin(struct call *c, uint64_t announced, const char *content_encoding
 			    c->match.allow);
 		set_allow(&c->reply, 405, c->match.allow);
 	} else if (atomic_load(&c->hub->draining)) {
-		reply_error(&c->reply, 503, "stopping", NULL, "this hub is being stopped");
-		c->reply.retry_after = 1;
+		reply_stopping(&c->reply);
 	} else if (announced != CALL_CHUNKED && announced > c->match.route->body_max) {
 		reply_error(&c->reply, 413, "too_large", NULL,
 			    "the body has %llu bytes, at most %zu are taken",
@@ -69,7 +74,7 @@ static bool within(struct call *c, const char *kind, const char *name, struct li
 
 static bool within_limits(struct call *c)
 {
-	const struct hub_conf *conf = &c->hub->conf;
+	const struct hub_conf *conf = atomic_load(&c->hub->conf);
 
 	switch (c->match.route->need) {
 	case NEED_NOBODY:
@@ -124,6 +129,15 @@ static int admit(struct call *c, struct store *s)
 	return 0;
 }
 
+static void to_pool(struct call *c, int (*run)(struct pool_job *job, struct store *s))
+{
+	c->job.run = run;
+	if (!pool_put(c->hub->pool, &c->job))
+		return;
+	reply_stopping(&c->reply);
+	c->finished(c);
+}
+
 static int admit_job(struct pool_job *job, struct store *s)
 {
 	struct call *c = (struct call *)job;
@@ -135,8 +149,7 @@ static int admit_job(struct pool_job *job, struct store *s)
 
 void call_admit(struct call *c)
 {
-	c->job.run = admit_job;
-	pool_put(c->hub->pool, &c->job);
+	to_pool(c, admit_job);
 }
 
 /* --- the body ------------------------------------------------------------------------------ */
@@ -203,28 +216,34 @@ int call_store_error(struct call *c, int error, const struct err *e)
 	}
 }
 
+/* Handlers of pages only reply: their 503 is the store's failure. */
+static int page_result(const struct call *c)
+{
+	return c->reply.status == 503 ? -EIO : 0;
+}
+
 static int run_agent(struct call *c, struct store *s)
 {
 	auth_agent(c->hub->auth, s, c->hub->base, &c->request, &c->reply);
-	return 0;
+	return page_result(c);
 }
 
 static int run_login(struct call *c, struct store *s)
 {
 	auth_login(c->hub->auth, s, &c->request, &c->reply);
-	return 0;
+	return page_result(c);
 }
 
 static int run_logout(struct call *c, struct store *s)
 {
 	auth_logout(c->hub->auth, s, &c->request, &c->reply);
-	return 0;
+	return page_result(c);
 }
 
 static int run_authorize(struct call *c, struct store *s)
 {
 	auth_authorize_page(c->hub->auth, s, &c->request, &c->reply);
-	return 0;
+	return page_result(c);
 }
 
 static const struct {
@@ -258,9 +277,7 @@ static int run(struct call *c, struct store *s)
 	c->request.body = buf_slice(&c->body);
 	if (!s && !handlers[id].without_store)
 		return call_store_error(c, -EIO, NULL);
-	r = handlers[id].run(c, s);
-	/* Handlers of pages only reply. */
-	return r == 0 && c->reply.status == 503 && s ? -EIO : r;
+	return handlers[id].run(c, s);
 }
 
 static int run_job(struct pool_job *job, struct store *s)
@@ -276,6 +293,5 @@ static int run_job(struct pool_job *job, struct store *s)
 
 void call_run(struct call *c)
 {
-	c->job.run = run_job;
-	pool_put(c->hub->pool, &c->job);
+	to_pool(c, run_job);
 }

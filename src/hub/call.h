@@ -23,7 +23,8 @@
 #include "hub/writer.h"
 
 struct hub {
-	struct hub_conf conf;
+	/* Another one after SIGHUP; the old one stays, somebody may still read it. */
+	_Atomic(const struct hub_conf *) conf;
 	char base[300]; /* public_url, or what stands in for it */
 	struct auth *auth;
 	struct limit *limit;

@@ -48,7 +48,6 @@ static void write_answer(const struct store_document *d, struct buf *out)
 	struct jsonw w;
 
 	jsonw_begin_row(&w, out);
-	jsonw_object(&w, NULL);
 	jsonw_bool(&w, "success", true);
 	jsonw_str(&w, "message", "Data ingested successfully");
 	jsonw_str(&w, "id", d->id);
@@ -56,7 +55,6 @@ static void write_answer(const struct store_document *d, struct buf *out)
 	jsonw_str(&w, "reporter", d->reporter[0] ? d->reporter : NULL);
 	if (d->configs_wanted)
 		jsonw_str(&w, "configs", "all");
-	jsonw_close(&w);
 	jsonw_end(&w);
 	/* The store's own JSON goes before the last brace. */
 	while (out->len && out->data[out->len - 1] != '}')

@@ -62,7 +62,8 @@ int pool_start(struct pool **ret, const char *where, size_t n, struct err *e)
 		int r = pthread_create(&p->threads[p->n], NULL, pool_main, p);
 
 		if (r) {
-			pool_stop(p);
+			pool_end(p);
+			pool_free(p);
 			return err_set(e, -r, "cannot start a thread: %s", strerror(r));
 		}
 	}
@@ -70,26 +71,37 @@ int pool_start(struct pool **ret, const char *where, size_t n, struct err *e)
 	return 0;
 }
 
-void pool_put(struct pool *p, struct pool_job *job)
+int pool_put(struct pool *p, struct pool_job *job)
 {
+	int r = -ESHUTDOWN;
+
 	job->next = NULL;
 	(void)pthread_mutex_lock(&p->lock);
-	*p->end = job;
-	p->end = &job->next;
-	(void)pthread_cond_signal(&p->filled);
+	if (!p->stopped) {
+		*p->end = job;
+		p->end = &job->next;
+		r = 0;
+		(void)pthread_cond_signal(&p->filled);
+	}
 	(void)pthread_mutex_unlock(&p->lock);
+	return r;
 }
 
-void pool_stop(struct pool *p)
+void pool_end(struct pool *p)
 {
-	if (!p)
-		return;
 	(void)pthread_mutex_lock(&p->lock);
 	p->stopped = true;
 	(void)pthread_cond_broadcast(&p->filled);
 	(void)pthread_mutex_unlock(&p->lock);
 	for (size_t i = 0; i < p->n; i++)
 		(void)pthread_join(p->threads[i], NULL);
+	p->n = 0;
+}
+
+void pool_free(struct pool *p)
+{
+	if (!p)
+		return;
 	(void)pthread_cond_destroy(&p->filled);
 	(void)pthread_mutex_destroy(&p->lock);
 	free(p);

@@ -16,7 +16,10 @@ struct pool_job {
 
 struct pool;
 int pool_start(struct pool **ret, const char *where, size_t n, struct err *e);
-void pool_put(struct pool *p, struct pool_job *job);
 
-/* Runs what waits, then ends the threads. */
-void pool_stop(struct pool *p);
+/* -ESHUTDOWN after pool_end() has begun. */
+int pool_put(struct pool *p, struct pool_job *job);
+
+/* Runs what waits, then ends the threads. pool_put() may still be called until pool_free(). */
+void pool_end(struct pool *p);
+void pool_free(struct pool *p);

@@ -20,12 +20,10 @@ void reply_error(struct reply *r, unsigned int status, const char *word, const c
 	r->const_body = NULL;
 	buf_reset(&r->body);
 	jsonw_begin_row(&w, &r->body);
-	jsonw_object(&w, NULL);
 	jsonw_bool(&w, "success", false);
 	jsonw_str(&w, "error", word);
 	jsonw_str(&w, "error_description", text);
 	if (path)
 		jsonw_str(&w, "path", path);
-	jsonw_close(&w);
 	jsonw_end(&w);
 }

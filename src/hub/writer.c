@@ -133,7 +133,8 @@ int writers_start(struct writers **ret, const char *where, size_t n, struct coun
 		r = pthread_create(&one->thread, NULL, writer_main, one);
 		if (r) {
 			queue_free(one->queue);
-			writers_stop(w);
+			writers_end(w);
+			writers_free(w);
 			return err_set(e, -r, "cannot start a thread: %s", strerror(r));
 		}
 	}
@@ -163,15 +164,19 @@ int writers_put(struct writers *w, struct write_item *item)
 	return queue_put(w->writers[lane(w, item)].queue, &item->queue);
 }
 
-void writers_stop(struct writers *w)
+void writers_end(struct writers *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		queue_stop(w->writers[i].queue);
+	for (size_t i = 0; i < w->n; i++)
+		(void)pthread_join(w->writers[i].thread, NULL);
+}
+
+void writers_free(struct writers *w)
 {
 	if (!w)
 		return;
 	for (size_t i = 0; i < w->n; i++)
-		queue_stop(w->writers[i].queue);
-	for (size_t i = 0; i < w->n; i++) {
-		(void)pthread_join(w->writers[i].thread, NULL);
 		queue_free(w->writers[i].queue);
-	}
 	free(w);
 }

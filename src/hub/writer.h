@@ -38,5 +38,6 @@ int writers_start(struct writers **ret, const char *where, size_t n, struct coun
 /* -ESHUTDOWN: it is over, done() will not be called. */
 int writers_put(struct writers *w, struct write_item *item);
 
-/* Finishes what waits, then ends the threads. */
-void writers_stop(struct writers *w);
+/* Finishes what waits, then ends the threads. writers_put() may be called until writers_free(). */
+void writers_end(struct writers *w);
+void writers_free(struct writers *w);
