@@ -2,7 +2,7 @@
 """What the scenarios use."""
 import lib
 from lib import scenario
-from places import Fleet, wait_for
+from places import Failed, Fleet, wait_for
 
 __all__ = ["Test", "scenario", "wait_for"]
 
@@ -20,13 +20,16 @@ class Test(lib.Test):
 
     def agrees(self, what, find, seconds=15):
         """find() gives the differences; they must go away."""
-        last = []
+        last = ["it was never asked"]
 
         def none():
-            last[:] = find()
+            try:
+                last[:] = find()
+            except (Failed, OSError) as e:
+                last[:] = [repr(e)]
             return not last
         try:
             wait_for(what, none, seconds, 0.3)
-        except Exception:
+        except Failed:
             pass
         return self.ok(what, not last, "\n".join(map(str, last[:20])))

@@ -128,7 +128,7 @@ class Hub:
     def token(self, org="main", kind="agent"):
         """Made once for each."""
         if (org, kind) not in self.tokens:
-            out = self.must("token", "add", "--org", org, *(["--read"] if kind == "read" else []))
+            out = self.must("token", "add", "--org", org, *(["--kind", "read"] if kind == "read" else []))
             words = [w for w in out.split() if w.startswith("pvw1.")]
             if not words:
                 raise Failed(f"no token in what hub token add says: {out}")
