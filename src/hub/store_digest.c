@@ -331,9 +331,7 @@ static void read_members(struct slice cluster, struct digest *d)
 	d->empty_list = !enter(&list, '[') || !next_element(&list, &first);
 	if (d->reporter != 1 || d->quorate < 0 || !d->nodes.p)
 		return;
-	buf_addf(&d->members,
-		 "{\"nodes\":" SLICE_FMT ",\"quorate\":%d,\"config_version\":", SLICE_ARG(d->nodes),
-		 d->quorate);
+	buf_addf(&d->members, "{\"nodes\":" SLICE_FMT ",\"config_version\":", SLICE_ARG(d->nodes));
 	buf_addf(&d->members, SLICE_FMT "}",
 		 SLICE_ARG(d->config_version.p ? d->config_version : SLICE("null")));
 	digest_hash(buf_slice(&d->members), d->members_hash);
@@ -344,11 +342,14 @@ static void read_host(struct digest *d)
 	struct slice boot = only(digest_member(d->host, "boot_time"), '"');
 
 	d->version = only(digest_member(d->host, "pveversion"), '"');
-	if (!boot.p && !d->version.p)
+	/* Whoever does not know of quorum says nothing, so that a loss shows against the last one
+	 * who did. */
+	if ((!boot.p && !d->version.p) || d->quorate < 0)
 		return;
-	buf_addf(&d->host_id, "{\"boot_time\":" SLICE_FMT ",\"version\":" SLICE_FMT "}",
+	buf_addf(&d->host_id,
+		 "{\"boot_time\":" SLICE_FMT ",\"version\":" SLICE_FMT ",\"quorate\":%d}",
 		 SLICE_ARG(boot.p ? boot : SLICE("null")),
-		 SLICE_ARG(d->version.p ? d->version : SLICE("null")));
+		 SLICE_ARG(d->version.p ? d->version : SLICE("null")), d->quorate);
 	digest_hash(buf_slice(&d->host_id), d->host_hash);
 }
 

@@ -26,8 +26,8 @@ struct digest {
 	size_t n_guests;
 	struct buf ids;	    /* [vmid, identity] of every guest */
 	struct buf own;	    /* [vmid, identity, status, digest, name] of those of its own node */
-	struct buf host_id; /* {"boot_time", "version"} */
-	struct buf members; /* {"nodes", "quorate", "config_version"} */
+	struct buf host_id; /* {"boot_time", "version", "quorate"} */
+	struct buf members; /* {"nodes", "config_version"} */
 	struct buf data;    /* {"host", "ha", "pmxcfs", "blind", "interval"} */
 	char ids_hash[DIGEST_HASH], own_hash[DIGEST_HASH], host_hash[DIGEST_HASH],
 		members_hash[DIGEST_HASH], list_hash[DIGEST_HASH], findings_hash[DIGEST_HASH];

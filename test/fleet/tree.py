@@ -2,6 +2,7 @@
 """What a node of cluster.py has on its file system, below a folder: /etc/pve as pmxcfs shows it, the
 files of /proc and /sys that an agent reads, what other parts have published. write() again after
 something happened changes only what is different, each file at once."""
+import contextlib
 import functools
 import hashlib
 import json
@@ -64,7 +65,8 @@ class Tree:
 
     def remove(self, path):
         full = f"{self.folder}/{path}"
-        os.unlink(full)
+        with contextlib.suppress(FileNotFoundError):  # it went with its folder
+            os.unlink(full)
         if path.startswith(("proc/", "sys/")):  # a process or a cgroup that is gone
             shutil.rmtree(os.path.dirname(full), ignore_errors=True)
 

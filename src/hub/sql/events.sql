@@ -66,10 +66,13 @@ INSERT INTO events (org, cluster, at, id, doc, kind, node, vmid, data)
 WITH p AS (SELECT body FROM views WHERE org = $1 AND cluster = $2 AND hash = $6),
 	c AS (SELECT body FROM views WHERE org = $1 AND cluster = $2 AND hash = $8),
 	b AS (SELECT PARSED(p.body) ->> 'boot_time' AS boot_p, PARSED(c.body) ->> 'boot_time' AS boot_c,
-		PARSED(p.body) ->> 'version' AS v_p, PARSED(c.body) ->> 'version' AS v_c FROM p, c),
+		PARSED(p.body) ->> 'version' AS v_p, PARSED(c.body) ->> 'version' AS v_c,
+		PARSED(p.body) ->> 'quorate' AS q_p, PARSED(c.body) ->> 'quorate' AS q_c FROM p, c),
 	found AS (SELECT 'node.rebooted' AS kind, boot_p AS was, boot_c AS now FROM b
 			WHERE abs(UNIX(boot_c) - UNIX(boot_p)) > 30
-		UNION ALL SELECT 'node.version', v_p, v_c FROM b WHERE v_p <> v_c)
+		UNION ALL SELECT 'node.version', v_p, v_c FROM b WHERE v_p <> v_c
+		UNION ALL SELECT CASE WHEN CAST(q_c AS TEXT) = '1' THEN 'quorum.regained' ELSE 'quorum.lost' END,
+			NULL, NULL FROM b WHERE q_p <> q_c)
 SELECT $1, $2, $3, $4 || '/' || kind, $4, kind, $5, NULL,
 	CAST(OBJECT('was', was, 'now', now) AS TEXT) FROM found WHERE true
 ON CONFLICT DO NOTHING
@@ -83,11 +86,9 @@ WITH p AS (SELECT body FROM views WHERE org = $1 AND cluster = $2 AND hash = $6)
 		FROM p, EACH(PARSED(p.body) -> 'nodes', j)),
 	cn AS (SELECT j.value ->> 'name' AS name, FLAG(j.value ->> 'online') AS online
 		FROM c, EACH(PARSED(c.body) -> 'nodes', j)),
-	b AS (SELECT PARSED(p.body) ->> 'quorate' AS q_p, PARSED(c.body) ->> 'quorate' AS q_c,
-		PARSED(p.body) ->> 'config_version' AS v_p, PARSED(c.body) ->> 'config_version' AS v_c FROM p, c),
-	found AS (SELECT CASE WHEN CAST(q_c AS TEXT) = '1' THEN 'quorum.regained' ELSE 'quorum.lost' END AS kind,
-			NULL AS node, NULL AS was, NULL AS now FROM b WHERE q_p <> q_c
-		UNION ALL SELECT 'config.version', NULL, CAST(v_p AS TEXT), CAST(v_c AS TEXT) FROM b WHERE v_p <> v_c
+	b AS (SELECT PARSED(p.body) ->> 'config_version' AS v_p, PARSED(c.body) ->> 'config_version' AS v_c FROM p, c),
+	found AS (SELECT 'config.version' AS kind, NULL AS node, CAST(v_p AS TEXT) AS was,
+			CAST(v_c AS TEXT) AS now FROM b WHERE v_p <> v_c
 		UNION ALL SELECT CASE cn.online WHEN 1 THEN 'node.online' ELSE 'node.offline' END, cn.name, NULL, NULL
 			FROM cn JOIN pn ON pn.name = cn.name WHERE pn.online <> cn.online
 		UNION ALL SELECT 'node.added', cn.name, NULL, NULL FROM cn
