@@ -295,6 +295,14 @@ int store_device_approve(struct store *s, const uint8_t user_hash[STORE_HASH], c
 	return r < 0 || changes ? r : err_set(e, -ENOENT, "no registration waits with this code");
 }
 
+int store_device_refuse(struct store *s, const uint8_t user_hash[STORE_HASH], struct err *e)
+{
+	char hex[2 * STORE_HASH + 1];
+
+	store_hex(user_hash, hex);
+	return STORE_ONE(s, SQL_DEVICE_REFUSE, NULL, NULL, NULL, e, val_text(hex));
+}
+
 static int take_org(void *ctx, const struct store_row *row)
 {
 	struct device_work *w = ctx;

@@ -15,11 +15,11 @@ FROM tokens WHERE org = $1 AND hash = $2
 INSERT INTO tokens (org, hash, id, kind, agent, person, label, created_at, expires_at, revoked_at, used_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0)
 -- name: token_revoke
-UPDATE tokens SET revoked_at = CASE revoked_at WHEN 0 THEN $3 ELSE revoked_at END
+UPDATE tokens SET revoked_at = CASE WHEN revoked_at = 0 OR revoked_at > $3 THEN $3 ELSE revoked_at END
 WHERE org = $1 AND id = $2
 -- name: token_revoke_agent
 UPDATE tokens SET revoked_at = $4
-WHERE org = $1 AND agent = $2 AND revoked_at = 0 AND ($3 < 0 OR kind = $3)
+WHERE org = $1 AND agent = $2 AND (revoked_at = 0 OR revoked_at > $4) AND ($3 < 0 OR kind = $3)
 -- name: token_each
 SELECT org, id, kind, agent, person, label, created_at, expires_at, revoked_at, used_at
 FROM tokens WHERE org = $1 ORDER BY created_at DESC, id DESC
@@ -57,6 +57,8 @@ FROM devices WHERE user_hash = $1 AND expires_at > $2
 -- name: device_approve
 UPDATE devices SET org = $2, person = $3
 WHERE user_hash = $1 AND expires_at > $4 AND used = 0 AND org = ''
+-- name: device_refuse
+DELETE FROM devices WHERE user_hash = $1 AND used = 0 AND org = ''
 -- name: device_by_code
 SELECT org, used FROM devices WHERE device_hash = $1 AND expires_at > $2
 -- name: device_take
