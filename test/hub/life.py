@@ -43,7 +43,7 @@ class Posters:
 def stored(hub):
     """Highest sequence of each node in the database."""
     with hub.db() as db:
-        return dict(db.execute("SELECT node, max(sequence) FROM documents GROUP BY node"))
+        return dict(db.execute("SELECT node, max(seq) FROM docs GROUP BY node"))
 
 
 def survives(hub, sig, what):
