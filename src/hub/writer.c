@@ -6,15 +6,24 @@
 #include <unistd.h>
 
 #include "hub/hold.h"
-#include "util/log.h"
+#include "util/clock.h"
 
-enum { BUSY_TRIES = 5, BUSY_WAIT_US = 100000 };
+enum {
+	BUSY_TRIES = 5,
+	BUSY_WAIT_US = 100000,
+	/* A batch's bytes follow the time that the last one took. */
+	BATCH_BYTES_MIN = 64 * 1024,
+	BATCH_BYTES_MAX = 16 * 1024 * 1024,
+	BATCH_LONG_US = 60000,
+	BATCH_SHORT_US = 30000,
+};
 
 struct writer {
 	pthread_t thread;
 	struct queue *queue;
 	struct hold hold;
 	struct counts *counts;
+	size_t batch_bytes;
 };
 
 struct writers {
@@ -91,6 +100,32 @@ static void write_object(struct writer *w, struct write_item *item)
 	answer(item, r, &e);
 }
 
+static void write_batch(struct writer *w, struct queue_item *const *taken, size_t n)
+{
+	struct write_item *documents[WRITER_BATCH];
+	size_t n_documents = 0;
+
+	/* An item is its queue_item: the first member. */
+	for (size_t i = 0; i < n; i++) {
+		struct write_item *item = (struct write_item *)taken[i];
+
+		if (item->is_object)
+			write_object(w, item);
+		else
+			documents[n_documents++] = item;
+	}
+	if (n_documents)
+		write_documents(w, documents, n_documents);
+}
+
+static void adapt(struct writer *w, int64_t took_us)
+{
+	if (took_us > BATCH_LONG_US && w->batch_bytes > BATCH_BYTES_MIN)
+		w->batch_bytes /= 2;
+	else if (took_us < BATCH_SHORT_US && w->batch_bytes < BATCH_BYTES_MAX)
+		w->batch_bytes *= 2;
+}
+
 static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
@@ -98,21 +133,11 @@ static void *writer_main(void *arg)
 	size_t n;
 
 	(void)pthread_setname_np(pthread_self(), "writer");
-	while ((n = queue_take(w->queue, taken, WRITER_BATCH, WRITER_BATCH_BYTES)) > 0) {
-		struct write_item *documents[WRITER_BATCH];
-		size_t n_documents = 0;
+	while ((n = queue_take(w->queue, taken, WRITER_BATCH, w->batch_bytes)) > 0) {
+		int64_t begun = clock_boot_us();
 
-		/* An item is its queue_item: the first member. */
-		for (size_t i = 0; i < n; i++) {
-			struct write_item *item = (struct write_item *)taken[i];
-
-			if (item->is_object)
-				write_object(w, item);
-			else
-				documents[n_documents++] = item;
-		}
-		if (n_documents)
-			write_documents(w, documents, n_documents);
+		write_batch(w, taken, n);
+		adapt(w, clock_boot_us() - begun);
 	}
 	hold_done(&w->hold);
 	return NULL;
@@ -130,6 +155,7 @@ int writers_start(struct writers **ret, const char *where, size_t n, struct coun
 		one->queue = queue_new();
 		one->hold.where = where;
 		one->counts = counts;
+		one->batch_bytes = BATCH_BYTES_MAX;
 		r = pthread_create(&one->thread, NULL, writer_main, one);
 		if (r) {
 			queue_free(one->queue);

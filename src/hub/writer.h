@@ -3,14 +3,15 @@
 
 /*
  * The threads that write. Each takes what waits for it, up to 64 documents, into one transaction,
- * and calls done() of every item after the commit. Items of one node always go to the same thread,
- * so they are stored in the order in which they came.
+ * and calls done() of every item after the commit. A transaction that takes long makes the next
+ * ones smaller, so that nobody waits long behind a flood of others. Items of one node always go to
+ * the same thread, so they are stored in the order in which they came.
  */
 
 #include "hub/count.h"
 #include "hub/queue.h"
 
-enum { WRITER_BATCH = 64, WRITER_BATCH_BYTES = 16 * 1024 * 1024 };
+enum { WRITER_BATCH = 64 };
 
 struct write_item {
 	struct queue_item queue;

@@ -230,8 +230,8 @@ def differences(cluster, hub, org="main", status=True):
             found.append(f"node {name} is missing")
         elif row["online"] is not None and bool(row["online"]) != node.online:
             found.append(f"node {name}: online {row['online']}, expected {node.online}")
-        elif node.online and row.get("pveversion") != node.pveversion:
-            found.append(f"node {name}: {row.get('pveversion')}, expected {node.pveversion}")
+        elif node.online and row.get("version") != node.pveversion:
+            found.append(f"node {name}: {row.get('version')}, expected {node.pveversion}")
     found += [f"node {n} should not be there" for n in nodes]
     rows = hub.items("guests", org, cluster=cluster.uuid)
     there = {}

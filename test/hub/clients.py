@@ -167,5 +167,5 @@ with Hub(config="body_timeout = 2\n") as main_hub:
     rates(main_hub)
     revoked(main_hub)
     check("nothing of it ended the hub", main_hub.process.poll() is None)
-    check("a stop is quick", main_hub.stop() [0] == 0)
+    check("a stop is quick", main_hub.stop()[0] == 0)
 done()
