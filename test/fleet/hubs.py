@@ -184,6 +184,14 @@ class Hub:
                 return rows
 
 
+def old_items(hub, what, org="main"):
+    """All of GET /api/proxmox/WHAT, the old server's list."""
+    status, _, text = hub.ask("GET", f"/api/proxmox/{what}?perPage=100", token=hub.token(org, "read"))
+    if status != 200:
+        raise Failed(f"GET /api/proxmox/{what}: {status}: {text[:300]}")
+    return json.loads(text)["items"]
+
+
 class Inside(http.client.HTTPConnection):
     """A connection from inside of a place."""
 

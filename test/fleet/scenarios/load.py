@@ -236,6 +236,7 @@ def schema_versions(t):
     for one in cycles([c], 1):
         for _, body in one:
             hub.post(body)
+    hub.token(kind="read")
     code, out, err = hub.run("backup", f"{hub.state}/copy.db")
     t.ok("a backup while it serves", code == 0 and os.path.getsize(f"{hub.state}/copy.db") > 10000, err + out)
     copy = sqlite3.connect(f"{hub.state}/copy.db")

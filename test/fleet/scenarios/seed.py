@@ -10,7 +10,7 @@ import urllib.parse
 import guestconf
 import random
 from fleetlib import scenario
-from hubs import ENV
+from hubs import ENV, old_items
 from seed_examples import EXAMPLES
 
 ORDER = ("node", "cluster", "lxc", "qemu")
@@ -44,18 +44,20 @@ def seed_examples(t):
         doc = json.loads(body) if body.startswith("{") else {}
         t.ok(f"{kind}: success and message", doc.get("success") is True and doc.get("message") == MESSAGES[kind] and
              isinstance(doc.get("id"), str) and doc["id"], body)
-        ids[kind] = doc.get("id")
+    # A node and its guests are known by their cluster as soon as the agent has named it.
+    for kind in ORDER:
+        ids[kind] = json.loads(shell(example(kind, hub, token))[1])["id"]
     for kind in ORDER:
         status, body, _ = shell(example(kind, hub, token))
         t.ok(f"{kind}: once more is the same record", status == 200 and json.loads(body)["id"] == ids[kind], body)
-    rows = {r["vmid"]: r for r in hub.items("guests")}
+    rows = {r["vmid"]: r for what in ("lxc", "qemu") for r in old_items(hub, what)}
     t.same("two guests are kept", sorted(rows), [100, 200])
     t.ok("with their names, nodes and states", all(
         rows[v]["name"] == n and rows[v]["node"] == "pve-node-01" and rows[v]["status"] == "running"
         for v, n in ((100, "web-prod-01"), (200, "db-prod-01"))), rows)
-    nodes = hub.items("nodes")
+    nodes = old_items(hub, "nodes")
     t.ok("the node is kept with its version", len(nodes) == 1 and nodes[0]["name"] == "pve-node-01" and
-         nodes[0]["version"] == "pve-manager/7.4-3/9002ab8a", nodes)
+         nodes[0]["pve_version"] == "pve-manager/7.4-3/9002ab8a", nodes)
     for path, count in (("clusters", 1), ("nodes", 1), ("lxc", 1), ("qemu", 1)):
         status, _, text = hub.ask("GET", f"/api/proxmox/{path}", token=hub.token(kind="read"))
         page = json.loads(text)
@@ -129,20 +131,21 @@ def seed_old_agent_objects(t):
     for kind in ORDER:
         status, _, text = hub.ask("POST", f"/api/proxmox/{kind}", OLD[kind], token)
         t.ok(f"{kind} in the real agent's spelling: 200", status == 200 and MESSAGES[kind] in text, text)
-    clusters = hub.items("clusters")
-    t.ok("quorate 0 is kept as what it is", len(clusters) == 1 and clusters[0]["name"] == "prod" and
+    clusters = old_items(hub, "clusters")
+    t.ok("quorate 0 is kept as what it is", len(clusters) == 1 and clusters[0]["cluster_name"] == "prod" and
          clusters[0]["quorate"] in (False, 0), clusters)
     other = hub.token(org="other")
     for kind in ORDER:
         hub.ask("POST", f"/api/proxmox/{kind}", OLD[kind], other)
-    t.same("the same of another org is another's", [len(hub.items("guests", o)) for o in ("main", "other")], [2, 2])
+    t.same("the same of another org is another's", [len(old_items(hub, w, o)) for o in ("main", "other")
+                                                               for w in ("lxc", "qemu")], [1, 1, 1, 1])
     hub.ask("POST", "/api/proxmox/qemu", {**OLD["qemu"], "status": "stopped"}, token)
-    states = [{r["vmid"]: r["status"] for r in hub.items("guests", o)}[100] for o in ("main", "other")]
+    states = [old_items(hub, "qemu", o)[0]["status"] for o in ("main", "other")]
     t.same("and neither sees the other's news", states, ["stopped", "running"])
     moved = {**OLD["node"], "name": "pve2", "nodeid": 2, "ip": "10.0.1.11"}
     hub.ask("POST", "/api/proxmox/node", moved, token)
     hub.ask("POST", "/api/proxmox/qemu", {**OLD["qemu"], "node": "pve2"}, token)
-    rows = [r for r in hub.items("guests") if r["vmid"] == 100]
+    rows = old_items(hub, "qemu")
     t.ok("a guest that migrates is one record", len(rows) == 1 and rows[0]["node"] == "pve2", rows)
 
 
@@ -255,7 +258,7 @@ def seed_old_agent_registers(t):
     for kind in ORDER:
         status, _, text = hub.ask("POST", f"/api/proxmox/{kind}", OLD[kind], pair["access_token"])
         t.ok(f"{kind} with that token: 200", status == 200, text)
-    t.same("the guests are the org's of the person", len(hub.items("guests", "main")), 2)
+    t.same("the guests are the org's of the person", [len(old_items(hub, w)) for w in ("lxc", "qemu")], [1, 1])
     status, new = call({"action": "refresh", "refresh_token": pair["refresh_token"]})
     t.ok("refresh gives an access token", status == 200 and new["access_token"] != pair["access_token"] and
          new["agent_id"] == pair["agent_id"], new)
