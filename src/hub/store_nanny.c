@@ -38,7 +38,9 @@ static int put(struct store *s, const struct object *o, const char *key, const c
 {
 	CLEANUP(buf_done) struct buf name = {};
 
-	buf_addf(&name, "%s\n%s\n%s", kind_names[o->kind], key, cluster);
+	/* A node is its agent's, whichever cluster the agent names later. */
+	buf_addf(&name, "%s\n%s\n%s", kind_names[o->kind], key,
+		 o->kind == STORE_NODE ? "" : cluster);
 	digest_hash(buf_slice(&name), o->id);
 	return STORE_RUN(s, SQL_NANNY_PUT, NULL, NULL, NULL, e, val_text(o->org), val_text(o->id),
 			 val_text(kind_names[o->kind]), val_text(o->agent), val_text(cluster),
@@ -75,6 +77,10 @@ static int put_cluster(struct store *s, const struct object *o, struct err *e)
 	if (r == 0)
 		r = STORE_RUN(s, SQL_NANNY_JOIN, NULL, NULL, NULL, e, val_text(o->org),
 			      val_text(o->agent), val_text(key), val_int(o->at));
+	/* Its guests come again in a moment, as the cluster's. */
+	if (r == 0)
+		r = STORE_RUN(s, SQL_NANNY_FORGET, NULL, NULL, NULL, e, val_text(o->org),
+			      val_text(o->agent), val_text(own));
 	return r < 0 ? r
 		     : STORE_RUN(s, SQL_NANNY_MOVE, NULL, NULL, NULL, e, val_text(o->org),
 				 val_text(o->agent), val_text(own), val_text(key));

@@ -10,6 +10,8 @@ WHERE nanny_objects.at <= excluded.at
 INSERT INTO nanny_agents_of (org, agent, cluster, at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (org, agent) DO UPDATE SET cluster = excluded.cluster, at = excluded.at
 WHERE nanny_agents_of.at <= excluded.at
+-- name: nanny_forget
+DELETE FROM nanny_objects WHERE org = $1 AND agent = $2 AND cluster = $3 AND kind <> 'node'
 -- name: nanny_move
 UPDATE nanny_objects SET cluster = $4 WHERE org = $1 AND agent = $2 AND cluster = $3
 -- name: nanny_cluster_of
