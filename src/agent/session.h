@@ -23,7 +23,7 @@ enum {
 struct session {
 	int64_t renew_before, check_every, renew_retry; /* settings, seconds */
 	bool rejected;					/* the access token, with a 401 */
-	int64_t got; /* the last token, by a refresh of ours */
+	int64_t got;					/* the last token, by a refresh of ours */
 	int64_t next_try, next_renew;
 	unsigned int failures; /* refreshes in a row that brought nothing */
 	unsigned int refusals; /* those of them that were the server's own word */
