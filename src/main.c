@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "cmd.h"
+#include "util/log.h"
 
 static const struct cli_verb verbs[] = {
 	{ "dm", "check", NULL, 0, 0, dm_check_options,
@@ -51,10 +54,29 @@ static const struct cli_verb verbs[] = {
 	  "Record this node into DIR, secrets masked, for --root DIR", cmd_capture },
 };
 
+/* The hub is a program of its own, beside this one; who has only the node's package is told. */
+static int run_hub(char *argv[])
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("-hub"));
+
+	if (n > 0) {
+		memcpy(path + n, "-hub", sizeof("-hub"));
+		(void)execv(path, argv);
+	}
+	if (n > 0 && errno != ENOENT)
+		log_error("%s: %s", path, strerror(errno));
+	else
+		log_error("the hub is not installed here: it is in the package pvewarden-hub");
+	return CLI_INTERNAL;
+}
+
 int main(int argc, char *argv[])
 {
 	/* mvmm's users have a link of that name, and scripts that use it. */
 	if (argc > 0 && strcmp(program_invocation_short_name, "mvmm") == 0)
 		return watch_mvmm(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "hub") == 0)
+		return run_hub(argv);
 	return cli_main(verbs, ARRAY_SIZE(verbs), argc, argv);
 }

@@ -41,7 +41,7 @@ void auth_authorize_page(struct auth *a, struct store *s, const struct request *
 
 /* For the command line. The text of a new token is shown once. */
 int auth_token_make(struct store *s, const char *org, enum store_token_kind kind, const char *agent,
-		    const char *label, int64_t lifetime_s, struct store_token *ret,
+		    const char *label, int64_t now, int64_t lifetime_s, struct store_token *ret,
 		    char ret_text[128], struct err *e);
 int auth_user_put(struct store *s, const char *org, const char *name, struct slice password,
 		  bool must_be_new, struct err *e);

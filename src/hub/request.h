@@ -33,6 +33,7 @@ struct reply {
 	char location[512];	  /* "" : no header */
 	char set_cookie[512];
 	char etag[80];
+	char allow[64]; /* methods, with 405 and 204 */
 	bool challenge; /* WWW-Authenticate: Bearer */
 	bool page; /* HTML: with a Content-Security-Policy that allows nothing from elsewhere */
 };

@@ -172,6 +172,7 @@ int store_org_add(struct store *s, const char *name, char ret[STORE_ORG_MAX], st
 int store_token_find(struct store *s, const char *org, const uint8_t hash[STORE_HASH],
 		     struct store_token *ret, struct err *e);
 int store_token_add(struct store *s, struct store_token *t, struct err *e);
+/* From @now on, which may be later than this moment; an earlier end stays. */
 int store_token_revoke(struct store *s, const char *org, const char *id, int64_t now,
 		       struct err *e);
 /* Revokes all of an agent's, or with @kind >= 0 those of that kind. */
@@ -218,6 +219,8 @@ int store_device_by_user_code(struct store *s, const uint8_t user_hash[STORE_HAS
 			      struct store_device *ret, struct err *e);
 int store_device_approve(struct store *s, const uint8_t user_hash[STORE_HASH], const char *org,
 			 const char *user, int64_t now, struct err *e);
+/* A person has said no: the code is forgotten. */
+int store_device_refuse(struct store *s, const uint8_t user_hash[STORE_HASH], struct err *e);
 /* -EAGAIN: not approved yet; -ENOENT: no such code, or its time is over, or it was used. Marks it
  * used and returns whose it is, in one step. */
 int store_device_take(struct store *s, const uint8_t device_hash[STORE_HASH], int64_t now,

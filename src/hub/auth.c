@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "hub/auth_inside.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+
+#include "hub/limit.h"
+#include "util/str.h"
+
+enum { CACHE_SLOTS = 1024, TRIES_ADDRESSES = 4096 };
+
+/* Ten at once, then one in six seconds: the bucket's clock runs that much slower. */
+enum { TRIES_BURST = 10, TRIES_EVERY_S = 6 };
+
+struct slot {
+	struct store_token token;
+	int64_t looked_up; /* 0: empty */
+};
+
+struct auth {
+	pthread_mutex_t lock;
+	struct slot cache[CACHE_SLOTS]; /* by the first bytes of the hash */
+	struct limit *tries;
+};
+
+struct auth *auth_new(void)
+{
+	struct auth *a = xcalloc(1, sizeof(*a));
+
+	(void)pthread_mutex_init(&a->lock, NULL);
+	a->tries = limit_new(TRIES_ADDRESSES);
+	return a;
+}
+
+void auth_free(struct auth *a)
+{
+	if (!a)
+		return;
+	limit_free(a->tries);
+	(void)pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+/* --- the cache --- */
+
+static struct slot *slot_of(struct auth *a, const uint8_t hash[STORE_HASH])
+{
+	return &a->cache[(hash[0] | hash[1] << 8) % CACHE_SLOTS];
+}
+
+static bool recall(struct auth *a, const char *org, const uint8_t hash[STORE_HASH], int64_t now,
+		   struct store_token *ret)
+{
+	struct slot *slot = slot_of(a, hash);
+	bool hit;
+
+	(void)pthread_mutex_lock(&a->lock);
+	hit = slot->looked_up && now >= slot->looked_up && now - slot->looked_up < AUTH_CACHE_S &&
+	      digest_equal(slot->token.hash, hash, STORE_HASH) && strcmp(slot->token.org, org) == 0;
+	if (hit)
+		*ret = slot->token;
+	(void)pthread_mutex_unlock(&a->lock);
+	return hit;
+}
+
+static void remember(struct auth *a, const struct store_token *t, int64_t now)
+{
+	struct slot *slot = slot_of(a, t->hash);
+
+	(void)pthread_mutex_lock(&a->lock);
+	*slot = (struct slot){ *t, now };
+	(void)pthread_mutex_unlock(&a->lock);
+}
+
+void auth_forget(struct auth *a, const uint8_t hash[STORE_HASH])
+{
+	struct slot *slot = slot_of(a, hash);
+
+	(void)pthread_mutex_lock(&a->lock);
+	if (digest_equal(slot->token.hash, hash, STORE_HASH))
+		slot->looked_up = 0;
+	(void)pthread_mutex_unlock(&a->lock);
+}
+
+bool auth_is_revoked(const struct store_token *t, int64_t now)
+{
+	return t->revoked_at && t->revoked_at <= now;
+}
+
+int auth_find(struct auth *a, struct store *s, struct slice text, int64_t now,
+	      struct store_token *ret)
+{
+	uint8_t hash[STORE_HASH];
+	char org[STORE_ORG_MAX];
+	int r;
+
+	if (!token_text_read(text, org, hash))
+		return -ENOENT;
+	if (!recall(a, org, hash, now, ret)) {
+		r = store_token_find(s, org, hash, ret, NULL);
+		if (r < 0)
+			return r;
+		/* The database found it by an index; what it found is compared without one. */
+		if (!digest_equal(ret->hash, hash, STORE_HASH))
+			return -ENOENT;
+		remember(a, ret, now);
+	}
+	return ret->expires_at && ret->expires_at <= now ? -ENOENT : 0;
+}
+
+/* --- tries --- */
+
+/* IPv6 by its network: whoever has one address of a /64 has all of them. */
+static void address_name(const char *peer, char ret[LIMIT_NAME_MAX])
+{
+	unsigned char six[16];
+
+	if (inet_pton(AF_INET6, peer, six) != 1) {
+		(void)snprintf(ret, LIMIT_NAME_MAX, "%s", peer);
+		return;
+	}
+	memset(six + 8, 0, 8);
+	(void)inet_ntop(AF_INET6, six, ret, LIMIT_NAME_MAX);
+}
+
+bool auth_may_try(struct auth *a, const char *peer, int64_t now, unsigned int *ret_wait)
+{
+	static const struct limit_rate rate = { TRIES_BURST, 1 };
+	char name[LIMIT_NAME_MAX];
+	bool may;
+
+	address_name(peer, name);
+	may = limit_take(a->tries, name, rate, now * 1000 / TRIES_EVERY_S, ret_wait);
+	*ret_wait *= TRIES_EVERY_S;
+	return may;
+}
+
+bool auth_try(struct auth *a, const struct request *r, struct reply *reply)
+{
+	unsigned int wait = 0;
+
+	if (auth_may_try(a, r->peer, r->now, &wait))
+		return true;
+	reply_error(reply, 429, "too_many_tries", NULL, "too many tries from your address");
+	reply->retry_after = wait;
+	return false;
+}
+
+void auth_away(struct reply *reply)
+{
+	reply_error(reply, 503, "unavailable", NULL, "the database is away");
+	reply->retry_after = AUTH_RETRY_S;
+}
+
+bool auth_is_private(const struct request *r, struct reply *reply)
+{
+	if (!r->secure)
+		reply_error(reply, 403, "insecure", NULL,
+			    "this hub takes no secrets over plain http from another machine: "
+			    "use https");
+	return r->secure;
+}
+
+/* --- auth_check --- */
+
+static unsigned int kinds_for(enum auth_need need)
+{
+	static const unsigned int kinds[] = {
+		[AUTH_AGENT] = 1 << STORE_TOKEN_AGENT | 1 << STORE_TOKEN_ACCESS,
+		[AUTH_READER] = 1 << STORE_TOKEN_AGENT | 1 << STORE_TOKEN_ACCESS |
+				1 << STORE_TOKEN_READ | 1 << STORE_TOKEN_SESSION,
+		[AUTH_PERSON] = 1 << STORE_TOKEN_SESSION,
+	};
+
+	return kinds[need];
+}
+
+/* A session is a cookie and nothing else is, so that no other site can use a token that a browser
+ * keeps, and no script a session. */
+static struct slice shown_token(const struct request *r, bool *ret_cookie)
+{
+	struct slice text = token_bearer(r->authorization);
+
+	*ret_cookie = slice_empty(text);
+	return *ret_cookie ? token_cookie(r->cookie, AUTH_SESSION_COOKIE) : text;
+}
+
+/* Old agents erase what they have when this text says "expired", "invalid" or "not found". */
+static int unauthorized(struct reply *reply)
+{
+	reply_error(reply, 401, "unauthorized", NULL,
+		    "this hub does not know you: show it a token that it gave out");
+	reply->challenge = true;
+	return -EACCES;
+}
+
+static int unknown_token(struct auth *a, const struct request *r, struct reply *reply)
+{
+	return auth_try(a, r, reply) ? unauthorized(reply) : -EACCES;
+}
+
+/* Letters, digits, '-' and '_': what an id may be made of. */
+static bool is_id(const char *text)
+{
+	size_t n = strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_");
+
+	return n && n < STORE_ID_MAX && !text[n];
+}
+
+/* A token that several agents share is told apart by X-Agent-ID, and without one is an agent of its
+ * own. */
+static void name_agent(const struct request *r, struct store_token *t)
+{
+	if (t->kind != STORE_TOKEN_AGENT || t->agent[0])
+		return;
+	(void)snprintf(t->agent, sizeof(t->agent), "%s",
+		       r->agent_id && is_id(r->agent_id) ? r->agent_id : t->id);
+}
+
+static int judge(const struct request *r, enum auth_need need, bool cookie, struct store_token *t,
+		 struct reply *reply)
+{
+	if (auth_is_revoked(t, r->now)) {
+		reply_error(reply, 403, "revoked", NULL, "this token was revoked");
+		return -EACCES;
+	}
+	if (!(kinds_for(need) & 1u << t->kind) || cookie != (t->kind == STORE_TOKEN_SESSION)) {
+		reply_error(reply, 403, "wrong_kind", NULL, "this token is not for that");
+		return -EACCES;
+	}
+	name_agent(r, t);
+	return 0;
+}
+
+int auth_check(struct auth *a, struct store *s, const struct request *r, enum auth_need need,
+	       struct identity *ret, struct reply *reply)
+{
+	struct store_token t;
+	bool cookie;
+	struct slice text = shown_token(r, &cookie);
+	int found;
+
+	if (slice_empty(text))
+		return unauthorized(reply);
+	if (!auth_is_private(r, reply))
+		return -EACCES;
+	found = auth_find(a, s, text, r->now, &t);
+	if (found == -ENOENT)
+		return unknown_token(a, r, reply);
+	if (found < 0) {
+		auth_away(reply);
+		return -EACCES;
+	}
+	if (judge(r, need, cookie, &t, reply) < 0)
+		return -EACCES;
+	ret->token = t;
+	(void)snprintf(ret->org, sizeof(ret->org), "%s", t.org);
+	return 0;
+}
+
+int auth_person(struct auth *a, struct store *s, const struct request *r, struct store_token *ret)
+{
+	int found = auth_find(a, s, token_cookie(r->cookie, AUTH_SESSION_COOKIE), r->now, ret);
+
+	if (found < 0)
+		return found;
+	return ret->kind == STORE_TOKEN_SESSION && !auth_is_revoked(ret, r->now) ? 0 : -ENOENT;
+}
+
+/* --- for the command line, too --- */
+
+int auth_token_make(struct store *s, const char *org, enum store_token_kind kind, const char *agent,
+		    const char *label, int64_t now, int64_t lifetime_s, struct store_token *ret,
+		    char ret_text[128], struct err *e)
+{
+	*ret = (struct store_token){
+		.kind = kind,
+		.created_at = now,
+		.expires_at = lifetime_s ? now + lifetime_s : 0,
+	};
+	(void)snprintf(ret->org, sizeof(ret->org), "%s", org);
+	(void)snprintf(ret->agent, sizeof(ret->agent), "%s", agent ? agent : "");
+	(void)snprintf(ret->label, sizeof(ret->label), "%s", label ? label : "");
+	token_text_make(org, ret_text);
+	digest_sha256(slice_of(ret_text), ret->hash);
+	return store_token_add(s, ret, e);
+}

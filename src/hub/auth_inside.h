@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/* What the files behind hub/auth.h share. */
+
+#include "hub/auth.h"
+#include "hub/digest.h"
+#include "hub/token.h"
+
+enum {
+	AUTH_ACCESS_S = 3600,
+	AUTH_REFRESH_S = 30 * 86400,
+	/* A renewed refresh token is good for so long yet: the answer with the new one may have
+	 * been lost, and an agent tries again after an hour. */
+	AUTH_OVERLAP_S = 86400,
+	AUTH_SESSION_S = 12 * 3600,
+	AUTH_CODE_S = 600,
+	AUTH_CODE_LEN = 8,
+	AUTH_RETRY_S = 5,
+};
+
+#define AUTH_SESSION_COOKIE "pvw_session"
+#define AUTH_VISIT_COOKIE   "pvw_visit"
+
+/* Looks @text up. 0; -ENOENT: not ours, not known or over; another -errno of the store. A revoked
+ * one is found: auth_is_revoked(). */
+int auth_find(struct auth *a, struct store *s, struct slice text, int64_t now,
+	      struct store_token *ret);
+bool auth_is_revoked(const struct store_token *t, int64_t now);
+
+/* Drops it from the cache, because it was just changed. */
+void auth_forget(struct auth *a, const uint8_t hash[STORE_HASH]);
+
+/* One more try of this address, or the reply with 429. */
+bool auth_try(struct auth *a, const struct request *r, struct reply *reply);
+
+/* 503: try again. */
+void auth_away(struct reply *reply);
+
+/* Tokens and passwords do not travel readable: false and 403. */
+bool auth_is_private(const struct request *r, struct reply *reply);
+
+/* The person whose session comes with @r. -ENOENT: nobody. */
+int auth_person(struct auth *a, struct store *s, const struct request *r, struct store_token *ret);
+
+/* A code as a person types it ("abcd-2345") as it was given out; false if it cannot be one. */
+bool auth_read_code(const char *typed, char ret[AUTH_CODE_LEN + 1]);
+void auth_hash_code(const char *code, uint8_t ret[STORE_HASH]);

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "hub/call.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "hub/api.h"
+#include "hub/ingest.h"
+#include "util/clock.h"
+#include "util/str.h"
+
+enum { CHARGE_MIN = 4096, RETRY_S = 5 };
+
+static void set_allow(struct reply *r, unsigned int status, const char *allow)
+{
+	r->status = status;
+	(void)snprintf(r->allow, sizeof(r->allow), "%s", allow);
+}
+
+static void reply_stopping(struct reply *r)
+{
+	reply_error(r, 503, "stopping", NULL, "this hub is being stopped");
+	r->retry_after = 1;
+}
+
+void call_begin(struct call *c, uint64_t announced, const char *content_encoding)
+{
+	int r = route_find(c->request.method, &c->target, &c->match);
+
+	counts_add(c->hub->counts, COUNT_REQUESTS, 1);
+	if (r == -ENOENT) {
+		reply_error(&c->reply, 404, "not_found", NULL, "there is nothing at this path");
+	} else if (r && strcmp(c->request.method, "OPTIONS") == 0) {
+		set_allow(&c->reply, 204, c->match.allow);
+	} else if (r) {
+		reply_error(&c->reply, 405, "method_not_allowed", NULL, "this path takes %s",
+			    c->match.allow);
+		set_allow(&c->reply, 405, c->match.allow);
+	} else if (atomic_load(&c->hub->draining)) {
+		reply_stopping(&c->reply);
+	} else if (announced != CALL_CHUNKED && announced > c->match.route->body_max) {
+		reply_error(&c->reply, 413, "too_large", NULL,
+			    "the body has %llu bytes, at most %zu are taken",
+			    (unsigned long long)announced, c->match.route->body_max);
+	} else if (content_encoding && strcasecmp(content_encoding, "identity") != 0) {
+		reply_error(&c->reply, 415, "unsupported_encoding", NULL,
+			    "bodies are taken as they are, without Content-Encoding");
+	}
+}
+
+bool call_is_local(const struct call *c)
+{
+	const char *peer = c->request.peer;
+
+	return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0 ||
+	       strncmp(peer, "::ffff:127.", 11) == 0;
+}
+
+/* --- who speaks, and how much -------------------------------------------------------------- */
+
+static bool within(struct call *c, const char *kind, const char *name, struct limit_rate rate)
+{
+	char key[LIMIT_NAME_MAX];
+	unsigned int wait = 1;
+
+	(void)snprintf(key, sizeof(key), "%s %s", kind, name);
+	if (limit_take(c->hub->limit, key, rate, clock_boot_ms(), &wait))
+		return true;
+	counts_add(c->hub->counts, COUNT_LIMITED, 1);
+	reply_error(&c->reply, 429, "too_many_requests", NULL, "more than this %s may send", kind);
+	c->reply.retry_after = wait;
+	return false;
+}
+
+static bool within_limits(struct call *c)
+{
+	const struct hub_conf *conf = atomic_load(&c->hub->conf);
+
+	switch (c->match.route->need) {
+	case NEED_NOBODY:
+		return call_is_local(c) ||
+		       within(c, "address", c->request.peer, conf->address_rate);
+	case NEED_AGENT:
+		return within(c, "token", c->who.token.id, conf->token_rate) &&
+		       within(c, "org", c->who.org, conf->org_rate);
+	case NEED_READER:
+	case NEED_PERSON:
+		return within(c, "reader", c->who.token.id, conf->read_rate);
+	}
+	return false;
+}
+
+/* A browser says from where a request comes; what changes something must come from here. */
+static bool is_foreign(const struct request *r)
+{
+	const char *host = r->origin ? strstr(r->origin, "://") : NULL;
+
+	return r->origin && (!host || !r->host || strcasecmp(host + 3, r->host) != 0);
+}
+
+static int check_who(struct call *c, struct store *s)
+{
+	static const enum auth_need needs[] = {
+		[NEED_AGENT] = AUTH_AGENT, [NEED_READER] = AUTH_READER, [NEED_PERSON] = AUTH_PERSON
+	};
+	enum route_need need = c->match.route->need;
+
+	if (need == NEED_NOBODY)
+		return 0;
+	if (!s) {
+		(void)call_store_error(c, -EIO, NULL);
+		return -EIO;
+	}
+	if (need == NEED_PERSON && is_foreign(&c->request)) {
+		reply_error(&c->reply, 403, "foreign_origin", NULL,
+			    "this may not be asked from another site");
+		return -EACCES;
+	}
+	return auth_check(c->hub->auth, s, &c->request, needs[need], &c->who, &c->reply);
+}
+
+static int admit(struct call *c, struct store *s)
+{
+	int r = check_who(c, s);
+
+	if (r)
+		return c->reply.status == 503 ? -EIO : 0;
+	c->admitted = within_limits(c);
+	return 0;
+}
+
+static void to_pool(struct call *c, int (*run)(struct pool_job *job, struct store *s))
+{
+	c->job.run = run;
+	if (!pool_put(c->hub->pool, &c->job))
+		return;
+	reply_stopping(&c->reply);
+	c->finished(c);
+}
+
+static int admit_job(struct pool_job *job, struct store *s)
+{
+	struct call *c = (struct call *)job;
+	int r = admit(c, s);
+
+	c->finished(c);
+	return r;
+}
+
+void call_admit(struct call *c)
+{
+	to_pool(c, admit_job);
+}
+
+/* --- the body ------------------------------------------------------------------------------ */
+
+static bool charge(struct call *c, size_t upto)
+{
+	size_t more;
+
+	if (upto <= c->charged)
+		return true;
+	more = upto - c->charged;
+	more = more < CHARGE_MIN ? CHARGE_MIN : more;
+	if (budget_take(c->hub->budget, c->who.org, more)) {
+		c->charged += more;
+		return true;
+	}
+	reply_error(&c->reply, 503, "busy", NULL, "more is on its way to the disk than may wait");
+	c->reply.retry_after = 1;
+	return false;
+}
+
+bool call_body(struct call *c, const char *data, size_t n)
+{
+	size_t max = c->match.route->body_max;
+
+	if (n > max - c->body.len) {
+		reply_error(&c->reply, 413, "too_large", NULL, "the body has more than %zu bytes",
+			    max);
+		return false;
+	}
+	/* By what the buffer will have, so that small pieces are not asked for one by one. */
+	if (c->body.len + n > c->charged && !charge(c, 2 * c->body.len + n))
+		return false;
+	buf_add(&c->body, data, n);
+	return true;
+}
+
+void call_done(struct call *c)
+{
+	if (c->charged)
+		budget_give(c->hub->budget, c->who.org, c->charged);
+	target_done(&c->target);
+	buf_done(&c->body);
+	buf_done(&c->reply.body);
+	buf_done(&c->item.document.unheard);
+}
+
+/* --- the work ------------------------------------------------------------------------------ */
+
+int call_store_error(struct call *c, int error, const struct err *e)
+{
+	switch (error) {
+	case -ENOENT:
+		reply_error(&c->reply, 404, "not_found", NULL, "%s",
+			    e->text[0] ? e->text : "there is no such record");
+		return 0;
+	case -EINVAL:
+		reply_error(&c->reply, 400, "bad_request", NULL, "%s", e->text);
+		return 0;
+	default:
+		reply_error(&c->reply, 503, "unavailable", NULL, "the database is busy or away");
+		c->reply.retry_after = RETRY_S;
+		return error == -EBUSY ? 0 : -EIO;
+	}
+}
+
+/* Handlers of pages only reply: their 503 is the store's failure. */
+static int page_result(const struct call *c)
+{
+	return c->reply.status == 503 ? -EIO : 0;
+}
+
+static int run_agent(struct call *c, struct store *s)
+{
+	auth_agent(c->hub->auth, s, c->hub->base, &c->request, &c->reply);
+	return page_result(c);
+}
+
+static int run_login(struct call *c, struct store *s)
+{
+	auth_login(c->hub->auth, s, &c->request, &c->reply);
+	return page_result(c);
+}
+
+static int run_logout(struct call *c, struct store *s)
+{
+	auth_logout(c->hub->auth, s, &c->request, &c->reply);
+	return page_result(c);
+}
+
+static int run_authorize(struct call *c, struct store *s)
+{
+	auth_authorize_page(c->hub->auth, s, &c->request, &c->reply);
+	return page_result(c);
+}
+
+static const struct {
+	int (*run)(struct call *c, struct store *s);
+	bool without_store; /* @s may be NULL */
+} handlers[] = {
+	[ROUTE_DOCUMENTS] = { ingest_document },
+	[ROUTE_OBJECT] = { ingest_object },
+	[ROUTE_AGENT] = { run_agent },
+	[ROUTE_LOGIN] = { run_login },
+	[ROUTE_LOGOUT] = { run_logout },
+	[ROUTE_AUTHORIZE] = { run_authorize },
+	[ROUTE_LIST] = { api_list },
+	[ROUTE_ONE] = { api_one },
+	[ROUTE_HISTORY] = { api_history },
+	[ROUTE_NANNY_LIST] = { api_nanny_list },
+	[ROUTE_NANNY_ONE] = { api_nanny_list },
+	[ROUTE_NANNY_DELETE] = { api_nanny_delete },
+	[ROUTE_HEALTH] = { api_health },
+	[ROUTE_METRICS] = { api_metrics, true },
+	[ROUTE_OPENAPI] = { api_openapi, true },
+};
+
+static int run(struct call *c, struct store *s)
+{
+	enum route_id id = c->match.route->id;
+	int r = c->admitted ? 0 : admit(c, s);
+
+	if (r || c->reply.status)
+		return r;
+	c->request.body = buf_slice(&c->body);
+	if (!s && !handlers[id].without_store)
+		return call_store_error(c, -EIO, NULL);
+	return handlers[id].run(c, s);
+}
+
+static int run_job(struct pool_job *job, struct store *s)
+{
+	struct call *c = (struct call *)job;
+	int r = run(c, s);
+
+	/* Without a reply it is with the writers now, and may be gone already. */
+	if (r != INGEST_UNDER_WAY)
+		c->finished(c);
+	return r == INGEST_UNDER_WAY ? 0 : r;
+}
+
+void call_run(struct call *c)
+{
+	to_pool(c, run_job);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * One thread's store, opened when it is first needed and opened anew after it failed, at most once
+ * a second: a database that is away for a while is no reason to end.
+ */
+
+#include "hub/store.h"
+
+struct hold {
+	const char *where;
+	struct store *store;
+	int64_t tried_ms;
+	bool told; /* that it is away */
+};
+
+/* The store, or NULL with the sentence: it is away. */
+struct store *hold_get(struct hold *h, struct err *e);
+
+/* What hold_get() gave has failed: it is opened anew next time. */
+void hold_failed(struct hold *h, const char *why);
+void hold_done(struct hold *h);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "hub/cmds.h"
+
+static const struct cli_verb verbs[] = {
+	{ "hub", "serve", NULL, 0, 0, hub_serve_options,
+	  "Take in what the agents send, and answer questions about it", cmd_hub_serve },
+	{ "hub", "migrate", NULL, 0, 0, hub_migrate_options,
+	  "Bring the database to the newest schema", cmd_hub_migrate },
+	{ "hub", "backup", "FILE", 1, 1, hub_backup_options,
+	  "Copy the database to FILE while the hub serves", cmd_hub_backup },
+	{ "hub", "token", "add|list|revoke [ID]", 1, 2, hub_token_options,
+	  "Make, list and revoke the tokens of agents and readers", cmd_hub_token },
+	{ "hub", "user", "add|passwd|list [NAME]", 1, 2, hub_user_options,
+	  "Make and list people, and set their passwords", cmd_hub_user },
+};
+
+int main(int argc, char *argv[])
+{
+	return cli_main(verbs, ARRAY_SIZE(verbs), argc, argv);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "hub/retain.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "hub/hold.h"
+#include "util/clock.h"
+
+/* So few rows at a time that a document which waits behind them does not notice. */
+enum { ROWS = 500, PAUSE_MS = 50, REST_MS = 60000, FAILED_MS = 5000 };
+
+struct retain {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	struct hold hold;
+	bool stopped;
+};
+
+/* One step; returns how long to rest after it. */
+static int64_t step(struct retain *r)
+{
+	struct err e = {};
+	struct store *s = hold_get(&r->hold, &e);
+	bool more = false;
+	int error;
+
+	if (!s)
+		return FAILED_MS;
+	error = store_retain(s, clock_now(), ROWS, &more, &e);
+	if (error && error != -EBUSY)
+		hold_failed(&r->hold, e.text);
+	if (error)
+		return FAILED_MS;
+	return more ? PAUSE_MS : REST_MS;
+}
+
+static bool rest(struct retain *r, int64_t ms)
+{
+	struct timespec until;
+	bool stopped;
+
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	(void)pthread_mutex_lock(&r->lock);
+	while (!r->stopped && pthread_cond_timedwait(&r->ended, &r->lock, &until) == 0)
+		;
+	stopped = r->stopped;
+	(void)pthread_mutex_unlock(&r->lock);
+	return !stopped;
+}
+
+static void *retain_main(void *arg)
+{
+	struct retain *r = arg;
+
+	(void)pthread_setname_np(pthread_self(), "retain");
+	while (rest(r, step(r)))
+		;
+	hold_done(&r->hold);
+	return NULL;
+}
+
+int retain_start(struct retain **ret, const char *where, struct err *e)
+{
+	struct retain *r = xcalloc(1, sizeof(*r));
+	int error;
+
+	r->hold.where = where;
+	(void)pthread_mutex_init(&r->lock, NULL);
+	(void)pthread_cond_init(&r->ended, NULL);
+	error = pthread_create(&r->thread, NULL, retain_main, r);
+	if (error) {
+		free(r);
+		return err_set(e, -error, "cannot start a thread: %s", strerror(error));
+	}
+	*ret = r;
+	return 0;
+}
+
+void retain_stop(struct retain *r)
+{
+	if (!r)
+		return;
+	(void)pthread_mutex_lock(&r->lock);
+	r->stopped = true;
+	(void)pthread_cond_signal(&r->ended);
+	(void)pthread_mutex_unlock(&r->lock);
+	(void)pthread_join(r->thread, NULL);
+	(void)pthread_cond_destroy(&r->ended);
+	(void)pthread_mutex_destroy(&r->lock);
+	free(r);
+}

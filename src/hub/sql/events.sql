@@ -1,0 +1,100 @@
+-- Events are what two neighbouring documents of a stream differ in. Streams: a node's complete
+-- documents (own), those with host figures (host), and the reporters' of a cluster (members).
+
+-- name: near_own
+SELECT * FROM (SELECT 0, node, instance, seq, at, own, list, ids FROM docs WHERE org = $1 AND cluster = $2 AND node = $3
+	AND own IS NOT NULL AND (at, seq, instance) < ($4, $5, $6)
+	ORDER BY at DESC, seq DESC, instance DESC LIMIT 1) AS a
+UNION ALL SELECT * FROM (SELECT 1, node, instance, seq, at, own, list, ids FROM docs WHERE org = $1 AND cluster = $2
+	AND node = $3 AND own IS NOT NULL AND (at, seq, instance) > ($4, $5, $6)
+	ORDER BY at, seq, instance LIMIT 1) AS b
+-- name: near_host
+SELECT * FROM (SELECT 0, node, instance, seq, at, host, '', '' FROM docs WHERE org = $1 AND cluster = $2 AND node = $3
+	AND host IS NOT NULL AND (at, seq, instance) < ($4, $5, $6)
+	ORDER BY at DESC, seq DESC, instance DESC LIMIT 1) AS a
+UNION ALL SELECT * FROM (SELECT 1, node, instance, seq, at, host, '', '' FROM docs WHERE org = $1 AND cluster = $2
+	AND node = $3 AND host IS NOT NULL AND (at, seq, instance) > ($4, $5, $6)
+	ORDER BY at, seq, instance LIMIT 1) AS b
+-- name: near_members
+SELECT * FROM (SELECT 0, node, instance, seq, at, members, '', '' FROM docs WHERE org = $1 AND cluster = $2
+	AND members IS NOT NULL AND (at, node, seq, instance) < ($4, $3, $5, $6)
+	ORDER BY at DESC, node DESC, seq DESC, instance DESC LIMIT 1) AS a
+UNION ALL SELECT * FROM (SELECT 1, node, instance, seq, at, members, '', '' FROM docs WHERE org = $1 AND cluster = $2
+	AND members IS NOT NULL AND (at, node, seq, instance) > ($4, $3, $5, $6)
+	ORDER BY at, node, seq, instance LIMIT 1) AS b
+-- name: events_drop
+DELETE FROM events WHERE org = $1 AND cluster = $2 AND at = $3 AND doc = $4
+
+-- name: events_own
+-- $3 at, $4 doc, $5 node, $6 $7 own and list before, $8 $9 own and list now
+INSERT INTO events (org, cluster, at, id, doc, kind, node, vmid, data)
+WITH p AS (SELECT j.value ->> 0 AS vmid, j.value ->> 1 AS identity, j.value ->> 2 AS status,
+		j.value ->> 3 AS digest, j.value ->> 4 AS name
+		FROM views AS v, EACH(v.body, j) WHERE v.org = $1 AND v.cluster = $2 AND v.hash = $6),
+	c AS (SELECT j.value ->> 0 AS vmid, j.value ->> 1 AS identity, j.value ->> 2 AS status,
+		j.value ->> 3 AS digest, j.value ->> 4 AS name
+		FROM views AS v, EACH(v.body, j) WHERE v.org = $1 AND v.cluster = $2 AND v.hash = $8),
+	pl AS (SELECT j.value ->> 0 AS vmid, j.value ->> 2 AS node
+		FROM views AS v, EACH(v.body, j) WHERE v.org = $1 AND v.cluster = $2 AND v.hash = $7),
+	cl AS (SELECT j.value ->> 0 AS vmid
+		FROM views AS v, EACH(v.body, j) WHERE v.org = $1 AND v.cluster = $2 AND v.hash = $9),
+	found AS (
+		SELECT 'guest.created' AS kind, c.vmid, c.identity, c.name, NULL AS was FROM c
+			WHERE NOT EXISTS (SELECT 1 FROM p WHERE p.vmid = c.vmid AND p.identity = c.identity)
+			AND (EXISTS (SELECT 1 FROM p WHERE p.vmid = c.vmid)
+				OR NOT EXISTS (SELECT 1 FROM pl WHERE pl.vmid = c.vmid))
+		UNION ALL SELECT 'guest.moved', c.vmid, c.identity, c.name, pl.node FROM c
+			JOIN pl ON pl.vmid = c.vmid AND pl.node <> $5
+			WHERE NOT EXISTS (SELECT 1 FROM p WHERE p.vmid = c.vmid)
+		UNION ALL SELECT 'guest.destroyed', p.vmid, p.identity, p.name, NULL FROM p
+			WHERE NOT EXISTS (SELECT 1 FROM c WHERE p.vmid = c.vmid AND p.identity = c.identity)
+			AND (EXISTS (SELECT 1 FROM c WHERE p.vmid = c.vmid)
+				OR NOT EXISTS (SELECT 1 FROM cl WHERE cl.vmid = p.vmid))
+		UNION ALL SELECT CASE WHEN p.status = 'stopped' THEN 'guest.started' ELSE 'guest.stopped' END,
+			c.vmid, c.identity, c.name, p.status FROM c JOIN p ON p.vmid = c.vmid AND p.identity = c.identity
+			WHERE p.status <> c.status AND (p.status = 'stopped' OR c.status = 'stopped')
+			AND p.status NOT IN ('', 'unknown') AND c.status NOT IN ('', 'unknown')
+		UNION ALL SELECT 'guest.changed', c.vmid, c.identity, c.name, NULL
+			FROM c JOIN p ON p.vmid = c.vmid AND p.identity = c.identity WHERE p.digest <> c.digest)
+SELECT $1, $2, $3, $4 || '/' || kind || '/' || vmid || '/' || identity, $4, kind, $5, CAST(vmid AS BIGINT),
+	CAST(OBJECT('name', name, 'identity', identity, 'was', was) AS TEXT) FROM found WHERE true
+ON CONFLICT DO NOTHING
+
+-- name: events_host
+-- $3 at, $4 doc, $5 node, $6 before, $8 now
+INSERT INTO events (org, cluster, at, id, doc, kind, node, vmid, data)
+WITH p AS (SELECT body FROM views WHERE org = $1 AND cluster = $2 AND hash = $6),
+	c AS (SELECT body FROM views WHERE org = $1 AND cluster = $2 AND hash = $8),
+	b AS (SELECT PARSED(p.body) ->> 'boot_time' AS boot_p, PARSED(c.body) ->> 'boot_time' AS boot_c,
+		PARSED(p.body) ->> 'version' AS v_p, PARSED(c.body) ->> 'version' AS v_c,
+		PARSED(p.body) ->> 'quorate' AS q_p, PARSED(c.body) ->> 'quorate' AS q_c FROM p, c),
+	found AS (SELECT 'node.rebooted' AS kind, boot_p AS was, boot_c AS now FROM b
+			WHERE abs(UNIX(boot_c) - UNIX(boot_p)) > 30
+		UNION ALL SELECT 'node.version', v_p, v_c FROM b WHERE v_p <> v_c
+		UNION ALL SELECT CASE WHEN CAST(q_c AS TEXT) = '1' THEN 'quorum.regained' ELSE 'quorum.lost' END,
+			NULL, NULL FROM b WHERE q_p <> q_c)
+SELECT $1, $2, $3, $4 || '/' || kind, $4, kind, $5, NULL,
+	CAST(OBJECT('was', was, 'now', now) AS TEXT) FROM found WHERE true
+ON CONFLICT DO NOTHING
+
+-- name: events_members
+-- $3 at, $4 doc, $5 the reporter, $6 before, $8 now
+INSERT INTO events (org, cluster, at, id, doc, kind, node, vmid, data)
+WITH p AS (SELECT body FROM views WHERE org = $1 AND cluster = $2 AND hash = $6),
+	c AS (SELECT body FROM views WHERE org = $1 AND cluster = $2 AND hash = $8),
+	pn AS (SELECT j.value ->> 'name' AS name, FLAG(j.value ->> 'online') AS online
+		FROM p, EACH(PARSED(p.body) -> 'nodes', j)),
+	cn AS (SELECT j.value ->> 'name' AS name, FLAG(j.value ->> 'online') AS online
+		FROM c, EACH(PARSED(c.body) -> 'nodes', j)),
+	b AS (SELECT PARSED(p.body) ->> 'config_version' AS v_p, PARSED(c.body) ->> 'config_version' AS v_c FROM p, c),
+	found AS (SELECT 'config.version' AS kind, NULL AS node, CAST(v_p AS TEXT) AS was,
+			CAST(v_c AS TEXT) AS now FROM b WHERE v_p <> v_c
+		UNION ALL SELECT CASE cn.online WHEN 1 THEN 'node.online' ELSE 'node.offline' END, cn.name, NULL, NULL
+			FROM cn JOIN pn ON pn.name = cn.name WHERE pn.online <> cn.online
+		UNION ALL SELECT 'node.added', cn.name, NULL, NULL FROM cn
+			WHERE NOT EXISTS (SELECT 1 FROM pn WHERE pn.name = cn.name)
+		UNION ALL SELECT 'node.removed', pn.name, NULL, NULL FROM pn
+			WHERE NOT EXISTS (SELECT 1 FROM cn WHERE pn.name = cn.name))
+SELECT $1, $2, $3, $4 || '/' || kind || '/' || coalesce(node, ''), $4, kind, coalesce(node, $5), NULL,
+	CAST(OBJECT('was', was, 'now', now) AS TEXT) FROM found WHERE EXISTS (SELECT 1 FROM p)
+ON CONFLICT DO NOTHING

@@ -1,0 +1,65 @@
+-- name: schema_read
+SELECT coalesce(max(version), 0) FROM schema_version
+-- name: schema_add
+INSERT INTO schema_version (version, name) VALUES ($1, $2)
+
+-- name: org_find
+SELECT org FROM orgs WHERE name = $1
+-- name: org_add
+INSERT INTO orgs (org, name) VALUES ($1, $2) ON CONFLICT DO NOTHING
+
+-- name: token_find
+SELECT org, id, kind, agent, person, label, created_at, expires_at, revoked_at, used_at, hash
+FROM tokens WHERE org = $1 AND hash = $2
+-- name: token_add
+INSERT INTO tokens (org, hash, id, kind, agent, person, label, created_at, expires_at, revoked_at, used_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0)
+-- name: token_revoke
+UPDATE tokens SET revoked_at = CASE WHEN revoked_at = 0 OR revoked_at > $3 THEN $3 ELSE revoked_at END
+WHERE org = $1 AND id = $2
+-- name: token_revoke_agent
+UPDATE tokens SET revoked_at = $4
+WHERE org = $1 AND agent = $2 AND (revoked_at = 0 OR revoked_at > $4) AND ($3 < 0 OR kind = $3)
+-- name: token_each
+SELECT org, id, kind, agent, person, label, created_at, expires_at, revoked_at, used_at
+FROM tokens WHERE org = $1 ORDER BY created_at DESC, id DESC
+-- name: token_each_org
+SELECT org, id, kind, agent, person, label, created_at, expires_at, revoked_at, used_at
+FROM tokens ORDER BY created_at DESC, id DESC
+
+-- name: agent_add
+INSERT INTO agents (org, id, hostname, version, created_at) VALUES ($1, $2, $3, $4, $5)
+
+-- name: user_find
+SELECT org, name, password, created_at FROM users WHERE org = $1 AND name = $2
+-- name: user_add
+INSERT INTO users (org, name, password, created_at) VALUES ($1, $2, $3, $4)
+-- name: user_put
+INSERT INTO users (org, name, password, created_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (org, name) DO UPDATE SET password = excluded.password
+-- name: user_each
+SELECT u.org, u.name, u.created_at, o.name FROM users AS u JOIN orgs AS o ON o.org = u.org
+WHERE u.org = $1 ORDER BY u.name
+-- name: user_each_org
+SELECT u.org, u.name, u.created_at, o.name FROM users AS u JOIN orgs AS o ON o.org = u.org
+ORDER BY o.name, u.name
+
+-- name: device_expire
+DELETE FROM devices WHERE expires_at <= $1
+-- name: device_count
+SELECT count(*) FROM devices
+-- name: device_add
+INSERT INTO devices (device_hash, user_hash, expires_at, org, person, used, peer)
+VALUES ($1, $2, $3, '', '', 0, $4)
+-- name: device_by_user_code
+SELECT device_hash, user_hash, expires_at, org, person, used, peer
+FROM devices WHERE user_hash = $1 AND expires_at > $2
+-- name: device_approve
+UPDATE devices SET org = $2, person = $3
+WHERE user_hash = $1 AND expires_at > $4 AND used = 0 AND org = ''
+-- name: device_refuse
+DELETE FROM devices WHERE user_hash = $1 AND used = 0 AND org = ''
+-- name: device_by_code
+SELECT org, used FROM devices WHERE device_hash = $1 AND expires_at > $2
+-- name: device_take
+UPDATE devices SET used = 1 WHERE device_hash = $1 AND expires_at > $2 AND used = 0 AND org <> ''

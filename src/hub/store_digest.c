@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "hub/store_digest.h"
+
+#include <stdio.h>
+
+#include "util/str.h"
+
+static void blanks(struct slice *s)
+{
+	while (s->n && (*s->p == ' ' || *s->p == '\n' || *s->p == '\t' || *s->p == '\r')) {
+		s->p++;
+		s->n--;
+	}
+}
+
+static void skip(struct slice *s, size_t n)
+{
+	n = n < s->n ? n : s->n;
+	s->p += n;
+	s->n -= n;
+}
+
+/* Length of the string that begins at @s, with its quotes. */
+static size_t string_length(struct slice s)
+{
+	for (size_t i = 1; i < s.n; i++) {
+		if (s.p[i] == '\\')
+			i++;
+		else if (s.p[i] == '"')
+			return i + 1;
+	}
+	return s.n;
+}
+
+/* Of an object or array: brackets are counted, whatever their kind. */
+static size_t nested_length(struct slice s)
+{
+	size_t depth = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == '"')
+			i += string_length((struct slice){ s.p + i, s.n - i }) - 1;
+		else if (c == '{' || c == '[')
+			depth++;
+		else if ((c == '}' || c == ']') && --depth == 0)
+			return i + 1;
+	}
+	return s.n;
+}
+
+static size_t scalar_length(struct slice s)
+{
+	size_t i = 0;
+
+	while (i < s.n && !strchr(",]} \n\t\r", s.p[i]))
+		i++;
+	return i;
+}
+
+static struct slice take_value(struct slice *s)
+{
+	struct slice v;
+
+	blanks(s);
+	v = *s;
+	if (s->n && *s->p == '"')
+		v.n = string_length(*s);
+	else if (s->n && (*s->p == '{' || *s->p == '['))
+		v.n = nested_length(*s);
+	else
+		v.n = scalar_length(*s);
+	skip(s, v.n);
+	return v;
+}
+
+/* Steps into an object or array; false if @s is none. */
+static bool enter(struct slice *s, char bracket)
+{
+	blanks(s);
+	if (!s->n || *s->p != bracket)
+		return false;
+	skip(s, 1);
+	return true;
+}
+
+/* To the next element; false at the end. */
+static bool more(struct slice *s)
+{
+	blanks(s);
+	if (s->n && *s->p == ',') {
+		skip(s, 1);
+		blanks(s);
+	}
+	return s->n && *s->p != ']' && *s->p != '}';
+}
+
+static bool next_element(struct slice *s, struct slice *ret)
+{
+	if (!more(s))
+		return false;
+	*ret = take_value(s);
+	return ret->n > 0;
+}
+
+static bool next_member(struct slice *s, struct slice *ret_key, struct slice *ret)
+{
+	if (!more(s) || *s->p != '"')
+		return false;
+	*ret_key = digest_plain(take_value(s));
+	blanks(s);
+	skip(s, 1); /* the colon */
+	*ret = take_value(s);
+	return ret->n > 0;
+}
+
+struct slice digest_plain(struct slice string)
+{
+	if (string.n < 2 || string.p[0] != '"')
+		return string;
+	return (struct slice){ string.p + 1, string.n - 2 };
+}
+
+struct slice digest_member(struct slice object, const char *key)
+{
+	struct slice k, v;
+
+	if (enter(&object, '{'))
+		while (next_member(&object, &k, &v))
+			if (slice_eq(k, key))
+				return v;
+	return (struct slice){};
+}
+
+static uint64_t mix(struct slice s, uint64_t h)
+{
+	for (; s.n >= 8; skip(&s, 8)) {
+		uint64_t word;
+
+		memcpy(&word, s.p, 8);
+		h = (h ^ word) * 0x9fb21c651e98df25u;
+		h ^= h >> 32;
+	}
+	for (; s.n; skip(&s, 1))
+		h = (h ^ (uint8_t)*s.p) * 0x100000001b3u;
+	h ^= h >> 29;
+	h *= 0xbf58476d1ce4e5b9u;
+	return h ^ (h >> 32);
+}
+
+void digest_hash(struct slice s, char ret[DIGEST_HASH])
+{
+	(void)snprintf(ret, DIGEST_HASH, "%016llx%016llx",
+		       (unsigned long long)mix(s, 0xcbf29ce484222325u),
+		       (unsigned long long)mix(s, 0x9e3779b97f4a7c15u ^ s.n));
+}
+
+static int truth(struct slice v)
+{
+	if (slice_eq(v, "true") || slice_eq(v, "1"))
+		return 1;
+	return slice_eq(v, "false") || slice_eq(v, "0") ? 0 : -1;
+}
+
+static struct slice only(struct slice v, char first)
+{
+	return v.n && *v.p == first ? v : (struct slice){};
+}
+
+/* --- guests --- */
+
+enum { VMID, TYPE, IDENTITY, NODE, NAME, STATUS, LOCK, TAGS, TEMPLATE, BACKUP, DIGEST, N_COLUMNS };
+static const char *const columns[N_COLUMNS] = { "vmid",	    "type",   "identity", "node",
+						"name",	    "status", "lock",	  "tags",
+						"template", "backup", "digest" };
+
+static bool is_live(struct slice key)
+{
+	static const char *const live[] = { "uptime",  "cpu",	   "mem",	"disk",
+					    "netin",   "netout",   "diskread",	"diskwrite",
+					    "memhost", "pressure", "sampled_at" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(live); i++)
+		if (slice_eq(key, live[i]))
+			return true;
+	return false;
+}
+
+static int column_of(struct slice key)
+{
+	for (int i = 0; i < N_COLUMNS; i++)
+		if (slice_eq(key, columns[i]))
+			return i;
+	return -1;
+}
+
+static void add_member(struct buf *b, struct slice key, struct slice value)
+{
+	if (b->len > 1)
+		buf_addc(b, ',');
+	buf_addc(b, '"');
+	buf_add(b, key.p, key.n);
+	buf_adds(b, "\":");
+	buf_add(b, value.p, value.n);
+}
+
+static void add_value(struct buf *b, struct slice v, const char *otherwise)
+{
+	if (b->data[b->len - 1] != '[')
+		buf_addc(b, ',');
+	if (v.n && !slice_eq(v, "null"))
+		buf_add(b, v.p, v.n);
+	else
+		buf_adds(b, otherwise);
+}
+
+static void add_truth(struct buf *b, struct slice v)
+{
+	int is = truth(v);
+
+	buf_adds(b, is < 0 ? ",null" : is ? ",1" : ",0");
+}
+
+static void open_row(struct buf *b)
+{
+	buf_adds(b, b->len > 1 ? ",[" : "[");
+}
+
+struct guest_parts {
+	struct slice col[N_COLUMNS];
+	struct buf rest, live;
+};
+
+static void split_guest(struct slice row, struct guest_parts *p)
+{
+	struct slice key, value;
+
+	memset(p->col, 0, sizeof(p->col));
+	buf_reset(&p->rest);
+	buf_reset(&p->live);
+	buf_addc(&p->rest, '{');
+	buf_addc(&p->live, '{');
+	if (enter(&row, '{'))
+		while (next_member(&row, &key, &value)) {
+			int c = column_of(key);
+
+			if (c >= 0)
+				p->col[c] = value;
+			else
+				add_member(is_live(key) ? &p->live : &p->rest, key, value);
+		}
+	buf_addc(&p->rest, '}');
+	buf_addc(&p->live, '}');
+}
+
+static void add_guest(struct digest *d, const struct guest_parts *p, const char *node)
+{
+	static const int texts[] = { NODE, NAME, STATUS };
+	char hash[DIGEST_HASH];
+	struct buf *g = &d->guests;
+	const struct slice *c = p->col;
+	CLEANUP(buf_done) struct buf fixed = {};
+
+	/* All but the live members, as one text: what its hash is of. */
+	buf_addc(&fixed, '[');
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		add_value(&fixed, c[texts[i]], "\"\"");
+	add_value(&fixed, c[LOCK], "null");
+	add_value(&fixed, c[TAGS], "null");
+	add_truth(&fixed, c[TEMPLATE]);
+	add_truth(&fixed, c[BACKUP]);
+	add_value(&fixed, c[DIGEST], "null");
+	add_value(&fixed, buf_slice(&p->rest), "{}");
+	digest_hash(buf_slice(&fixed), hash);
+	open_row(g);
+	add_value(g, c[VMID], "0");
+	add_value(g, c[TYPE], "\"\"");
+	add_value(g, c[IDENTITY], "\"\"");
+	buf_addf(g, ",\"%.16s\",", hash);
+	buf_add(g, fixed.data + 1, fixed.len - 1);
+	add_value(g, buf_slice(&p->live), "{}");
+	buf_addc(g, ']');
+	d->n_guests++;
+	open_row(&d->ids);
+	add_value(&d->ids, c[VMID], "0");
+	add_value(&d->ids, c[IDENTITY], "\"\"");
+	buf_addc(&d->ids, ']');
+	if (c[NODE].n && !slice_eq(digest_plain(c[NODE]), node))
+		return;
+	open_row(&d->own);
+	add_value(&d->own, c[VMID], "0");
+	add_value(&d->own, c[IDENTITY], "\"\"");
+	add_value(&d->own, c[STATUS], "\"\"");
+	add_value(&d->own, c[DIGEST], "null");
+	add_value(&d->own, c[NAME], "null");
+	buf_addc(&d->own, ']');
+}
+
+static void read_guests(struct slice list, const char *node, struct digest *d)
+{
+	struct guest_parts p = {};
+	struct slice row;
+
+	buf_addc(&d->guests, '[');
+	buf_addc(&d->ids, '[');
+	buf_addc(&d->own, '[');
+	if (enter(&list, '['))
+		while (next_element(&list, &row)) {
+			split_guest(row, &p);
+			add_guest(d, &p, node);
+		}
+	buf_addc(&d->guests, ']');
+	buf_addc(&d->ids, ']');
+	buf_addc(&d->own, ']');
+	buf_done(&p.rest);
+	buf_done(&p.live);
+}
+
+/* --- the rest --- */
+
+static void read_members(struct slice cluster, struct digest *d)
+{
+	struct slice first, list = d->vmids;
+
+	d->cluster_name = only(digest_member(cluster, "name"), '"');
+	d->config_version = digest_member(cluster, "config_version");
+	d->clustered = truth(digest_member(cluster, "clustered"));
+	if (!slice_empty(d->config_version) && slice_eq(d->config_version, "null"))
+		d->config_version = (struct slice){};
+	d->empty_list = !enter(&list, '[') || !next_element(&list, &first);
+	if (d->reporter != 1 || d->quorate < 0 || !d->nodes.p)
+		return;
+	buf_addf(&d->members, "{\"nodes\":" SLICE_FMT ",\"config_version\":", SLICE_ARG(d->nodes));
+	buf_addf(&d->members, SLICE_FMT "}",
+		 SLICE_ARG(d->config_version.p ? d->config_version : SLICE("null")));
+	digest_hash(buf_slice(&d->members), d->members_hash);
+}
+
+static void read_host(struct digest *d)
+{
+	struct slice boot = only(digest_member(d->host, "boot_time"), '"');
+
+	d->version = only(digest_member(d->host, "pveversion"), '"');
+	/* Whoever does not know of quorum says nothing, so that a loss shows against the last one
+	 * who did. */
+	if ((!boot.p && !d->version.p) || d->quorate < 0)
+		return;
+	buf_addf(&d->host_id,
+		 "{\"boot_time\":" SLICE_FMT ",\"version\":" SLICE_FMT ",\"quorate\":%d}",
+		 SLICE_ARG(boot.p ? boot : SLICE("null")),
+		 SLICE_ARG(d->version.p ? d->version : SLICE("null")), d->quorate);
+	digest_hash(buf_slice(&d->host_id), d->host_hash);
+}
+
+static void read_parts(struct digest *d)
+{
+	CLEANUP(buf_done) struct buf both = {};
+
+	d->dm_findings = only(digest_member(digest_member(d->parts, "dm"), "findings"), '[');
+	d->watch_guests = only(digest_member(digest_member(d->parts, "watch"), "guests"), '[');
+	buf_add(&both, d->dm_findings.p, d->dm_findings.n);
+	buf_addc(&both, '\n');
+	buf_add(&both, d->watch_guests.p, d->watch_guests.n);
+	digest_hash(buf_slice(&both), d->findings_hash);
+}
+
+static void read_top(struct slice body, struct digest *d, struct slice *cluster,
+		     struct slice *guests)
+{
+	struct slice key, v;
+
+	if (!enter(&body, '{'))
+		return;
+	while (next_member(&body, &key, &v)) {
+		struct {
+			const char *key;
+			struct slice *to;
+			char first;
+		} const pieces[] = {
+			{ "cluster", cluster, '{' },	   { "guests", guests, '[' },
+			{ "nodes", &d->nodes, '[' },	   { "vmids", &d->vmids, '[' },
+			{ "host", &d->host, '{' },	   { "configs", &d->configs, '[' },
+			{ "storages", &d->storages, '[' }, { "parts", &d->parts, '{' },
+		};
+
+		for (size_t i = 0; i < ARRAY_SIZE(pieces); i++)
+			if (slice_eq(key, pieces[i].key))
+				*pieces[i].to = only(v, pieces[i].first);
+		if (slice_eq(key, "quorate"))
+			d->quorate = truth(v);
+		else if (slice_eq(key, "complete"))
+			d->complete = truth(v);
+		else if (slice_eq(key, "reporter"))
+			d->reporter = truth(v);
+		else if (slice_eq(key, "interval"))
+			d->interval = v.n < 12 ? strtoll(v.p, NULL, 10) : 0;
+		if (slice_eq(key, "host") || slice_eq(key, "ha") || slice_eq(key, "pmxcfs") ||
+		    slice_eq(key, "blind") || slice_eq(key, "interval"))
+			add_member(&d->data, key, v);
+	}
+}
+
+void digest_document(struct slice body, const char *node, struct digest *ret)
+{
+	struct slice cluster = {}, guests = {};
+
+	*ret = (struct digest){ .quorate = -1, .complete = -1, .reporter = -1 };
+	buf_addc(&ret->data, '{');
+	read_top(body, ret, &cluster, &guests);
+	buf_addc(&ret->data, '}');
+	read_guests(guests, node, ret);
+	digest_hash(buf_slice(&ret->ids), ret->ids_hash);
+	digest_hash(buf_slice(&ret->own), ret->own_hash);
+	if (ret->vmids.p)
+		digest_hash(ret->vmids, ret->list_hash);
+	read_members(cluster, ret);
+	read_host(ret);
+	read_parts(ret);
+}
+
+void digest_done(struct digest *d)
+{
+	buf_done(&d->guests);
+	buf_done(&d->ids);
+	buf_done(&d->own);
+	buf_done(&d->host_id);
+	buf_done(&d->members);
+	buf_done(&d->data);
+}

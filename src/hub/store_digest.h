@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * A document taken apart once, in one pass over its bytes: which pieces the statements get, and
+ * what of each guest changes with every sample ("live") and what does not. Short hashes tell
+ * whether anything of the second kind is news, so that most documents touch few rows. The body has
+ * been checked (hub/check.h); on other bytes this gives nonsense, never a crash. Pure.
+ */
+
+#include "util/buf.h"
+
+enum { DIGEST_HASH = 33 }; /* 32 hex digits */
+
+struct digest {
+	/* Pieces of the body as they stand there; p is NULL where missing or of the wrong kind. */
+	struct slice cluster_name, config_version, nodes, vmids, host, configs, storages, parts;
+	struct slice dm_findings, watch_guests;
+	int64_t interval;
+	int quorate, complete, reporter, clustered; /* 1, 0, -1: not known */
+	bool empty_list;			    /* no vmids */
+
+	/* Made: arrays, and their hashes ("" without). */
+	struct buf guests; /* [vmid, type, identity, hash, node, name, status, lock, tags, template,
+			      backup, digest, {the rest}, {live}] */
+	size_t n_guests;
+	struct buf ids;	    /* [vmid, identity] of every guest */
+	struct buf own;	    /* [vmid, identity, status, digest, name] of those of its own node */
+	struct buf host_id; /* {"boot_time", "version", "quorate"} */
+	struct buf members; /* {"nodes", "config_version"} */
+	struct buf data;    /* {"host", "ha", "pmxcfs", "blind", "interval"} */
+	char ids_hash[DIGEST_HASH], own_hash[DIGEST_HASH], host_hash[DIGEST_HASH],
+		members_hash[DIGEST_HASH], list_hash[DIGEST_HASH], findings_hash[DIGEST_HASH];
+	struct slice version; /* with its quotes */
+};
+
+void digest_document(struct slice body, const char *node, struct digest *ret);
+void digest_done(struct digest *d);
+void digest_hash(struct slice s, char ret[DIGEST_HASH]);
+
+/* The value of member @key of the object @s as it stands there, p NULL without. */
+struct slice digest_member(struct slice object, const char *key);
+/* A JSON string's text without quotes; escapes stay. */
+struct slice digest_plain(struct slice string);

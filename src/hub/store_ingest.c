@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "hub/store_ingest.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "agent/wire.h"
+#include "hub/store_digest.h"
+#include "util/str.h"
+
+enum { MINUTE = 60, GUEST_SLOT = 300 };
+
+static struct store_value val_buf(const struct buf *b)
+{
+	return val_slice(buf_slice(b));
+}
+
+/* NULL for "". */
+static struct store_value val_hash(const char *hash)
+{
+	return val_text(*hash ? hash : NULL);
+}
+
+static struct store_value val_truth(int t)
+{
+	return t < 0 ? val_no_int() : val_int(t);
+}
+
+#define KEY(d) val_text((d)->org), val_text((d)->cluster)
+
+static int take_number(void *ctx, const struct store_row *row)
+{
+	*(int64_t *)ctx = row_int(row, 0);
+	return 0;
+}
+
+static int add_view(struct store *s, const struct store_document *d, const char *hash,
+		    struct slice body, struct err *e)
+{
+	if (!*hash)
+		return 0;
+	return STORE_RUN(s, SQL_VIEW_ADD, NULL, NULL, NULL, e, KEY(d), val_text(hash),
+			 val_slice(body));
+}
+
+/* The document's own line and what it compares with; 1 if it is there already. */
+static int add_doc(struct store *s, const struct store_document *d, const struct digest *g,
+		   struct err *e)
+{
+	bool complete = g->complete == 1;
+	int64_t added = 0;
+	int r = STORE_RUN(s, SQL_DOC_ADD, NULL, NULL, &added, e, KEY(d), val_text(d->node),
+			  val_text(d->instance), val_int((int64_t)d->sequence),
+			  val_int(d->collected_at), val_int(d->received_at), val_text(g->ids_hash),
+			  val_hash(complete && !g->empty_list ? g->list_hash : ""),
+			  val_hash(complete ? g->own_hash : ""), val_hash(g->host_hash),
+			  val_hash(g->members_hash), val_int(g->storages.p != NULL));
+
+	return r < 0 ? r : !added;
+}
+
+/* Most are there since the document before: asked for only where a neighbour does not have them. */
+static int add_views(struct store *s, const struct store_document *d, const struct digest *g,
+		     struct err *e)
+{
+	const struct {
+		const char *hash;
+		struct slice body;
+	} views[] = {
+		{ g->ids_hash, buf_slice(&g->ids) },
+		{ g->list_hash, g->vmids },
+		{ g->own_hash, buf_slice(&g->own) },
+		{ g->host_hash, buf_slice(&g->host_id) },
+		{ g->members_hash, buf_slice(&g->members) },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(views); i++)
+		r = add_view(s, d, views[i].hash, views[i].body, e);
+	return r;
+}
+
+static int put_cluster(struct store *s, const struct store_document *d, const struct digest *g,
+		       struct err *e)
+{
+	int r;
+
+	if (!*g->members_hash)
+		return 0;
+	r = STORE_RUN(s, SQL_CLUSTER_PUT, NULL, NULL, NULL, e, KEY(d), val_int(d->collected_at),
+		      val_text(d->node), val_int((int64_t)d->sequence), val_slice(g->cluster_name),
+		      val_slice(g->config_version), val_truth(g->clustered), val_truth(g->quorate),
+		      val_slice(g->nodes));
+	return r < 0 ? r
+		     : STORE_RUN(s, SQL_CLUSTER_MEMBERS, NULL, NULL, NULL, e, KEY(d),
+				 val_slice(g->nodes));
+}
+
+static int put_findings(struct store *s, const struct store_document *d, const struct digest *g,
+			struct err *e)
+{
+	int r = STORE_RUN(s, SQL_FINDINGS_CLEAR, NULL, NULL, NULL, e, KEY(d), val_text(d->node));
+
+	if (r == 0 && g->dm_findings.p)
+		r = STORE_RUN(s, SQL_FINDINGS_DM, NULL, NULL, NULL, e, KEY(d), val_text(d->node),
+			      val_int(d->collected_at), val_slice(g->dm_findings));
+	if (r == 0 && g->watch_guests.p)
+		r = STORE_RUN(s, SQL_FINDINGS_WATCH, NULL, NULL, NULL, e, KEY(d), val_text(d->node),
+			      val_int(d->collected_at), val_slice(g->watch_guests));
+	return r;
+}
+
+struct before {
+	char findings[DIGEST_HASH];
+	bool wanted;
+};
+
+static int take_before(void *ctx, const struct store_row *row)
+{
+	struct before *b = ctx;
+
+	row_text(row, 0, b->findings, sizeof(b->findings));
+	b->wanted = row_int(row, 1);
+	return 0;
+}
+
+static int put_node(struct store *s, const struct store_document *d, const struct digest *g,
+		    const struct before *before, struct err *e)
+{
+	int64_t newest = 0;
+	int r = STORE_RUN(s, SQL_NODE_PUT, NULL, NULL, &newest, e, KEY(d), val_text(d->node),
+			  val_int(d->collected_at), val_int((int64_t)d->sequence),
+			  val_text(d->instance), val_int(d->received_at), val_text(d->agent),
+			  val_slice(g->version), val_buf(&g->data), val_text(g->findings_hash),
+			  val_slice(g->parts));
+
+	if (r < 0)
+		return r;
+	if (!newest)
+		return STORE_RUN(s, SQL_NODE_HEARD, NULL, NULL, NULL, e, KEY(d), val_text(d->node),
+				 val_int(d->received_at));
+	return strcmp(before->findings, g->findings_hash) ? put_findings(s, d, g, e) : 0;
+}
+
+/* --- guests --- */
+
+/* Everything that a guest's sighting may bring, for documents with news. */
+static int put_guests(struct store *s, const struct store_document *d, const struct digest *g,
+		      struct err *e)
+{
+	struct store_value at = val_int(d->collected_at), node = val_text(d->node);
+	struct store_value seq = val_int((int64_t)d->sequence);
+	struct store_value guests = val_buf(&g->guests), ids = val_buf(&g->ids);
+	int r = STORE_RUN(s, SQL_GUESTS_PUT, NULL, NULL, NULL, e, KEY(d), at, node, seq, guests);
+
+	if (r == 0)
+		r = STORE_RUN(s, SQL_GUESTS_FIRST, NULL, NULL, NULL, e, KEY(d), at, ids);
+	if (r == 0)
+		r = STORE_RUN(s, SQL_GUESTS_REOPEN, NULL, NULL, NULL, e, KEY(d), at, node, seq,
+			      ids);
+	if (r == 0)
+		r = STORE_RUN(s, SQL_GUESTS_REPLACE, NULL, NULL, NULL, e, KEY(d), at, ids);
+	return r;
+}
+
+struct closing {
+	char list[DIGEST_HASH];
+	int64_t at;
+	struct buf members;
+};
+
+static int take_closing(void *ctx, const struct store_row *row)
+{
+	struct closing *c = ctx;
+
+	row_text(row, 0, c->list, sizeof(c->list));
+	c->at = row_int(row, 1);
+	buf_reset(&c->members);
+	buf_add(&c->members, row->col[2].p, row->col[2].n);
+	return 0;
+}
+
+static int close_guests(struct store *s, const struct store_document *d, const struct digest *g,
+			struct err *e)
+{
+	int64_t strayed = 0;
+	int r = STORE_RUN(s, SQL_GUESTS_CLOSE, NULL, NULL, NULL, e, KEY(d),
+			  val_int(d->collected_at), val_slice(g->vmids));
+
+	if (r == 0)
+		r = STORE_RUN(s, SQL_GUESTS_STRAYED, take_number, &strayed, NULL, e, KEY(d),
+			      val_slice(g->vmids));
+	if (r < 0)
+		return r;
+	return STORE_RUN(s, SQL_CLUSTER_LIST, NULL, NULL, NULL, e, KEY(d),
+			 val_text(strayed ? NULL : g->list_hash), val_int(d->collected_at));
+}
+
+/* While all open guests are in the list that a document shows once more, and nothing later has been
+ * looked at, there is nothing to close. */
+static int keep_guests(struct store *s, const struct store_document *d, const struct digest *g,
+		       const struct closing *c, bool *ret_news, struct err *e)
+{
+	bool complete = g->complete == 1 && !g->empty_list;
+	int64_t touched = 0;
+	int r = 0;
+
+	if (g->n_guests)
+		r = STORE_RUN(s, SQL_GUESTS_TOUCH, NULL, NULL, &touched, e, KEY(d),
+			      val_int(d->collected_at), val_text(d->node),
+			      val_int((int64_t)d->sequence), val_buf(&g->guests));
+	*ret_news = touched != (int64_t)g->n_guests;
+	if (r == 0 && *ret_news)
+		r = put_guests(s, d, g, e);
+	if (r == 0 && complete &&
+	    (*ret_news || strcmp(c->list, g->list_hash) || d->collected_at < c->at))
+		return close_guests(s, d, g, e);
+	if (r == 0 && *ret_news && *c->list)
+		r = STORE_RUN(s, SQL_CLUSTER_LIST, NULL, NULL, NULL, e, KEY(d), val_text(NULL),
+			      val_int(0));
+	return r;
+}
+
+/* --- storages, history --- */
+
+static int put_storages(struct store *s, const struct store_document *d, const struct digest *g,
+			struct err *e)
+{
+	struct store_value node = val_text(d->node), at = val_int(d->collected_at);
+	struct store_value seq = val_int((int64_t)d->sequence);
+	int64_t newer = 0, slot = d->collected_at / MINUTE * MINUTE;
+	int r;
+
+	if (!g->storages.p)
+		return 0;
+	r = STORE_RUN(s, SQL_STORAGE_MINUTE, NULL, NULL, NULL, e, KEY(d), node, val_int(slot), at,
+		      seq, val_slice(g->storages));
+	if (r == 0)
+		r = STORE_RUN(s, SQL_STORAGES_NEWER, take_number, &newer, NULL, e, KEY(d), node, at,
+			      seq, val_text(d->instance));
+	if (r < 0 || newer)
+		return r;
+	r = STORE_RUN(s, SQL_STORAGES_PUT, NULL, NULL, NULL, e, KEY(d), node, at, seq,
+		      val_slice(g->storages));
+	return r < 0 ? r
+		     : STORE_RUN(s, SQL_STORAGES_GONE, NULL, NULL, NULL, e, KEY(d), node, at, seq);
+}
+
+static int put_history(struct store *s, const struct store_document *d, const struct digest *g,
+		       struct err *e)
+{
+	struct store_value node = val_text(d->node), at = val_int(d->collected_at);
+	struct store_value seq = val_int((int64_t)d->sequence);
+	int64_t taken = 0, slot = d->collected_at / GUEST_SLOT * GUEST_SLOT;
+	int r = 0;
+
+	if (g->host.p)
+		r = STORE_RUN(s, SQL_NODE_MINUTE, NULL, NULL, NULL, e, KEY(d), node,
+			      val_int(d->collected_at / MINUTE * MINUTE), at, seq,
+			      val_slice(g->host));
+	if (r < 0 || !g->n_guests)
+		return r;
+	/* An earlier one of this slot with the same guests has all that this one could give. */
+	r = STORE_RUN(s, SQL_SLOT_TAKEN, take_number, &taken, NULL, e, KEY(d), node, val_int(slot),
+		      at, seq, val_text(d->instance), val_text(g->ids_hash));
+	if (r < 0 || taken)
+		return r;
+	return STORE_RUN(s, SQL_GUEST_SLOT, NULL, NULL, NULL, e, KEY(d), val_int(slot), at, node,
+			 seq, val_buf(&g->guests));
+}
+
+/* --- one document --- */
+
+struct answer {
+	struct store_document *d;
+	bool any;
+};
+
+static int take_member(void *ctx, const struct store_row *row)
+{
+	struct answer *a = ctx;
+	struct store_document *d = a->d;
+
+	if (row_int(row, 1)) {
+		if (!*d->reporter)
+			row_text(row, 0, d->reporter, sizeof(d->reporter));
+		return 0;
+	}
+	buf_adds(&d->unheard, a->any ? ",\"" : "\"");
+	for (size_t i = 0; i < row->col[0].n; i++) {
+		char c = row->col[0].p[i];
+
+		if (c == '"' || c == '\\')
+			buf_addc(&d->unheard, '\\');
+		if ((uint8_t)c < ' ')
+			buf_addf(&d->unheard, "\\u%04x", (uint8_t)c);
+		else
+			buf_addc(&d->unheard, c);
+	}
+	buf_addc(&d->unheard, '"');
+	a->any = true;
+	return 0;
+}
+
+static int answer(struct store *s, struct store_document *d, const struct digest *g,
+		  const struct buf *members, struct err *e)
+{
+	struct slice list = g->nodes.p ? g->nodes : buf_slice(members);
+	int64_t interval = g->interval > 0 && g->interval < 86400 ? g->interval : WIRE_INTERVAL_S;
+	struct answer a = { .d = d };
+	int r = 0;
+
+	*d->reporter = '\0';
+	buf_reset(&d->unheard);
+	buf_addc(&d->unheard, '[');
+	if (list.n)
+		r = STORE_RUN(s, SQL_ANSWER, take_member, &a, NULL, e, KEY(d), val_slice(list),
+			      val_int(d->received_at - WIRE_HEARD_INTERVALS * interval));
+	buf_addc(&d->unheard, ']');
+	if (!*d->reporter)
+		(void)snprintf(d->reporter, sizeof(d->reporter), "%s", d->node);
+	return r;
+}
+
+/* Deterministic, so that nothing has to be kept for it. */
+static void make_id(struct store_document *d)
+{
+	CLEANUP(buf_done) struct buf key = {};
+
+	buf_addf(&key, "%s\n%s\n%s\n%llu", d->cluster, d->node, d->instance,
+		 (unsigned long long)d->sequence);
+	digest_hash(buf_slice(&key), d->id);
+}
+
+static int store_new(struct store *s, const struct store_document *d, const struct digest *g,
+		     const struct closing *closing, const struct before *before, bool *ret_wanted,
+		     struct err *e)
+{
+	bool news = false;
+	int r = store_events(s, d, g, add_views, e);
+
+	if (r == 0)
+		r = put_cluster(s, d, g, e);
+	if (r == 0)
+		r = put_node(s, d, g, before, e);
+	if (r == 0)
+		r = keep_guests(s, d, g, closing, &news, e);
+	if (r == 0 && g->configs.n > 2)
+		r = STORE_RUN(s, SQL_CONFIGS_PUT, NULL, NULL, NULL, e, KEY(d),
+			      val_int(d->collected_at), val_text(d->node),
+			      val_int((int64_t)d->sequence), val_slice(g->configs));
+	if (r == 0 && (news || g->configs.n > 2))
+		r = STORE_RUN(s, SQL_NODE_WANTED, NULL, NULL, NULL, e, KEY(d), val_text(d->node));
+	if (r == 0)
+		r = put_storages(s, d, g, e);
+	*ret_wanted = news || g->configs.n > 2;
+	return r < 0 ? r : put_history(s, d, g, e);
+}
+
+static int ingest_digested(struct store *s, struct store_document *d, const struct digest *g,
+			   struct err *e)
+{
+	CLEANUP(buf_done) struct buf members = {};
+	struct closing closing = {};
+	struct before before = {};
+	bool looked = false;
+	int r = STORE_RUN(s, SQL_CLUSTER_CLOSING, take_closing, &closing, NULL, e, KEY(d));
+
+	members = closing.members;
+	if (r == 0)
+		r = STORE_RUN(s, SQL_NODE_BEFORE, take_before, &before, NULL, e, KEY(d),
+			      val_text(d->node));
+	if (r == 0)
+		r = add_doc(s, d, g, e);
+	if (r < 0)
+		return r;
+	d->duplicate = r > 0;
+	r = d->duplicate ? STORE_RUN(s, SQL_NODE_HEARD, NULL, NULL, NULL, e, KEY(d),
+				     val_text(d->node), val_int(d->received_at))
+			 : store_new(s, d, g, &closing, &before, &looked, e);
+	if (r == 0 && looked)
+		r = STORE_RUN(s, SQL_NODE_BEFORE, take_before, &before, NULL, e, KEY(d),
+			      val_text(d->node));
+	d->configs_wanted = before.wanted;
+	return r < 0 ? r : answer(s, d, g, &members, e);
+}
+
+static int ingest_one(struct store *s, struct store_document *d, struct err *e)
+{
+	CLEANUP(digest_done) struct digest g = {};
+
+	make_id(d);
+	d->error = 0;
+	digest_document(d->body, d->node, &g);
+	return ingest_digested(s, d, &g, e);
+}
+
+/* --- all of them --- */
+
+struct batch {
+	struct store_document *const *docs;
+	size_t n;
+	bool careful; /* each behind a savepoint */
+};
+
+static int by_cluster(const void *a, const void *b)
+{
+	const struct store_document *x = *(struct store_document *const *)a;
+	const struct store_document *y = *(struct store_document *const *)b;
+	int r = strcmp(x->org, y->org);
+
+	return r ? r : strcmp(x->cluster, y->cluster);
+}
+
+/* In one order everywhere, so that two hubs never wait for each other. */
+static int lock_clusters(struct store *s, const struct batch *b, struct err *e)
+{
+	CLEANUP_FREE struct store_document **sorted =
+		xcalloc(b->n, sizeof(struct store_document *));
+	int r = 0;
+
+	memcpy(sorted, b->docs, b->n * sizeof(*sorted));
+	qsort(sorted, b->n, sizeof(*sorted), by_cluster);
+	for (size_t i = 0; r == 0 && i < b->n; i++) {
+		if (i && by_cluster(&sorted[i], &sorted[i - 1]) == 0)
+			continue;
+		r = store_lock_cluster(s, sorted[i]->org, sorted[i]->cluster, e);
+	}
+	return r;
+}
+
+int store_lock_cluster(struct store *s, const char *org, const char *cluster, struct err *e)
+{
+	int64_t at = -1;
+	int r = STORE_RUN(s, SQL_CLUSTER_LOCK, take_number, &at, NULL, e, val_text(org),
+			  val_text(cluster));
+
+	if (r < 0 || at >= 0)
+		return r;
+	r = STORE_RUN(s, SQL_CLUSTER_ADD, NULL, NULL, NULL, e, val_text(org), val_text(cluster));
+	return r < 0 ? r
+		     : STORE_RUN(s, SQL_CLUSTER_LOCK, NULL, NULL, NULL, e, val_text(org),
+				 val_text(cluster));
+}
+
+/* What is wrong with the whole, not with this document. */
+static bool is_general(int r)
+{
+	return r == -EBUSY || r == -EIO || r == -ERESTART || r == -ENOSPC;
+}
+
+static int ingest_carefully(struct store *s, struct store_document *d, struct err *e)
+{
+	struct err why = {};
+	int r = s->ops->script(s, "SAVEPOINT document", e), back;
+
+	if (r < 0)
+		return r;
+	r = ingest_one(s, d, &why);
+	if (is_general(r))
+		return err_set(e, r, "%s", why.text);
+	back = s->ops->script(s, r < 0 ? "ROLLBACK TO document" : "RELEASE document", e);
+	d->error = r;
+	(void)snprintf(d->why, sizeof(d->why), "%.255s", r < 0 ? why.text : "");
+	return back;
+}
+
+static int ingest_batch(struct store *s, void *ctx, struct err *e)
+{
+	const struct batch *b = ctx;
+	int r = lock_clusters(s, b, e);
+
+	for (size_t i = 0; r == 0 && i < b->n; i++)
+		r = b->careful ? ingest_carefully(s, b->docs[i], e) : ingest_one(s, b->docs[i], e);
+	return r;
+}
+
+/* First all in a row; only if one of them is refused, once more with a savepoint for each. */
+int store_ingest(struct store *s, struct store_document *const *docs, size_t n, struct err *e)
+{
+	struct batch b = { docs, n, false };
+	int r;
+
+	if (!n)
+		return 0;
+	r = store_transaction(s, ingest_batch, &b, e);
+	if (r == 0 || is_general(r))
+		return r == -ENOSPC ? -EIO : r;
+	b.careful = true;
+	r = store_transaction(s, ingest_batch, &b, e);
+	return r == -ENOSPC ? -EIO : r;
+}

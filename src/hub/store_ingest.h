@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/* What the pieces of store_ingest() offer one another. */
+
+#include "hub/store_digest.h"
+#include "hub/store_engine.h"
+
+/* Makes the row of a cluster if need be and keeps other hubs away from it. */
+int store_lock_cluster(struct store *s, const char *org, const char *cluster, struct err *e);
+
+/* Events between this document and its neighbours in each stream; what stood between those goes.
+ * @views is called first, unless all of what the document says was said by its predecessors. */
+int store_events(struct store *s, const struct store_document *d, const struct digest *g,
+		 int (*views)(struct store *s, const struct store_document *d,
+			      const struct digest *g, struct err *e),
+		 struct err *e);

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The hub's life: what was acknowledged survives a stop and a kill, certificates change, tenants share."""
+import os
+import signal
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import warnings
+
+from lib import Hub, check, document, done
+
+
+class Posters:
+    """Threads that post documents of their own nodes, and remember what was acknowledged."""
+
+    def __init__(self, hub, tokens, guests=5):
+        self.hub, self.guests = hub, guests
+        self.kept, self.refused, self.over = {}, 0, threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(f"n{i}", t)) for i, t in enumerate(tokens)]
+        for t in self.threads:
+            t.start()
+
+    def run(self, node, token):
+        sequence = 0
+        while not self.over.is_set():
+            sequence += 1
+            try:
+                a = self.hub.post("/api/v1/documents", token, document(node, sequence=sequence, guests=self.guests))
+            except OSError:
+                return
+            if a.status == 200:
+                self.kept[node] = sequence
+            else:
+                self.refused += 1
+            time.sleep(0.11)
+
+    def stop(self):
+        self.over.set()
+        for t in self.threads:
+            t.join()
+
+
+def stored(hub):
+    """Highest sequence of each node in the database."""
+    with hub.db() as db:
+        return dict(db.execute("SELECT node, max(seq) FROM docs GROUP BY node"))
+
+
+def survives(hub, sig, what):
+    tokens = hub.tokens(hub.org(what), n=8)
+    posters = Posters(hub, tokens)
+    time.sleep(2)
+    status, took = hub.stop(sig)
+    posters.stop()
+    hub.start()
+    there = stored(hub)
+    lost = {n: s for n, s in posters.kept.items() if there.get(n, 0) < s}
+    check(f"{what}: nothing acknowledged is lost", len(posters.kept) == 8 and not lost, (posters.kept, there))
+    if sig == signal.SIGTERM:
+        check(f"{what}: it ends well, within ten seconds", status == 0 and took < 10, (status, took))
+
+
+def shares():
+    """One tenant floods with twenty connections; the other posts now and then."""
+    with Hub(config="token_rate = off\norg_rate = off\n") as hub:
+        calm, flood = hub.tokens(hub.org("calm")), hub.tokens(hub.org("flood"), n=20)
+        waits = []
+
+        def look(n):
+            conn = hub.connect()
+            for _ in range(n):
+                begun = time.monotonic()
+                a = hub.post("/api/v1/documents", calm, document("calm", sequence=len(waits) + 1), connection=conn)
+                waits.append(time.monotonic() - begun if a.status == 200 else 9)
+                time.sleep(0.02)
+            conn.close()
+
+        look(50)
+        alone = sorted(waits)[45]
+        waits_alone = len(waits)
+        over = threading.Event()
+
+        def drown(i, token):
+            body, conn, sequence = document(f"f{i}", guests=200), hub.connect(), 0
+            while not over.is_set():
+                sequence += 1
+                body["sequence"] = sequence
+                hub.post("/api/v1/documents", token, body, connection=conn)
+
+        threads = [threading.Thread(target=drown, args=x) for x in enumerate(flood)]
+        for t in threads:
+            t.start()
+        time.sleep(1)
+        look(50)
+        over.set()
+        for t in threads:
+            t.join()
+        beside = sorted(waits[waits_alone:])[45]
+        print(f"# p90 alone {alone * 1000:.1f} ms, beside a flood {beside * 1000:.1f} ms")
+        check("a tenant that floods does not starve the other", beside < 0.5, beside)
+
+
+def make_certificate(folder, name):
+    key, cert = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", f"/CN={name}", "-keyout", key + ".new", "-out", cert + ".new"],
+                   check=True, capture_output=True)
+    os.rename(key + ".new", key)
+    os.rename(cert + ".new", cert)
+    return cert, key
+
+
+def shown_name(hub, **versions):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that old versions are old is the test
+        for key, value in versions.items():
+            setattr(context, key, value)
+    with hub.socket() as s, context.wrap_socket(s) as t:
+        der = t.getpeercert(True)
+    text = subprocess.run(["openssl", "x509", "-inform", "der", "-noout", "-subject"], input=der,
+                          capture_output=True, check=True).stdout.decode()
+    return text.strip().split("=")[-1].strip()
+
+
+def certificates():
+    with tempfile.TemporaryDirectory() as folder:
+        cert, key = make_certificate(folder, "first")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with Hub("--tls-cert", cert, "--tls-key", key, tls=context) as hub:
+            check("it shows its certificate", shown_name(hub) == "first")
+            token = hub.tokens(hub.org("tls"))
+            kept = hub.connect()
+            a = hub.post("/api/v1/documents", token, document(guests=300), connection=kept)
+            check("documents come over TLS", a.status == 200, a)
+            make_certificate(folder, "second")
+            hub.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            check("SIGHUP: the new certificate", shown_name(hub) == "second")
+            a = hub.post("/api/v1/documents", token, document(sequence=2), connection=kept)
+            check("old connections go on", a.status == 200, a)
+            make_certificate(folder, "third")
+            time.sleep(6)
+            check("a changed file is noticed", shown_name(hub) == "third")
+            with open(cert, "w", encoding="ascii") as f:
+                f.write("broken")
+            hub.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            check("a broken one: the old stays", shown_name(hub) == "third")
+            try:
+                shown_name(hub, maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1)
+                check("TLS 1.1 is refused", False)
+            except (ssl.SSLError, OSError):
+                check("TLS 1.1 is refused", True)
+
+
+with Hub() as main_hub:
+    survives(main_hub, signal.SIGTERM, "SIGTERM")
+    survives(main_hub, signal.SIGKILL, "kill -9")
+shares()
+certificates()
+done()

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "hub/pages.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "hub/auth_inside.h"
+#include "hub/store.h"
+
+enum { NOW = 1795269600 };
+
+#define PASSWORD "correct horse battery"
+#define CODE	 "ABCD2345"
+
+/* A browser with its cookies, and the hub that it speaks to. */
+struct browser {
+	char folder[64], path[96];
+	struct store *store;
+	struct auth *auth;
+	char org[STORE_ORG_MAX];
+	int64_t now;
+	const char *host, *query_code;
+	bool secure;
+	char visit[128], session[128]; /* values of the two cookies, "" without */
+	struct reply reply;
+};
+
+static int begin(void **state)
+{
+	struct browser *b = xcalloc(1, sizeof(*b));
+
+	(void)snprintf(b->folder, sizeof(b->folder), "/tmp/hub-pages-XXXXXX");
+	assert_non_null(mkdtemp(b->folder));
+	(void)snprintf(b->path, sizeof(b->path), "%s/hub.db", b->folder);
+	assert_int_equal(store_open(&b->store, b->path, STORE_CREATE | STORE_ANY_VERSION, NULL), 0);
+	assert_int_equal(store_migrate(b->store, NULL, NULL, NULL), 0);
+	assert_int_equal(store_org_add(b->store, "default", b->org, NULL), 0);
+	assert_int_equal(auth_user_put(b->store, b->org, "alice", SLICE(PASSWORD), true, NULL), 0);
+	b->auth = auth_new();
+	b->now = NOW;
+	b->host = "hub.example.org";
+	b->secure = true;
+	*state = b;
+	return 0;
+}
+
+static int end(void **state)
+{
+	static const char *const files[] = { "", "-wal", "-shm" };
+	struct browser *b = *state;
+	char path[128];
+
+	auth_free(b->auth);
+	store_close(b->store);
+	buf_done(&b->reply.body);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", b->path, files[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(b->folder);
+	free(b);
+	return 0;
+}
+
+/* --- the browser --- */
+
+static const char *query(const struct request *r, const char *key)
+{
+	const struct browser *b = r->from;
+
+	return strcmp(key, "user_code") == 0 ? b->query_code : NULL;
+}
+
+static void keep_cookie(const char *line, const char *name, char *into)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(line, name, n) == 0 && line[n] == '=')
+		(void)snprintf(into, 128, "%.*s", (int)strcspn(line + n + 1, ";"), line + n + 1);
+}
+
+typedef void page_fn(struct auth *a, struct store *s, const struct request *r, struct reply *reply);
+
+static void visit(struct browser *b, page_fn *page, const char *method, const char *body)
+{
+	char cookies[512];
+	struct request r = {
+		.method = method,
+		.host = b->host,
+		.cookie = cookies,
+		.peer = "192.0.2.1",
+		.secure = b->secure,
+		.now = b->now,
+		.query = query,
+		.from = b,
+		.body = slice_of(body),
+	};
+	struct buf text = b->reply.body;
+
+	(void)snprintf(cookies, sizeof(cookies), "x=y; pvw_visit=%s; pvw_session=%s", b->visit,
+		       b->session);
+	buf_reset(&text);
+	b->reply = (struct reply){ .body = text };
+	page(b->auth, b->store, &r, &b->reply);
+	assert_true(b->reply.page);
+	keep_cookie(b->reply.set_cookie, "pvw_visit", b->visit);
+	keep_cookie(b->reply.set_cookie, "pvw_session", b->session);
+}
+
+static bool shows(const struct browser *b, const char *text)
+{
+	return strstr(buf_str(&b->reply.body), text) != NULL;
+}
+
+/* The hidden value that the page's form sends back. */
+static void csrf_of(const struct browser *b, char ret[64])
+{
+	const char *at = strstr(buf_str(&b->reply.body), "name=\"csrf\" value=\"");
+
+	assert_non_null(at);
+	at += strlen("name=\"csrf\" value=\"");
+	(void)snprintf(ret, 64, "%.*s", (int)strcspn(at, "\""), at);
+}
+
+static void send_login(struct browser *b, const char *name, const char *password, const char *csrf)
+{
+	char body[512];
+
+	(void)snprintf(body, sizeof(body),
+		       "csrf=%s&user_code=" CODE "&name=%s&password=%s&org=default&answer=login",
+		       csrf, name, password);
+	visit(b, auth_login, "POST", body);
+}
+
+static void log_in(struct browser *b)
+{
+	char csrf[64];
+
+	visit(b, auth_login, "GET", "");
+	csrf_of(b, csrf);
+	send_login(b, "alice", "correct+horse%20battery", csrf);
+	assert_int_equal(b->reply.status, 303);
+	assert_true(b->session[0]);
+}
+
+static void somebody_asks(struct browser *b, const char *from)
+{
+	struct store_device d = { .expires_at = NOW + 600 };
+
+	(void)snprintf(d.from, sizeof(d.from), "%s", from);
+	digest_sha256(SLICE("device"), d.device_hash);
+	auth_hash_code(CODE, d.user_hash);
+	assert_int_equal(store_device_add(b->store, &d, NOW, NULL), 0);
+}
+
+static int take(struct browser *b)
+{
+	uint8_t hash[STORE_HASH];
+	char org[STORE_ORG_MAX];
+
+	digest_sha256(SLICE("device"), hash);
+	return store_device_take(b->store, hash, b->now, org, NULL);
+}
+
+static void answer(struct browser *b, const char *word, const char *csrf)
+{
+	char body[256];
+
+	(void)snprintf(body, sizeof(body), "csrf=%s&user_code=" CODE "&answer=%s", csrf, word);
+	visit(b, auth_authorize_page, "POST", body);
+}
+
+/* --- the tests --- */
+
+static void the_whole_way(void **state)
+{
+	struct browser *b = *state;
+	char csrf[64];
+
+	somebody_asks(b, "pve1 at 192.0.2.9");
+	b->query_code = CODE;
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 303);
+	assert_string_equal(b->reply.location, "/login?user_code=" CODE);
+	visit(b, auth_login, "GET", "");
+	assert_int_equal(b->reply.status, 200);
+	assert_non_null(strstr(b->reply.set_cookie, "; HttpOnly; SameSite=Strict; Secure"));
+	csrf_of(b, csrf);
+	send_login(b, "alice", "correct+horse%20battery", csrf);
+	assert_int_equal(b->reply.status, 303);
+	assert_string_equal(b->reply.location, "/agent/authorize?user_code=" CODE);
+	assert_non_null(strstr(b->reply.set_cookie, "pvw_session=pvw1."));
+	assert_non_null(strstr(b->reply.set_cookie, "; HttpOnly; SameSite=Strict; Secure"));
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 200);
+	assert_true(shows(b, "pve1 at 192.0.2.9") && shows(b, "ABCD-2345"));
+	assert_int_equal(take(b), -EAGAIN);
+	csrf_of(b, csrf);
+	answer(b, "approve", csrf);
+	assert_int_equal(b->reply.status, 200);
+	assert_true(shows(b, "Approved"));
+	assert_int_equal(take(b), 0);
+	answer(b, "approve", csrf);
+	assert_int_equal(b->reply.status, 404);
+}
+
+static void refusing(void **state)
+{
+	struct browser *b = *state;
+	char csrf[64];
+
+	somebody_asks(b, "192.0.2.9");
+	log_in(b);
+	b->query_code = "abcd-2345";
+	visit(b, auth_authorize_page, "GET", "");
+	csrf_of(b, csrf);
+	answer(b, "refuse", csrf);
+	assert_int_equal(b->reply.status, 200);
+	assert_true(shows(b, "Refused"));
+	assert_int_equal(take(b), -ENOENT);
+}
+
+static void forged_forms(void **state)
+{
+	struct browser *b = *state;
+	char csrf[64], kept[128];
+
+	somebody_asks(b, "192.0.2.9");
+	visit(b, auth_login, "GET", "");
+	csrf_of(b, csrf);
+	/* Without the page's value, or with it and another browser's cookie. */
+	send_login(b, "alice", "correct+horse%20battery", "");
+	assert_int_equal(b->reply.status, 403);
+	assert_string_equal(b->session, "");
+	memcpy(kept, b->visit, sizeof(kept));
+	(void)snprintf(b->visit, sizeof(b->visit), "other");
+	send_login(b, "alice", "correct+horse%20battery", csrf);
+	assert_int_equal(b->reply.status, 403);
+	b->visit[0] = '\0';
+	send_login(b, "alice", "correct+horse%20battery", csrf);
+	assert_int_equal(b->reply.status, 403);
+	memcpy(b->visit, kept, sizeof(kept));
+	log_in(b);
+	/* The value of the login form is no good for approving. */
+	answer(b, "approve", csrf);
+	assert_int_equal(b->reply.status, 403);
+	answer(b, "approve", "");
+	assert_int_equal(b->reply.status, 403);
+	visit(b, auth_authorize_page, "POST", "");
+	assert_int_equal(b->reply.status, 400);
+	visit(b, auth_logout, "POST", "csrf=");
+	assert_int_equal(b->reply.status, 403);
+	assert_int_equal(take(b), -EAGAIN);
+}
+
+static void wrong_passwords(void **state)
+{
+	struct browser *b = *state;
+	char csrf[64];
+
+	visit(b, auth_login, "GET", "");
+	csrf_of(b, csrf);
+	for (int i = 0; i < 10; i++) {
+		send_login(b, i % 2 ? "alice" : "nobody", "wrong", csrf);
+		assert_int_equal(b->reply.status, 403);
+		assert_true(shows(b, "Name, password or organisation is wrong."));
+		assert_false(shows(b, "value=\"wrong\""));
+	}
+	send_login(b, "alice", "correct+horse%20battery", csrf);
+	assert_int_equal(b->reply.status, 429);
+	assert_true(b->reply.retry_after > 0);
+	assert_string_equal(b->session, "");
+	b->now += b->reply.retry_after + 6;
+	send_login(b, "alice", "correct+horse%20battery", csrf);
+	assert_int_equal(b->reply.status, 303);
+}
+
+static void codes_cannot_be_guessed(void **state)
+{
+	struct browser *b = *state;
+
+	log_in(b);
+	b->query_code = "ZZZZ9999";
+	for (int i = 0; i < 9; i++) {
+		visit(b, auth_authorize_page, "GET", "");
+		assert_int_equal(b->reply.status, 404);
+	}
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 429);
+	b->query_code = NULL;
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 200);
+}
+
+static void sessions(void **state)
+{
+	struct browser *b = *state;
+	char first[128], csrf[64], body[128];
+
+	log_in(b);
+	memcpy(first, b->session, sizeof(first));
+	/* Who is logged in goes on; a form that was open in another window ends that session. */
+	visit(b, auth_login, "GET", "");
+	assert_int_equal(b->reply.status, 303);
+	digest_derive("csrf", slice_of(b->visit), csrf);
+	send_login(b, "alice", "correct+horse%20battery", csrf);
+	assert_string_not_equal(b->session, first);
+	memcpy(body, b->session, sizeof(body));
+	memcpy(b->session, first, sizeof(first));
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 303);
+	memcpy(b->session, body, sizeof(body));
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 200);
+	csrf_of(b, csrf);
+	memcpy(first, b->session, sizeof(first));
+	(void)snprintf(body, sizeof(body), "csrf=%s", csrf);
+	visit(b, auth_logout, "POST", body);
+	assert_int_equal(b->reply.status, 303);
+	assert_string_equal(b->reply.location, "/login");
+	assert_string_equal(b->session, "");
+	memcpy(b->session, first, sizeof(first));
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 303);
+}
+
+static void a_session_ends(void **state)
+{
+	struct browser *b = *state;
+
+	log_in(b);
+	b->now = NOW + AUTH_SESSION_S - 1;
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 200);
+	b->now++;
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 303);
+}
+
+static void plain_http(void **state)
+{
+	struct browser *b = *state;
+
+	b->secure = false;
+	visit(b, auth_login, "GET", "");
+	assert_int_equal(b->reply.status, 403);
+	visit(b, auth_login, "POST", "name=alice");
+	assert_int_equal(b->reply.status, 403);
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 403);
+	/* A browser on this machine: not every one keeps Secure cookies of http. */
+	b->secure = true;
+	b->host = "127.0.0.1:8480";
+	visit(b, auth_login, "GET", "");
+	assert_null(strstr(b->reply.set_cookie, "Secure"));
+	b->visit[0] = '\0';
+	b->host = "127.0.0.1.example.org";
+	visit(b, auth_login, "GET", "");
+	assert_non_null(strstr(b->reply.set_cookie, "Secure"));
+}
+
+static void hostile_texts(void **state)
+{
+	struct browser *b = *state;
+	char csrf[64];
+
+	somebody_asks(b, "<script>x</script> at 192.0.2.9");
+	visit(b, auth_login, "GET", "");
+	csrf_of(b, csrf);
+	send_login(b, "%22%3E%3Cscript%3E", "wrong", csrf);
+	assert_false(shows(b, "<script"));
+	assert_true(shows(b, "&quot;&gt;&lt;script&gt;"));
+	log_in(b);
+	b->query_code = CODE;
+	visit(b, auth_authorize_page, "GET", "");
+	assert_true(shows(b, "&lt;script&gt;x"));
+	assert_false(shows(b, "<script"));
+	b->query_code = "\"><script>";
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 200);
+	assert_false(shows(b, "<script"));
+}
+
+#define WITH_HUB(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_HUB(the_whole_way),
+		WITH_HUB(refusing),
+		WITH_HUB(forged_forms),
+		WITH_HUB(wrong_passwords),
+		WITH_HUB(codes_cannot_be_guessed),
+		WITH_HUB(sessions),
+		WITH_HUB(a_session_ends),
+		WITH_HUB(plain_http),
+		WITH_HUB(hostile_texts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

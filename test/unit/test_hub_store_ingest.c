@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "store_fixture.h"
+#include "store_docs.h"
+
+/* What is stored, but for when it came and what is only kept to work faster. */
+static const char *const dumps[] = {
+	"SELECT org, cluster, name, config_version, quorate, members, at, node, seq FROM clusters "
+	"ORDER BY 1, 2",
+	"SELECT org, cluster, node, at, seq, instance, version, data, findings FROM nodes ORDER BY "
+	"1, 2, 3",
+	"SELECT org, cluster, vmid, identity, seen_at, seen_node, seen_seq, closed_at, first_at, "
+	"node, name, status, digest, data, live FROM guests ORDER BY 1, 2, 3, 4",
+	"SELECT org, cluster, vmid, at, node, seq, digest, body FROM configs ORDER BY 1, 2, 3",
+	"SELECT org, cluster, node, name, at, seq, data FROM storages ORDER BY 1, 2, 3, 4",
+	"SELECT org, cluster, node, part, number, class, vmid, data FROM findings ORDER BY 1, 2, "
+	"3, 4, 5",
+	"SELECT org, cluster, at, id, kind, node, vmid, data FROM events ORDER BY 1, 2, 3, 4",
+	"SELECT org, cluster, node, slot, at, seq, cpu, mem FROM node_minutes ORDER BY 1, 2, 3, 4",
+	"SELECT org, cluster, node, name, slot, at, used FROM storage_minutes ORDER BY 1, 2, 3, 4, "
+	"5",
+	"SELECT org, cluster, vmid, slot, identity, at, node, seq, live FROM guest_slots ORDER BY "
+	"1, 2, 3, 4, 5",
+	"SELECT org, cluster, node, instance, seq, at, ids, list, own, host, members FROM docs "
+	"ORDER BY 1, 2, 3, 4, 5",
+};
+
+static int add_row(void *ctx, const struct store_row *row)
+{
+	struct buf *b = ctx;
+
+	for (int i = 0; i < row->n; i++)
+		buf_addf(b, SLICE_FMT "|", SLICE_ARG(row->col[i]));
+	buf_addc(b, '\n');
+	return 0;
+}
+
+static void dump(struct store *s, struct buf *ret)
+{
+	buf_reset(ret);
+	for (size_t i = 0; i < ARRAY_SIZE(dumps); i++) {
+		buf_addf(ret, "--- %zu\n", i);
+		assert_int_equal(s->ops->query(s, dumps[i], NULL, 0, add_row, ret, NULL), 0);
+	}
+}
+
+static void assert_same(const struct buf *a, const struct buf *b, unsigned int seed)
+{
+	size_t at = 0, line = 0;
+
+	if (a->len == b->len && memcmp(a->data, b->data, a->len) == 0)
+		return;
+	for (; at < a->len && at < b->len && a->data[at] == b->data[at]; at++)
+		if (a->data[at] == '\n')
+			line = at + 1;
+	fail_msg("seed %u:\n%.1500s\n--- but\n%.1500s", seed, a->data + line, b->data + line);
+}
+
+static void ingest(struct store *s, struct document *docs, size_t n)
+{
+	struct store_document rows[32] = {}, *list[32];
+	struct err e = {};
+
+	for (size_t i = 0; i < n; i++) {
+		rows[i] = document_row(&docs[i]);
+		list[i] = &rows[i];
+	}
+	if (store_ingest(s, list, n, &e) < 0)
+		fail_msg("%s", e.text);
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].error)
+			fail_msg("%s", rows[i].why);
+		buf_done(&rows[i].unheard);
+	}
+}
+
+static void ingest_in_batches(struct store *s, struct document *docs, size_t n, unsigned int *rnd)
+{
+	for (size_t i = 0; i < n;) {
+		size_t k = 1 + (size_t)rand_r(rnd) % 8;
+
+		k = k < n - i ? k : n - i;
+		ingest(s, docs + i, k);
+		if (rand_r(rnd) % 5 == 0) /* an answer that was lost: once more */
+			ingest(s, docs + i, k);
+		i += k;
+	}
+}
+
+static void empty(struct fixture *f)
+{
+	static const char *const tables[] = { "clusters",    "nodes",	     "guests",
+					      "configs",     "storages",     "findings",
+					      "events",	     "node_minutes", "storage_minutes",
+					      "guest_slots", "docs",	     "views" };
+	char sql[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		(void)snprintf(sql, sizeof(sql), "DELETE FROM %s", tables[i]);
+		assert_int_equal(fixture_script(f, sql), 0);
+	}
+}
+
+/* Any order of arrival, duplicates, batches of any size: one state. */
+static void test_order(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int rounds = fixture_engine ? 6 : 12;
+
+	for (unsigned int seed = 1; seed <= rounds; seed++) {
+		CLEANUP(buf_done) struct buf first = {}, then = {};
+		struct history h = {};
+		unsigned int rnd = seed;
+
+		history_make(&h, seed, 3, 12);
+		empty(f);
+		ingest_in_batches(f->s, h.items, h.n, &rnd);
+		dump(f->s, &first);
+		assert_non_null(strstr(buf_str(&first), "guest."));
+		for (int again = 0; again < 4; again++) {
+			history_shuffle(&h, &rnd, again < 2);
+			empty(f);
+			ingest_in_batches(f->s, h.items, h.n, &rnd);
+			dump(f->s, &then);
+			assert_same(&first, &then, seed);
+		}
+		history_done(&h);
+	}
+}
+
+static int take_count(void *ctx, const struct store_row *row)
+{
+	*(int64_t *)ctx = row_int(row, 0);
+	return 0;
+}
+
+static int64_t count(struct fixture *f, const char *sql)
+{
+	int64_t n = -1;
+
+	assert_int_equal(f->s->ops->query(f->s, sql, NULL, 0, take_count, &n, NULL), 0);
+	return n;
+}
+
+static void test_two_orgs(void **state)
+{
+	CLEANUP(buf_done) struct buf alone = {}, together = {};
+	struct fixture *f = *state;
+	struct history a = {}, b = {};
+	unsigned int rnd = 5;
+
+	history_make(&a, 3, 3, 8);
+	history_make(&b, 4, 3, 8);
+	for (size_t i = 0; i < b.n; i++)
+		(void)snprintf(b.items[i].org, sizeof(b.items[i].org), "%s", "z-other");
+	ingest_in_batches(f->s, a.items, a.n, &rnd);
+	dump(f->s, &alone);
+	ingest_in_batches(f->s, b.items, b.n, &rnd);
+	for (size_t i = 0; i < ARRAY_SIZE(dumps); i++) {
+		static const char *const tables[] = {
+			"clusters",	   "nodes",	  "guests", "configs",
+			"storages",	   "findings",	  "events", "node_minutes",
+			"storage_minutes", "guest_slots", "docs",   "views"
+		};
+		char sql[96];
+
+		(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s WHERE org = 'z-other'",
+			       tables[i]);
+		assert_true(count(f, sql) > 0);
+		(void)snprintf(sql, sizeof(sql), "DELETE FROM %s WHERE org = 'z-other'", tables[i]);
+		assert_int_equal(fixture_script(f, sql), 0);
+	}
+	dump(f->s, &together);
+	assert_same(&alone, &together, 0);
+	history_done(&a);
+	history_done(&b);
+}
+
+/* One that the database refuses does not take its neighbours along. */
+static void test_one_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct history h = {};
+	struct store_document rows[3] = {}, *list[3];
+	const char *broken = "{\"guests\": [], \"configs\": [1, 2, 3, {\"vmid\": }]}";
+
+	history_make(&h, 9, 3, 3);
+	for (size_t i = 0; i < 3; i++) {
+		rows[i] = document_row(&h.items[i]);
+		list[i] = &rows[i];
+	}
+	rows[1].body = slice_of(broken);
+	assert_int_equal(store_ingest(f->s, list, 3, NULL), 0);
+	assert_int_equal(rows[0].error, 0);
+	assert_true(rows[1].error < 0);
+	assert_true(*rows[1].why);
+	assert_int_equal(rows[2].error, 0);
+	assert_int_equal(count(f, "SELECT count(*) FROM docs"), 2);
+	for (size_t i = 0; i < 3; i++)
+		buf_done(&rows[i].unheard);
+	history_done(&h);
+}
+
+/* Every key begins with the tenant, but for the tables that have none. */
+static void test_tenant_first(void **state)
+{
+	static const char *const lite =
+		"SELECT count(*) FROM sqlite_master m, pragma_index_list(m.name) i WHERE m.type = "
+		"'table' AND m.name NOT IN ('orgs', 'devices', 'schema_version') AND (i.\"unique\" "
+		"= 1) AND (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0) <> 'org'";
+	static const char *const pg =
+		"SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN "
+		"pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = "
+		"c.oid AND a.attnum = i.indkey[0] WHERE n.nspname = current_schema() AND "
+		"i.indisunique AND c.relname NOT IN ('orgs', 'devices', 'schema_version') AND "
+		"a.attname <> 'org'";
+	struct fixture *f = *state;
+
+	assert_int_equal(count(f, fixture_engine ? pg : lite), 0);
+	assert_int_equal(fixture_script(f, "CREATE TABLE bad (cluster TEXT PRIMARY KEY)"), 0);
+	assert_int_equal(count(f, fixture_engine ? pg : lite), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_order),
+		FIXTURE_TEST(test_two_orgs),
+		FIXTURE_TEST(test_one_fails),
+		FIXTURE_TEST(test_tenant_first),
+	};
+
+	return fixture_main(tests, ARRAY_SIZE(tests));
+}
