@@ -360,7 +360,7 @@ static size_t leave_as_is(void *cls, struct MHD_Connection *connection, char *te
 	return strlen(text);
 }
 
-static void on_log(void *cls, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *fmt, va_list ap)
 {
 	char text[256];
 
