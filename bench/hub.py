@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""hub.py [--seconds N] [--connections N]: what the hub takes in of documents of 40 guests, from a load
-generator on the same processors: as fast as it goes, then at a quarter of that."""
+"""hub.py [--postgres URL] [--seconds N] [--connections N]: what the hub takes in of documents of 40 guests, from a load
+generator on the same processors: as fast as it goes, then at a quarter of that. With PostgreSQL:
+test/hub/postgres sh -c 'bench/hub.py --postgres "$PVEWARDEN_TEST_PG"'"""
 import argparse
 import json
 import os
@@ -43,8 +44,9 @@ def main():
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--connections", type=int, default=256)
     parser.add_argument("--guests", type=int, default=40)
+    parser.add_argument("--postgres")
     args = parser.parse_args()
-    with Hub(config="token_rate = off\norg_rate = off\nread_rate = off\n") as hub:
+    with Hub(postgres=args.postgres, config="token_rate = off\norg_rate = off\nread_rate = off\n") as hub:
         tokens = []
         for i in range(4):
             tokens += hub.tokens(hub.org(f"bench{i}"), n=args.connections // 4)

@@ -28,6 +28,7 @@ static void unavailable(struct call *c, const char *sentence)
 
 static int hand_over(struct call *c)
 {
+	c->item.owner = c;
 	c->item.queue.bytes = c->body.len;
 	c->item.queue.org = c->who.org;
 	if (!writers_put(c->hub->writers, &c->item))
@@ -38,7 +39,7 @@ static int hand_over(struct call *c)
 
 static struct call *call_of(struct write_item *item)
 {
-	return (struct call *)((char *)item - offsetof(struct call, item));
+	return item->owner;
 }
 
 /* --- our documents ------------------------------------------------------------------------- */

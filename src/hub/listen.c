@@ -76,13 +76,16 @@ size_t listen_make_room(size_t wanted)
 
 static void address_text(const struct sockaddr *any, char text[64])
 {
-	const union address *a = (const union address *)any;
+	union address a = {};
 
 	text[0] = '\0';
-	if (any->sa_family == AF_INET)
-		(void)inet_ntop(AF_INET, &a->four.sin_addr, text, 64);
-	else if (any->sa_family == AF_INET6)
-		(void)inet_ntop(AF_INET6, &a->six.sin6_addr, text, 64);
+	if (any->sa_family == AF_INET) {
+		memcpy(&a.four, any, sizeof(a.four));
+		(void)inet_ntop(AF_INET, &a.four.sin_addr, text, 64);
+	} else if (any->sa_family == AF_INET6) {
+		memcpy(&a.six, any, sizeof(a.six));
+		(void)inet_ntop(AF_INET6, &a.six.sin6_addr, text, 64);
+	}
 	if (strncmp(text, "::ffff:", 7) == 0 && strchr(text, '.'))
 		memmove(text, text + 7, strlen(text + 7) + 1);
 }

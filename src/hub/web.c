@@ -116,6 +116,7 @@ static void say_last(struct web_call *w)
 	CLEANUP(buf_done) struct buf text = {};
 
 	w->said_last = true;
+	w->late.plain = false; /* who is late now hears nothing more */
 	buf_addf(&text,
 		 "HTTP/1.1 %u Refused\r\nContent-Type: application/json\r\nConnection: close\r\n"
 		 "Content-Length: %zu\r\n\r\n",
@@ -228,9 +229,12 @@ static enum MHD_Result first_look(struct web_call *w, const char *method)
 		return send_reply(w);
 	}
 	call_begin(&w->call, length, header(w, "Content-Encoding"));
-	/* Nothing of the body has been sent, or far too much would be: the connection ends. */
-	if (reply->status && length && (expect || reply->status == 413))
+	/* Nothing of the body has been sent yet, and nothing will be: the connection ends. */
+	if (reply->status && length && expect)
 		return send_reply(w);
+	/* It is on its way, and the other side may only listen when it has said everything. */
+	if (reply->status == 413)
+		say_last(w);
 	if (!reply->status && length && w->call.match.route->need != NEED_NOBODY)
 		return wait_for(w, PHASE_ADMITTING, call_admit);
 	return expect_body(w);
@@ -356,7 +360,7 @@ static size_t leave_as_is(void *cls, struct MHD_Connection *connection, char *te
 	return strlen(text);
 }
 
-static void on_log(void *cls, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *fmt, va_list ap)
 {
 	char text[256];
 

@@ -27,6 +27,7 @@ struct write_item {
 	/* The answer: 0, or -errno and the sentence. -EIO and -EBUSY: try again later. */
 	int error;
 	struct err why;
+	void *owner;			       /* of whoever waits for done() */
 	void (*done)(struct write_item *item); /* from a writer's thread */
 };
 

@@ -50,11 +50,11 @@ class Answer:
 
 
 class Hub:
-    def __init__(self, *options, config="", tls=None):
+    def __init__(self, *options, config="", tls=None, postgres=None):
         self.dir = tempfile.mkdtemp(prefix="test-hub-")
         self.config = os.path.join(self.dir, "pvewarden.conf")
         self.write_config(config)
-        self.options, self.tls = options, tls
+        self.options, self.tls, self.postgres = options, tls, postgres
         self.port, self.process = 0, None
         self.start()
 
@@ -67,6 +67,8 @@ class Hub:
         self.log.seek(0, 2)
         at = self.log.tell()
         env = {k: v for k, v in os.environ.items() if k not in ("JOURNAL_STREAM", "NOTIFY_SOCKET")}
+        if self.postgres:
+            env["PVEWARDEN_DB"] = self.postgres
         self.process = subprocess.Popen(
             [PROGRAM, "hub", "serve", "--config", self.config, "--state-dir", self.dir, "--listen",
              f"127.0.0.1:{self.port}", *self.options], stderr=self.log, stdin=subprocess.DEVNULL, env=env)
@@ -108,10 +110,17 @@ class Hub:
     def db(self):
         return sqlite3.connect(os.path.join(self.dir, "hub.db"), timeout=10)
 
+    def execute(self, statements):
+        """Statements of ours, without anything from outside, in either database."""
+        if self.postgres:
+            subprocess.run(["psql", "-q", "-d", self.postgres], input=statements, text=True, check=True)
+        else:
+            with self.db() as db:
+                db.executescript(statements)
+
     def org(self, name):
         org = hashlib.md5(name.encode()).hexdigest()
-        with self.db() as db:
-            db.execute("INSERT OR IGNORE INTO orgs VALUES (?, ?)", (org, name))
+        self.execute(f"INSERT INTO orgs VALUES ('{org}', '{name}') ON CONFLICT DO NOTHING;")
         return org
 
     def tokens(self, org, kind="agent", n=1):
@@ -121,16 +130,15 @@ class Hub:
             text = f"pvw1.{org}.{base64.urlsafe_b64encode(os.urandom(32)).rstrip(b'=').decode()}"
             name = os.urandom(16).hex()
             texts.append(text)
-            rows.append((org, hashlib.sha256(text.encode()).hexdigest(), name, KINDS[kind],
-                         "" if kind == "read" else "agent-" + name, "", "test", int(time.time())))
-        with self.db() as db:
-            db.executemany("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)", rows)
+            agent = "" if kind == "read" else "agent-" + name
+            rows.append(f"('{org}', '{hashlib.sha256(text.encode()).hexdigest()}', '{name}', {KINDS[kind]}, "
+                        f"'{agent}', '', 'test', {int(time.time())}, 0, 0, 0)")
+        self.execute(f"INSERT INTO tokens VALUES {', '.join(rows)};")
         return texts if n > 1 else texts[0]
 
     def revoke(self, text):
-        with self.db() as db:
-            db.execute("UPDATE tokens SET revoked_at = ? WHERE hash = ?",
-                       (int(time.time()), hashlib.sha256(text.encode()).hexdigest()))
+        self.execute(f"UPDATE tokens SET revoked_at = {int(time.time())} "
+                     f"WHERE hash = '{hashlib.sha256(text.encode()).hexdigest()}';")
 
     # --- asking ---
 

@@ -52,8 +52,8 @@ UPDATE guests AS g SET seen_at = $3, seen_seq = $5, live = d.live
 FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS vmid, j.value ->> 2 AS identity, j.value ->> 3 AS fresh,
 	j.value ->> 13 AS live FROM EACH($6, j)) AS d
 WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = d.vmid AND g.identity = d.identity
-	AND g.fresh = d.fresh AND g.closed_at IS NULL AND g.seen_node = $4
-	AND (g.seen_at, g.seen_seq) < ($3, $5)
+	AND CASE WHEN g.fresh = d.fresh AND g.closed_at IS NULL AND g.seen_node = $4
+		AND (g.seen_at, g.seen_seq) < ($3, $5) THEN 1 ELSE 0 END = 1
 -- name: guests_put
 INSERT INTO guests (org, cluster, vmid, identity, type, fresh, node, name, status, locked, tags, template,
 	backup, digest, data, live, first_at, seen_at, seen_node, seen_seq, closed_at)
