@@ -81,6 +81,9 @@ struct store {
 	char *where;
 	bool in_transaction;
 	unsigned int flags;
+	/* Where store_retain() goes on. */
+	char retain_org[STORE_ORG_MAX], retain_cluster[STORE_NAME_MAX];
+	bool retain_any;
 };
 
 extern const struct store_ops store_sqlite_ops, store_pg_ops;

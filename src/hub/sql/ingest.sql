@@ -151,7 +151,7 @@ WHERE (node_minutes.at, node_minutes.seq) > (excluded.at, excluded.seq)
 INSERT INTO storage_minutes (org, cluster, node, slot, name, at, seq, used, total)
 SELECT $1, $2, $3, $4, j.value ->> 'name', $5, $6, REAL_OF(j.value ->> 'used'), REAL_OF(j.value ->> 'total')
 FROM EACH($7, j) WHERE true
-ON CONFLICT (org, cluster, node, name, slot) DO UPDATE SET at = excluded.at, seq = excluded.seq,
+ON CONFLICT (org, cluster, node, slot, name) DO UPDATE SET at = excluded.at, seq = excluded.seq,
 	used = excluded.used, total = excluded.total
 WHERE (storage_minutes.at, storage_minutes.seq) > (excluded.at, excluded.seq)
 -- name: slot_taken

@@ -165,7 +165,7 @@ CREATE TABLE storage_minutes (
 	seq BIGINT NOT NULL,
 	used DOUBLE PRECISION,
 	total DOUBLE PRECISION,
-	PRIMARY KEY (org, cluster, node, name, slot)
+	PRIMARY KEY (org, cluster, node, slot, name)
 ) WITHOUT_ROWID;
 CREATE TABLE guest_slots (
 	org TEXT NOT NULL,
@@ -187,3 +187,4 @@ CREATE TABLE hours (
 	data TEXT NOT NULL,
 	PRIMARY KEY (org, cluster, subject, slot)
 ) WITHOUT_ROWID;
+CREATE INDEX hours_slot ON hours (org, cluster, slot);

@@ -1,0 +1,59 @@
+-- What time brings, a cluster at a time. $1 org, $2 cluster, $3 the first slot that stays.
+
+-- name: retain_next
+SELECT org, cluster FROM clusters WHERE (org, cluster) > ($1, $2) ORDER BY org, cluster LIMIT 1
+-- name: gather_nodes
+INSERT INTO hours (org, cluster, subject, slot, data)
+SELECT $1, $2, 'node/' || m.node, (m.slot / 3600) * 3600, CAST(OBJECT('at', TIME((m.slot / 3600) * 3600),
+	'cpu', avg(cpu), 'cpu_max', max(cpu), 'iowait', avg(iowait), 'iowait_max', max(iowait),
+	'loadavg', avg(loadavg), 'loadavg_max', max(loadavg), 'mem', avg(mem), 'mem_max', max(mem),
+	'swap', avg(swap), 'swap_max', max(swap), 'disk', avg(disk), 'disk_max', max(disk),
+	'netin', avg(netin), 'netin_max', max(netin), 'netout', avg(netout), 'netout_max', max(netout)) AS TEXT)
+FROM node_minutes AS m JOIN nodes AS n ON n.org = $1 AND n.cluster = $2 AND n.node = m.node
+WHERE m.org = $1 AND m.cluster = $2 AND m.slot < $3 GROUP BY m.node, m.slot / 3600
+ON CONFLICT DO NOTHING
+-- name: gather_storages
+INSERT INTO hours (org, cluster, subject, slot, data)
+SELECT $1, $2, 'storage/' || m.node || '/' || m.name, (m.slot / 3600) * 3600,
+	CAST(OBJECT('at', TIME((m.slot / 3600) * 3600),
+	'used', avg(used), 'used_max', max(used), 'total', max(total)) AS TEXT)
+FROM storage_minutes AS m JOIN nodes AS n ON n.org = $1 AND n.cluster = $2 AND n.node = m.node
+WHERE m.org = $1 AND m.cluster = $2 AND m.slot < $3 GROUP BY m.node, m.name, m.slot / 3600
+ON CONFLICT DO NOTHING
+-- name: gather_guests
+INSERT INTO hours (org, cluster, subject, slot, data)
+SELECT $1, $2, 'guest/' || y.vmid, (y.slot / 3600) * 3600, CAST(OBJECT('at', TIME((y.slot / 3600) * 3600),
+	'cpu', avg(y.cpu), 'cpu_max', max(y.cpu), 'mem', avg(y.mem), 'mem_max', max(y.mem),
+	'disk', avg(y.disk), 'disk_max', max(y.disk), 'netin', avg(y.netin), 'netin_max', max(y.netin),
+	'netout', avg(y.netout), 'netout_max', max(y.netout)) AS TEXT)
+FROM (SELECT m.vmid, m.slot, REAL_OF(PARSED(m.live) ->> 'cpu') AS cpu, REAL_OF(PARSED(m.live) ->> 'mem') AS mem,
+	REAL_OF(PARSED(m.live) ->> 'disk') AS disk, REAL_OF(PARSED(m.live) ->> 'netin') AS netin,
+	REAL_OF(PARSED(m.live) ->> 'netout') AS netout
+	FROM (SELECT DISTINCT vmid FROM guests WHERE org = $1 AND cluster = $2) AS g
+	JOIN guest_slots AS m ON m.org = $1 AND m.cluster = $2 AND m.vmid = g.vmid AND m.slot < $3) AS y
+GROUP BY y.vmid, y.slot / 3600
+ON CONFLICT DO NOTHING
+-- name: drop_nodes
+DELETE FROM node_minutes WHERE org = $1 AND cluster = $2 AND slot < $3
+-- name: drop_storages
+DELETE FROM storage_minutes WHERE org = $1 AND cluster = $2 AND slot < $3
+-- name: drop_guests
+DELETE FROM guest_slots WHERE org = $1 AND cluster = $2 AND slot < $3
+	AND vmid IN (SELECT g.vmid FROM guests AS g WHERE g.org = $1 AND g.cluster = $2)
+-- name: drop_docs
+DELETE FROM docs WHERE org = $1 AND cluster = $2 AND at < $3
+-- name: drop_views
+DELETE FROM views WHERE org = $1 AND cluster = $2 AND hash NOT IN (
+	SELECT ids FROM docs WHERE org = $1 AND cluster = $2
+	UNION SELECT list FROM docs WHERE org = $1 AND cluster = $2 AND list IS NOT NULL
+	UNION SELECT own FROM docs WHERE org = $1 AND cluster = $2 AND own IS NOT NULL
+	UNION SELECT host FROM docs WHERE org = $1 AND cluster = $2 AND host IS NOT NULL
+	UNION SELECT members FROM docs WHERE org = $1 AND cluster = $2 AND members IS NOT NULL)
+-- name: drop_hours
+DELETE FROM hours WHERE org = $1 AND cluster = $2 AND slot < $3
+-- name: drop_tokens
+DELETE FROM tokens WHERE expires_at > 0 AND expires_at < $1
+
+-- name: counts
+SELECT (SELECT count(*) FROM docs), (SELECT count(*) FROM clusters), (SELECT count(*) FROM nodes),
+	(SELECT count(*) FROM guests WHERE closed_at IS NULL), (SELECT count(*) FROM events)

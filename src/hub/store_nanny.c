@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "hub/store_ingest.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "util/clock.h"
+#include "util/str.h"
+
+/* What old agents say lies in tables of its own shape: an object as it came, and what finds it. */
+
+struct object {
+	const char *org, *agent;
+	enum store_object kind;
+	struct slice body; /* the inner object */
+	int64_t now, at;
+	char *id;
+};
+
+static const char *const kind_names[] = { "cluster", "node", "lxc", "qemu" };
+
+static void text_of(struct slice object, const char *key, char *ret, size_t size)
+{
+	struct slice v = digest_member(object, key);
+
+	v = slice_eq(v, "null") ? SLICE("") : digest_plain(v);
+	(void)snprintf(ret, size, SLICE_FMT, SLICE_ARG(v));
+}
+
+static int take_text(void *ctx, const struct store_row *row)
+{
+	row_text(row, 0, ctx, STORE_NAME_MAX);
+	return 0;
+}
+
+static int put(struct store *s, const struct object *o, const char *key, const char *cluster,
+	       const char *node, struct err *e)
+{
+	CLEANUP(buf_done) struct buf name = {};
+
+	buf_addf(&name, "%s\n%s\n%s", kind_names[o->kind], key, cluster);
+	digest_hash(buf_slice(&name), o->id);
+	return STORE_RUN(s, SQL_NANNY_PUT, NULL, NULL, NULL, e, val_text(o->org), val_text(o->id),
+			 val_text(kind_names[o->kind]), val_text(o->agent), val_text(cluster),
+			 val_text(node), val_int(o->at), val_int(o->now), val_slice(o->body));
+}
+
+/* An agent's cluster: named by its last cluster object, else its own. */
+static int cluster_of(struct store *s, const struct object *o, char ret[STORE_NAME_MAX],
+		      struct err *e)
+{
+	char uuid[STORE_NAME_MAX];
+	int r;
+
+	text_of(o->body, "cluster_uuid", uuid, sizeof(uuid));
+	(void)snprintf(ret, STORE_NAME_MAX, "agent:%.200s", o->agent);
+	r = STORE_RUN(s, SQL_NANNY_CLUSTER_OF, take_text, ret, NULL, e, val_text(o->org),
+		      val_text(o->agent));
+	if (r == 0 && *uuid)
+		(void)snprintf(ret, STORE_NAME_MAX, "%s", uuid);
+	return r;
+}
+
+static int put_cluster(struct store *s, const struct object *o, struct err *e)
+{
+	char key[STORE_NAME_MAX], name[STORE_NAME_MAX], own[STORE_NAME_MAX];
+	int r;
+
+	text_of(o->body, "uuid", key, sizeof(key));
+	text_of(o->body, "name", name, sizeof(name));
+	if (!*key)
+		(void)snprintf(key, sizeof(key), "name:%.200s", name);
+	(void)snprintf(own, sizeof(own), "agent:%.200s", o->agent);
+	r = put(s, o, key, key, "", e);
+	if (r == 0)
+		r = STORE_RUN(s, SQL_NANNY_JOIN, NULL, NULL, NULL, e, val_text(o->org),
+			      val_text(o->agent), val_text(key), val_int(o->at));
+	return r < 0 ? r
+		     : STORE_RUN(s, SQL_NANNY_MOVE, NULL, NULL, NULL, e, val_text(o->org),
+				 val_text(o->agent), val_text(own), val_text(key));
+}
+
+static int put_node(struct store *s, const struct object *o, struct err *e)
+{
+	char cluster[STORE_NAME_MAX], name[STORE_NAME_MAX], key[2 * STORE_NAME_MAX];
+	int r = cluster_of(s, o, cluster, e);
+
+	text_of(o->body, "name", name, sizeof(name));
+	(void)snprintf(key, sizeof(key), "%s/%s", o->agent, name);
+	return r < 0 ? r : put(s, o, key, cluster, name, e);
+}
+
+/* By cluster and number, never by node: one that moved is the same. */
+static int put_guest(struct store *s, const struct object *o, struct err *e)
+{
+	char cluster[STORE_NAME_MAX], node[STORE_NAME_MAX], vmid[24], known[STORE_NAME_MAX] = "";
+	int r = cluster_of(s, o, cluster, e);
+
+	text_of(o->body, "node", node, sizeof(node));
+	text_of(o->body, "vmid", vmid, sizeof(vmid));
+	if (r == 0)
+		r = STORE_RUN(s, SQL_NANNY_NODE, take_text, known, NULL, e, val_text(o->org),
+			      val_text(o->agent), val_text(node));
+	if (r == 0 && !*known)
+		return err_set(e, -ENOENT, "Node not found: %s", node);
+	return r < 0 ? r : put(s, o, vmid, cluster, node, e);
+}
+
+static int store_one_object(struct store *s, void *ctx, struct err *e)
+{
+	const struct object *o = ctx;
+
+	if (o->kind == STORE_CLUSTER)
+		return put_cluster(s, o, e);
+	return o->kind == STORE_NODE ? put_node(s, o, e) : put_guest(s, o, e);
+}
+
+int store_object(struct store *s, enum store_object kind, const char *org, const char *agent,
+		 struct slice body, int64_t now, char ret_id[STORE_ID_MAX], struct err *e)
+{
+	static const char *const members[] = { "cluster", "node", "guest", "guest" };
+	struct object o = {
+		org, agent, kind, digest_member(body, members[kind]), now, now, ret_id
+	};
+	struct slice at = digest_plain(digest_member(o.body, "collected_at"));
+
+	if (!o.body.p)
+		return err_set(e, -EINVAL, "no %s", members[kind]);
+	if (at.p && !clock_parse(at, &o.at))
+		o.at = now;
+	return store_transaction(s, store_one_object, &o, e);
+}
+
+struct nanny_list {
+	struct buf *ret;
+	size_t n;
+};
+
+static int add_item(void *ctx, const struct store_row *row)
+{
+	struct nanny_list *l = ctx;
+
+	buf_adds(l->ret, l->n++ ? "," : "");
+	buf_add(l->ret, row->col[0].p, row->col[0].n);
+	return 0;
+}
+
+static int take_total(void *ctx, const struct store_row *row)
+{
+	*(int64_t *)ctx = row_int(row, 0);
+	return 0;
+}
+
+int store_nanny_list(struct store *s, const char *org, enum store_object kind,
+		     const char *cluster_id, const char *node_id, unsigned int page,
+		     unsigned int per_page, const char *id, struct buf *ret, struct err *e)
+{
+	static const enum sql items[] = { SQL_NANNY_CLUSTERS, SQL_NANNY_NODES, SQL_NANNY_LXC,
+					  SQL_NANNY_QEMU };
+	struct nanny_list l = { .ret = ret };
+	struct store_value o = val_text(org), k = val_text(kind_names[kind]);
+	struct store_value c = val_text(cluster_id), n = val_text(node_id), i = val_text(id);
+	int64_t total = 0;
+	int r = STORE_ONE(s, SQL_NANNY_COUNT, take_total, &total, NULL, e, o, k, c, n, i);
+
+	page = page ? page : 1;
+	per_page = per_page && per_page <= 500 ? per_page : 20;
+	if (r == 0 && id && !total)
+		return err_set(e, -ENOENT, "there is no such record");
+	if (!id)
+		buf_addf(ret,
+			 "{\"page\":%u,\"perPage\":%u,\"totalItems\":%lld,\"totalPages\":%lld,"
+			 "\"items\":[",
+			 page, per_page, (long long)total,
+			 (long long)((total + per_page - 1) / per_page));
+	if (r == 0)
+		r = STORE_RUN(s, items[kind], add_item, &l, NULL, e, o, k, c, n, i,
+			      val_int(per_page), val_int((int64_t)(page - 1) * per_page));
+	if (!id)
+		buf_adds(ret, "]}");
+	return r;
+}
+
+int store_nanny_delete(struct store *s, const char *org, enum store_object kind, const char *id,
+		       struct err *e)
+{
+	int64_t gone = 0;
+	int r = STORE_ONE(s, SQL_NANNY_DELETE, NULL, NULL, &gone, e, val_text(org), val_text(id),
+			  val_text(kind_names[kind]));
+
+	return r < 0 || gone ? r : err_set(e, -ENOENT, "there is no such record");
+}
