@@ -128,11 +128,15 @@ static void json_row(struct listing *l, const struct store_token *t)
 	jsonw_close(w);
 }
 
-static void add_time(struct table *table, int64_t at, const char *never)
+/* The day is enough for people; --format json has the seconds. */
+static void add_day(struct table *table, int64_t at, const char *never)
 {
 	char text[CLOCK_TEXT_MAX];
 
-	table_add(table, at ? clock_rfc3339(at, text) : never);
+	if (at)
+		table_addf(table, "%.10s", clock_rfc3339(at, text));
+	else
+		table_add(table, never);
 }
 
 static void text_row(struct listing *l, const struct store_token *t)
@@ -145,8 +149,8 @@ static void text_row(struct listing *l, const struct store_token *t)
 			 state_of(t, l->now));
 	table_add(table, t->label[0] ? t->label : t->user);
 	table_add(table, t->agent);
-	add_time(table, t->created_at, NULL);
-	add_time(table, t->expires_at, "never");
+	add_day(table, t->created_at, NULL);
+	add_day(table, t->expires_at, "never");
 }
 
 static void take_token(void *ctx, const struct store_token *t)

@@ -1,0 +1,104 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The verbs of the hub that need no server: tokens, people, migrations, backups."""
+import json
+import os
+import pty
+import re
+import subprocess
+import tempfile
+import time
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+HUB = os.environ.get("PVEWARDEN_HUB", f"{TREE}/build-gcc/pvewarden-hub")
+passed = failed = 0
+
+
+def ok(what, truth, *show):
+    global passed, failed
+    passed, failed = passed + bool(truth), failed + (not truth)
+    print(f"{'ok' if truth else 'not ok'} - hub: {what}" + ("" if truth else f": {show}"))
+
+
+def hub(db, *args, given=""):
+    env = {**os.environ, "PVEWARDEN_DB": db, "NO_COLOR": "1"}
+    return subprocess.run([HUB, "hub", *args], input=given, env=env, text=True, capture_output=True,
+                          timeout=60)
+
+
+def at_terminal(db, *args, lines):
+    """Types @lines, each after a prompt; what the terminal showed and the status."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ["PVEWARDEN_DB"] = db
+        os.execv(HUB, [HUB, "hub", *args])
+    shown, waiting = b"", list(lines)
+    while True:
+        try:
+            piece = os.read(fd, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+        if waiting and shown.rstrip(b" ").endswith(b":"):
+            time.sleep(0.1)
+            os.write(fd, waiting.pop(0).encode() + b"\n")
+    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+with tempfile.TemporaryDirectory() as folder:
+    db = f"{folder}/hub.db"
+    r = hub(db, "migrate", "--format", "json")
+    ok("a new database is migrated", r.returncode == 0 and json.loads(r.stdout)["from"] == 0, r)
+    r = hub(db, "migrate", "--format", "json")
+    newest = json.loads(r.stdout)
+    ok("once", newest["from"] == newest["to"], r)
+
+    r = hub(db, "token", "add", "--label", "cluster", "--for", "30d")
+    ok("a token is shown once", re.fullmatch(r"pvw1\.[0-9a-f]{32}\.[\w-]{43}\n", r.stdout), r)
+    ok("an organisation is made by its first use", "Made the organisation default" in r.stderr, r)
+    secret = r.stdout.strip().split(".")[2]
+    r = hub(db, "token", "add", "--org", "acme", "--kind", "read", "--format", "json")
+    reader = json.loads(r.stdout)
+    ok("a reader's token", reader["kind"] == "read" and reader["expires_at"] is None, r)
+    r = hub(db, "token", "list", "--format", "json")
+    ok("both are listed, without secrets",
+       len(json.loads(r.stdout)["tokens"]) == 2 and secret not in r.stdout, r)
+    ok("no secret is in the database",
+       secret.encode() not in b"".join(open(f"{folder}/{f}", "rb").read() for f in os.listdir(folder)))
+    r = hub(db, "token", "list", "--org", "acme", "--format", "json")
+    ok("by organisation", [t["id"] for t in json.loads(r.stdout)["tokens"]] == [reader["id"]], r)
+    r = hub(db, "token", "revoke", reader["id"])
+    ok("a token is revoked", r.returncode == 0, r)
+    r = hub(db, "token", "list", "--all", "--format", "json")
+    ok("and says so", {t["id"]: t["state"] for t in json.loads(r.stdout)["tokens"]}[reader["id"]]
+       == "revoked", r)
+    ok("an unknown one is not", hub(db, "token", "revoke", "nope").returncode == 2)
+    for wrong in (["token", "add", "--kind", "x"], ["token", "revoke"], ["token", "fly"],
+                  ["token", "add", "--for", "soon"], ["user", "add"], ["user", "fly"]):
+        ok(f"usage: {' '.join(wrong)}", hub(db, *wrong).returncode == 64)
+
+    ok("a user, password from stdin",
+       hub(db, "user", "add", "alice", given="a long password\n").returncode == 0)
+    ok("not twice", hub(db, "user", "add", "alice", given="a long password\n").returncode == 2)
+    ok("not with a short one", hub(db, "user", "add", "bob", given="short\n").returncode == 2)
+    ok("not without one", hub(db, "user", "add", "bob").returncode == 2)
+    ok("no password of nobody", hub(db, "user", "passwd", "bob", given="a long one\n").returncode == 2)
+    shown, status = at_terminal(db, "user", "add", "carol", lines=["typed at night", "typed at night"])
+    ok("a password from the terminal is not echoed", status == 0 and "typed" not in shown, shown)
+    shown, status = at_terminal(db, "user", "passwd", "carol", lines=["typed at night", "typed wrong"])
+    ok("and typed twice", status == 2 and "not the same" in shown, shown)
+    r = hub(db, "user", "list", "--format", "json")
+    ok("people are listed", sorted(u["name"] for u in json.loads(r.stdout)["users"])
+       == ["alice", "carol"], r)
+
+    copy = f"{folder}/copy.db"
+    ok("a backup", hub(db, "backup", copy).returncode == 0)
+    r = hub(copy, "user", "list", "--format", "json")
+    ok("has everything", len(json.loads(r.stdout)["users"]) == 2, r)
+    ok("only the owner reads it", os.stat(copy).st_mode & 0o777 == 0o600, oct(os.stat(copy).st_mode))
+    ok("a backup that cannot be", hub(db, "backup", "/nonexistent/x").returncode == 2)
+
+print(f"{passed} passed, {failed} failed")
+raise SystemExit(bool(failed))
