@@ -38,7 +38,9 @@ static int put(struct store *s, const struct object *o, const char *key, const c
 {
 	CLEANUP(buf_done) struct buf name = {};
 
-	buf_addf(&name, "%s\n%s\n%s", kind_names[o->kind], key, cluster);
+	/* A node is posted before its cluster has a name, and stays the same record. */
+	buf_addf(&name, "%s\n%s\n%s", kind_names[o->kind], key,
+		 o->kind == STORE_NODE ? "" : cluster);
 	digest_hash(buf_slice(&name), o->id);
 	return STORE_RUN(s, SQL_NANNY_PUT, NULL, NULL, NULL, e, val_text(o->org), val_text(o->id),
 			 val_text(kind_names[o->kind]), val_text(o->agent), val_text(cluster),

@@ -124,13 +124,15 @@ static void test_nanny(void **state)
 				  guest = SLICE("{\"guest\": {\"vmid\": 100, \"node\": \"pve1\"}}");
 	struct fixture *f = *state;
 	CLEANUP(buf_done) struct buf list = {};
-	char id[STORE_ID_MAX];
+	char id[STORE_ID_MAX], first[STORE_ID_MAX];
 	struct err e = {};
 
 	assert_int_equal(store_object(f->s, STORE_LXC, "o", "a1", guest, 5, id, &e), -ENOENT);
 	assert_string_equal(e.text, "Node not found: pve1");
-	assert_int_equal(store_object(f->s, STORE_NODE, "o", "a1", node, 5, id, &e), 0);
+	assert_int_equal(store_object(f->s, STORE_NODE, "o", "a1", node, 5, first, &e), 0);
 	assert_int_equal(store_object(f->s, STORE_CLUSTER, "o", "a1", cluster, 6, id, &e), 0);
+	assert_int_equal(store_object(f->s, STORE_NODE, "o", "a1", node, 7, id, &e), 0);
+	assert_string_equal(id, first);
 	assert_int_equal(store_object(f->s, STORE_LXC, "o", "a1", guest, 7, id, &e), 0);
 	for (int kind = STORE_CLUSTER; kind <= STORE_QEMU; kind++)
 		if (store_nanny_list(f->s, "o", (enum store_object)kind, NULL, NULL, 1, 20, NULL,
