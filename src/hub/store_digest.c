@@ -369,6 +369,7 @@ static void read_top(struct slice body, struct digest *d, struct slice *cluster,
 		     struct slice *guests)
 {
 	struct slice key, v;
+	uint32_t seconds;
 
 	if (!enter(&body, '{'))
 		return;
@@ -394,7 +395,7 @@ static void read_top(struct slice body, struct digest *d, struct slice *cluster,
 		else if (slice_eq(key, "reporter"))
 			d->reporter = truth(v);
 		else if (slice_eq(key, "interval"))
-			d->interval = v.n < 12 ? strtoll(v.p, NULL, 10) : 0;
+			d->interval = str_to_u32(v, &seconds) ? seconds : 0;
 		if (slice_eq(key, "host") || slice_eq(key, "ha") || slice_eq(key, "pmxcfs") ||
 		    slice_eq(key, "blind") || slice_eq(key, "interval"))
 			add_member(&d->data, key, v);
