@@ -32,7 +32,9 @@ static void compare_acceptance(struct slice text)
 	} else {
 		scan_path(&s, s.depth, path, sizeof(path));
 		CHECK(path[0] == '$');
-		CHECK(!doc || s.limit || strcmp(s.fault, "a string holds a NUL") == 0);
+		/* jansson takes a NUL between two tokens for the end. */
+		CHECK(!doc || s.limit || strcmp(s.fault, "a string holds a NUL") == 0 ||
+		      memchr(text.p, 0, text.n));
 	}
 	json_decref(doc);
 }
