@@ -194,7 +194,7 @@ void call_done(struct call *c)
 	target_done(&c->target);
 	buf_done(&c->body);
 	buf_done(&c->reply.body);
-	buf_done(&c->item.document.unheard);
+	store_document_done(&c->item.document);
 }
 
 /* --- the work ------------------------------------------------------------------------------ */

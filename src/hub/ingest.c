@@ -95,6 +95,7 @@ int ingest_document(struct call *c, struct store *s)
 	d->org = c->who.org;
 	d->agent = c->who.token.agent;
 	d->received_at = c->request.now;
+	store_prepare(d);
 	c->item.is_object = false;
 	c->item.done = document_done;
 	return hand_over(c);

@@ -68,7 +68,14 @@ struct store_document {
 	char id[STORE_ID_MAX];
 	char reporter[STORE_NAME_MAX];
 	struct buf unheard; /* a JSON array of names; the caller frees it */
+
+	struct digest *digest; /* store_prepare()'s */
 };
+
+/* Takes the body apart, which needs no database, so that another thread can do it before the one
+ * that writes. Without it store_ingest() does. */
+void store_prepare(struct store_document *d);
+void store_document_done(struct store_document *d);
 
 /* All of them in one transaction of a fixed number of statements each, on disk when it returns. An
  * error of the whole (-EBUSY, -EIO): nothing is stored, and the same may be tried again. */

@@ -171,28 +171,32 @@ static struct slice only(struct slice v, char first)
 /* --- guests --- */
 
 enum { VMID, TYPE, IDENTITY, NODE, NAME, STATUS, LOCK, TAGS, TEMPLATE, BACKUP, DIGEST, N_COLUMNS };
-static const char *const columns[N_COLUMNS] = { "vmid",	    "type",   "identity", "node",
-						"name",	    "status", "lock",	  "tags",
-						"template", "backup", "digest" };
+static const struct slice columns[N_COLUMNS] = { SLICE("vmid"),	  SLICE("type"),  SLICE("identity"),
+						 SLICE("node"),	  SLICE("name"),  SLICE("status"),
+						 SLICE("lock"),	  SLICE("tags"),  SLICE("template"),
+						 SLICE("backup"), SLICE("digest") };
+static const struct slice live_keys[] = { SLICE("uptime"),   SLICE("cpu"),	 SLICE("mem"),
+					  SLICE("disk"),     SLICE("netin"),	 SLICE("netout"),
+					  SLICE("diskread"), SLICE("diskwrite"), SLICE("memhost"),
+					  SLICE("pressure"), SLICE("sampled_at") };
+
+/* For every member of every guest: lengths are compared first. */
+static int place_of(struct slice key, const struct slice *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (key.n == list[i].n && memcmp(key.p, list[i].p, key.n) == 0)
+			return (int)i;
+	return -1;
+}
 
 static bool is_live(struct slice key)
 {
-	static const char *const live[] = { "uptime",  "cpu",	   "mem",	"disk",
-					    "netin",   "netout",   "diskread",	"diskwrite",
-					    "memhost", "pressure", "sampled_at" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(live); i++)
-		if (slice_eq(key, live[i]))
-			return true;
-	return false;
+	return place_of(key, live_keys, ARRAY_SIZE(live_keys)) >= 0;
 }
 
 static int column_of(struct slice key)
 {
-	for (int i = 0; i < N_COLUMNS; i++)
-		if (slice_eq(key, columns[i]))
-			return i;
-	return -1;
+	return place_of(key, columns, N_COLUMNS);
 }
 
 static void add_member(struct buf *b, struct slice key, struct slice value)
@@ -229,8 +233,36 @@ static void open_row(struct buf *b)
 
 struct guest_parts {
 	struct slice col[N_COLUMNS];
-	struct buf rest, live;
+	struct buf rest, live, fixed;
 };
+
+/* As the inside of a JSON string. */
+static void add_escaped(struct buf *b, struct slice text)
+{
+	char *at = buf_reserve(b, 2 * text.n);
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '"' || c == '\\')
+			at[n++] = '\\';
+		/* Blanks between tokens may be line ends. */
+		at[n++] = (uint8_t)c < ' ' ? ' ' : c;
+	}
+	b->len += n;
+	b->data[b->len] = '\0';
+}
+
+static void add_touch(struct buf *b, struct slice vmid, const char *hash, struct slice live)
+{
+	buf_adds(b, b->len > 1 ? ",\"" : "\"");
+	buf_add(b, vmid.n ? vmid.p : "0", vmid.n ? vmid.n : 1);
+	buf_adds(b, "\":\"");
+	buf_add(b, hash, GUEST_HASH);
+	add_escaped(b, live);
+	buf_addc(b, '"');
+}
 
 static void split_guest(struct slice row, struct guest_parts *p)
 {
@@ -254,33 +286,51 @@ static void split_guest(struct slice row, struct guest_parts *p)
 	buf_addc(&p->live, '}');
 }
 
-static void add_guest(struct digest *d, const struct guest_parts *p, const char *node)
+/* All but the live members, as one text: what the guest's hash is of. Returns where those begin
+ * that stand behind the hash in its row. */
+static size_t join_fixed(struct guest_parts *p)
 {
 	static const int texts[] = { NODE, NAME, STATUS };
+	const struct slice *c = p->col;
+	struct buf *b = &p->fixed;
+	size_t at;
+
+	buf_reset(b);
+	buf_addc(b, '[');
+	add_value(b, c[TYPE], "\"\"");
+	add_value(b, c[IDENTITY], "\"\"");
+	at = b->len + 1;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		add_value(b, c[texts[i]], "\"\"");
+	add_value(b, c[LOCK], "null");
+	add_value(b, c[TAGS], "null");
+	add_truth(b, c[TEMPLATE]);
+	add_truth(b, c[BACKUP]);
+	add_value(b, c[DIGEST], "null");
+	add_value(b, buf_slice(&p->rest), "{}");
+	return at;
+}
+
+static void add_guest(struct digest *d, struct guest_parts *p, const char *node)
+{
 	char hash[DIGEST_HASH];
 	struct buf *g = &d->guests;
 	const struct slice *c = p->col;
-	CLEANUP(buf_done) struct buf fixed = {};
+	size_t at = join_fixed(p);
 
-	/* All but the live members, as one text: what its hash is of. */
-	buf_addc(&fixed, '[');
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		add_value(&fixed, c[texts[i]], "\"\"");
-	add_value(&fixed, c[LOCK], "null");
-	add_value(&fixed, c[TAGS], "null");
-	add_truth(&fixed, c[TEMPLATE]);
-	add_truth(&fixed, c[BACKUP]);
-	add_value(&fixed, c[DIGEST], "null");
-	add_value(&fixed, buf_slice(&p->rest), "{}");
-	digest_hash(buf_slice(&fixed), hash);
+	digest_hash(buf_slice(&p->fixed), hash);
 	open_row(g);
 	add_value(g, c[VMID], "0");
-	add_value(g, c[TYPE], "\"\"");
-	add_value(g, c[IDENTITY], "\"\"");
-	buf_addf(g, ",\"%.16s\",", hash);
-	buf_add(g, fixed.data + 1, fixed.len - 1);
-	add_value(g, buf_slice(&p->live), "{}");
-	buf_addc(g, ']');
+	buf_addc(g, ',');
+	buf_add(g, p->fixed.data + 1, at - 1);
+	buf_addc(g, '"');
+	buf_add(g, hash, GUEST_HASH);
+	buf_adds(g, "\",");
+	buf_add(g, p->fixed.data + at, p->fixed.len - at);
+	buf_adds(g, ",\"");
+	add_escaped(g, buf_slice(&p->live));
+	buf_adds(g, "\"]");
+	add_touch(&d->touch, c[VMID], hash, buf_slice(&p->live));
 	d->n_guests++;
 	open_row(&d->ids);
 	add_value(&d->ids, c[VMID], "0");
@@ -303,6 +353,7 @@ static void read_guests(struct slice list, const char *node, struct digest *d)
 	struct slice row;
 
 	buf_addc(&d->guests, '[');
+	buf_addc(&d->touch, '{');
 	buf_addc(&d->ids, '[');
 	buf_addc(&d->own, '[');
 	if (enter(&list, '['))
@@ -311,10 +362,12 @@ static void read_guests(struct slice list, const char *node, struct digest *d)
 			add_guest(d, &p, node);
 		}
 	buf_addc(&d->guests, ']');
+	buf_addc(&d->touch, '}');
 	buf_addc(&d->ids, ']');
 	buf_addc(&d->own, ']');
 	buf_done(&p.rest);
 	buf_done(&p.live);
+	buf_done(&p.fixed);
 }
 
 /* --- the rest --- */
@@ -423,6 +476,7 @@ void digest_document(struct slice body, const char *node, struct digest *ret)
 void digest_done(struct digest *d)
 {
 	buf_done(&d->guests);
+	buf_done(&d->touch);
 	buf_done(&d->ids);
 	buf_done(&d->own);
 	buf_done(&d->host_id);

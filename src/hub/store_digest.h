@@ -10,7 +10,10 @@
 
 #include "util/buf.h"
 
-enum { DIGEST_HASH = 33 }; /* 32 hex digits */
+enum {
+	DIGEST_HASH = 33, /* 32 hex digits */
+	GUEST_HASH = 16,  /* so many of them tell one state of a guest from another */
+};
 
 struct digest {
 	/* Pieces of the body as they stand there; p is NULL where missing or of the wrong kind. */
@@ -22,8 +25,9 @@ struct digest {
 
 	/* Made: arrays, and their hashes ("" without). */
 	struct buf guests; /* [vmid, type, identity, hash, node, name, status, lock, tags, template,
-			      backup, digest, {the rest}, {live}] */
+			      backup, digest, {the rest}, "{live}"] */
 	size_t n_guests;
+	struct buf touch;   /* {"VMID": "HASH{live}"} of every guest: for those that are not news */
 	struct buf ids;	    /* [vmid, identity] of every guest */
 	struct buf own;	    /* [vmid, identity, status, digest, name] of those of its own node */
 	struct buf host_id; /* {"boot_time", "version", "quorate"} */

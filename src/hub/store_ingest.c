@@ -208,7 +208,7 @@ static int keep_guests(struct store *s, const struct store_document *d, const st
 	if (g->n_guests)
 		r = STORE_RUN(s, SQL_GUESTS_TOUCH, NULL, NULL, &touched, e, KEY(d),
 			      val_int(d->collected_at), val_text(d->node),
-			      val_int((int64_t)d->sequence), val_buf(&g->guests));
+			      val_int((int64_t)d->sequence), val_buf(&g->touch));
 	*ret_news = touched != (int64_t)g->n_guests;
 	if (r == 0 && *ret_news)
 		r = put_guests(s, d, g, e);
@@ -385,14 +385,29 @@ static int ingest_digested(struct store *s, struct store_document *d, const stru
 	return r < 0 ? r : answer(s, d, g, &members, e);
 }
 
+void store_prepare(struct store_document *d)
+{
+	d->digest = xcalloc(1, sizeof(*d->digest));
+	digest_document(d->body, d->node, d->digest);
+}
+
+void store_document_done(struct store_document *d)
+{
+	if (d->digest)
+		digest_done(d->digest);
+	free(take_ptr(d->digest));
+	buf_done(&d->unheard);
+}
+
 static int ingest_one(struct store *s, struct store_document *d, struct err *e)
 {
-	CLEANUP(digest_done) struct digest g = {};
+	CLEANUP(digest_done) struct digest own = {};
 
 	make_id(d);
 	d->error = 0;
-	digest_document(d->body, d->node, &g);
-	return ingest_digested(s, d, &g, e);
+	if (!d->digest)
+		digest_document(d->body, d->node, &own);
+	return ingest_digested(s, d, d->digest ? d->digest : &own, e);
 }
 
 /* --- all of them --- */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -81,13 +82,21 @@ static int configure(struct store *s, unsigned int flags, struct err *e)
 	return r;
 }
 
+/* Counting every allocation would take a lock that all threads share. */
+static void count_nothing(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int lite_open(struct store *s, const char *where, unsigned int flags, struct err *e)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int mode = flags & STORE_READ_ONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	struct lite *l = xcalloc(1, sizeof(*l));
 	int rc;
 
 	s->db = l;
+	(void)pthread_once(&once, count_nothing);
 	/* Nobody else reads what it holds; the umask may be wider. */
 	if (flags & STORE_CREATE) {
 		int fd = open(where, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

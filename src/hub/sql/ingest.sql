@@ -48,11 +48,11 @@ UPDATE nodes SET wanted = CASE WHEN EXISTS (SELECT 1 FROM guests AS g
 WHERE org = $1 AND cluster = $2 AND node = $3
 
 -- name: guests_touch
-UPDATE guests AS g SET seen_at = $3, seen_seq = $5, live = d.live
-FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS vmid, j.value ->> 2 AS identity, j.value ->> 3 AS fresh,
-	j.value ->> 13 AS live FROM EACH($6, j)) AS d
-WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = d.vmid AND g.identity = d.identity
-	AND CASE WHEN g.fresh = d.fresh AND g.closed_at IS NULL AND g.seen_node = $4
+-- The hash is of the identity as well; a member's value is the hash and what changes with every sample.
+UPDATE guests AS g SET seen_at = $3, seen_seq = $5, live = substr(d.value, 17)
+FROM MEMBERS($6, d)
+WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = CAST(d.key AS BIGINT)
+	AND CASE WHEN g.fresh = substr(d.value, 1, 16) AND g.closed_at IS NULL AND g.seen_node = $4
 		AND (g.seen_at, g.seen_seq) < ($3, $5) THEN 1 ELSE 0 END = 1
 -- name: guests_put
 INSERT INTO guests (org, cluster, vmid, identity, type, fresh, node, name, status, locked, tags, template,
