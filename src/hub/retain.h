@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #pragma once
 
-/* The thread that lets old rows go, in small steps beside the writers. */
+/* The thread that works beside the writers in small steps: lets old rows go, and empties the log.
+ */
 
 #include "util/err.h"
 

@@ -186,6 +186,11 @@ int store_migrate(struct store *s, unsigned int *ret_from, unsigned int *ret_to,
 	return 0;
 }
 
+int store_settle(struct store *s, struct err *e)
+{
+	return s->ops->settle ? s->ops->settle(s, e) : 0;
+}
+
 int store_backup(struct store *s, const char *path, struct err *e)
 {
 	return s->ops->backup(s, path, e);

@@ -240,6 +240,10 @@ int store_device_take(struct store *s, const uint8_t device_hash[STORE_HASH], in
  * *ret_more: call again. */
 int store_retain(struct store *s, int64_t now, unsigned int rows, bool *ret_more, struct err *e);
 
+/* Moves what was committed from SQLite's log into its database beside the writers, so that no
+ * commit has to move much of it while documents wait. PostgreSQL does so by itself. */
+int store_settle(struct store *s, struct err *e);
+
 /* For /metrics and /healthz: {"documents","clusters","nodes","guests","events","bytes"} as numbers.
  */
 int store_counts(struct store *s, struct buf *ret, struct err *e);

@@ -69,6 +69,7 @@ struct store_ops {
 		     store_row_fn *each, void *ctx, struct err *e);
 	/* Held until the transaction ends: one at a time migrates. */
 	int (*lock)(struct store *s, struct err *e);
+	int (*settle)(struct store *s, struct err *e); /* NULL: it needs none */
 	int (*backup)(struct store *s, const char *path, struct err *e);
 	/* 1 if there is a table of schema versions, 0 if not. */
 	int (*has_schema)(struct store *s, struct err *e);

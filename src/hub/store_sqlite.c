@@ -302,6 +302,15 @@ static int sync_and_rename(const char *from, const char *to)
 }
 
 /* One snapshot: a read transaction keeps the writers from starting the copy over and over. */
+static int lite_settle(struct store *s, struct err *e)
+{
+	int rc = sqlite3_wal_checkpoint_v2(lite_of(s)->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+					   NULL);
+
+	/* Busy: somebody else is at it. */
+	return rc == SQLITE_OK || rc == SQLITE_BUSY ? 0 : failed(s, rc, "checkpoint", e);
+}
+
 static int lite_backup(struct store *s, const char *path, struct err *e)
 {
 	char temporary[4096];
@@ -344,6 +353,7 @@ const struct store_ops store_sqlite_ops = {
 	.run = lite_run,
 	.query = lite_query,
 	.lock = lite_lock,
+	.settle = lite_settle,
 	.backup = lite_backup,
 	.has_schema = lite_has_schema,
 	.bytes = lite_bytes,
