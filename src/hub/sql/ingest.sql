@@ -166,7 +166,7 @@ ON CONFLICT (org, cluster, vmid, slot, identity) DO UPDATE SET at = excluded.at,
 WHERE (guest_slots.at, guest_slots.node, guest_slots.seq) > (excluded.at, excluded.node, excluded.seq)
 
 -- name: answer
-SELECT m.name, CASE WHEN n.received_at > $4 THEN 1 ELSE 0 END
+SELECT m.name, CASE WHEN n.received_at > $4 AND n.instance <> '' THEN 1 ELSE 0 END
 FROM (SELECT j.value ->> 'name' AS name, CAST(j.value ->> 'id' AS BIGINT) AS id FROM EACH($3, j)) AS m
 LEFT JOIN nodes AS n ON n.org = $1 AND n.cluster = $2 AND n.node = m.name
 WHERE m.name IS NOT NULL ORDER BY m.id, m.name
