@@ -218,8 +218,6 @@ static void test_closed(void **state)
 		       truth(false));
 	assert_rows(f, GUESTS, expected);
 	put(f, STORE_QEMU, "a1", T + 50, GUEST_OURS("running"));
-	(void)snprintf(expected, sizeof(expected), "uuid-1|100|1700/ab-1|pve1|running|50|%s\n",
-		       truth(false));
 	assert_rows(f, GUESTS, expected);
 	put(f, STORE_NODE, "a1", T + 3000, NODE_OURS);
 	put(f, STORE_QEMU, "a1", T + 3000, GUEST_OURS("running"));
