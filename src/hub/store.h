@@ -64,7 +64,8 @@ struct store_document {
 	/* The store's answer, set when store_ingest() has returned. */
 	int error; /* 0; else what happened to this one alone, and it left no trace */
 	char why[256];
-	bool duplicate, configs_wanted;
+	bool duplicate; /* never of one older than 48 h when it came: that only fills history */
+	bool configs_wanted;
 	char id[STORE_ID_MAX];
 	char reporter[STORE_NAME_MAX];
 	struct buf unheard; /* a JSON array of names; the caller frees it */
@@ -228,10 +229,10 @@ int store_device_take(struct store *s, const uint8_t device_hash[STORE_HASH], in
 
 /* --- keeping --- */
 
-/* One small step of what time brings: minute rows older than 48 h are gathered into hours, hours
- * older than 400 days and spent codes, sessions and tokens go. At most @rows rows at a time;
- * *ret_more: call again. */
-int store_retain(struct store *s, int64_t now, unsigned int rows, bool *ret_more, struct err *e);
+/* One small step of what time brings: minute rows older than 48 h are gathered into hours,
+ * documents older than that are forgotten, hours older than 400 days and spent codes, sessions and
+ * tokens go. A step is the oldest hour of one cluster, in a transaction; *ret_more: call again. */
+int store_retain(struct store *s, int64_t now, bool *ret_more, struct err *e);
 
 /* For /metrics and /healthz: {"documents","clusters","nodes","guests","events","bytes"} as numbers.
  */
