@@ -86,6 +86,7 @@ struct store {
 	unsigned int flags;
 	/* Behind which one store_retain() goes on. */
 	char retain_org[STORE_ORG_MAX], retain_cluster[STORE_NAME_MAX];
+	bool retain_gone; /* documents went: their views are to be looked through */
 };
 
 extern const struct store_ops store_sqlite_ops, store_pg_ops;

@@ -9,6 +9,7 @@ struct retain {
 	int64_t now;
 	char org[STORE_ORG_MAX], cluster[STORE_NAME_MAX]; /* whose turn it is */
 	bool any, more; /* there is one; it has older hours still */
+	bool gone;	/* documents of it went, in this step or an earlier one */
 };
 
 static int take_next(void *ctx, const struct store_row *row)
@@ -54,10 +55,11 @@ static int retain_cluster(struct store *s, struct retain *t, struct err *e)
 		r = retain_minutes(s, t, until / HOUR * HOUR, e);
 	if (r == 0)
 		r = STORE_RUN(s, SQL_DROP_DOCS, NULL, NULL, &gone, e, org, cluster, val_int(until));
+	t->gone = s->retain_gone || gone;
 	if (r == 0 && !t->more)
 		r = STORE_RUN(s, SQL_DROP_HOURS, NULL, NULL, NULL, e, org, cluster,
 			      val_int(t->now - HOURS_S));
-	if (r == 0 && !t->more && gone)
+	if (r == 0 && !t->more && t->gone)
 		r = STORE_RUN(s, SQL_DROP_VIEWS, NULL, NULL, NULL, e, org, cluster);
 	return r;
 }
@@ -82,6 +84,8 @@ int store_retain(struct store *s, int64_t now, bool *ret_more, struct err *e)
 	int r = store_transaction(s, retain_step, &t, e);
 
 	*ret_more = r == 0 && t.any;
+	if (r == 0)
+		s->retain_gone = t.more && t.gone;
 	if (r == 0 && !t.any) {
 		*s->retain_org = *s->retain_cluster = '\0';
 	} else if (r == 0 && !t.more) {
