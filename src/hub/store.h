@@ -76,10 +76,11 @@ struct store_document {
 int store_ingest(struct store *s, struct store_document *const *docs, size_t n, struct err *e);
 
 /* An object of the four NannyAPI endpoints, already in our words: {"cluster": {...}} or {"node":
- * {...}} or
- * {"guest": {...}} as hub/nanny.h writes them. Stamped with received_at, unless it has
- * collected_at. -ENOENT: a guest of a node that this agent has not sent (*the sentence is "Node not
- * found: X"). When an agent names its cluster, its node and guests move there from "agent:ID". */
+ * {...}} or {"guest": {...}} as hub/nanny.h writes them. Stamped with received_at, unless it has
+ * collected_at. It is kept as it came, for NannyAPI's own lists, and shows in all other lists as
+ * docs/wire.md says. -ENOENT: a guest of a node that this agent has not sent (the sentence is "Node
+ * not found: X"). When an agent names its cluster, its node and guests move there from "agent:ID".
+ */
 enum store_object { STORE_CLUSTER, STORE_NODE, STORE_LXC, STORE_QEMU };
 int store_object(struct store *s, enum store_object kind, const char *org, const char *agent,
 		 struct slice body, int64_t now, char ret_id[STORE_ID_MAX], struct err *e);
@@ -138,6 +139,7 @@ int store_history(struct store *s, const char *org, const char *cluster, const c
 int store_nanny_list(struct store *s, const char *org, enum store_object kind,
 		     const char *cluster_id, const char *node_id, unsigned int page,
 		     unsigned int per_page, const char *id, struct buf *ret, struct err *e);
+/* And what lists of /api/v1 have of it, unless a document said that. */
 int store_nanny_delete(struct store *s, const char *org, enum store_object kind, const char *id,
 		       struct err *e);
 

@@ -239,12 +239,29 @@ int store_nanny_list(struct store *s, const char *org, enum store_object kind,
 	return r;
 }
 
+struct deletion {
+	const char *org, *id;
+	enum store_object kind;
+};
+
+static int delete_one(struct store *s, void *ctx, struct err *e)
+{
+	static const enum sql steps[] = { SQL_OLD_DELETE_NODE, SQL_OLD_DELETE_GUEST,
+					  SQL_OLD_DELETE_CONFIG, SQL_NANNY_DELETE };
+	const struct deletion *d = ctx;
+	int64_t gone = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
+		r = STORE_RUN(s, steps[i], NULL, NULL, &gone, e, val_text(d->org), val_text(d->id),
+			      val_text(kind_names[d->kind]));
+	return r < 0 || gone ? r : err_set(e, -ENOENT, "there is no such record");
+}
+
 int store_nanny_delete(struct store *s, const char *org, enum store_object kind, const char *id,
 		       struct err *e)
 {
-	int64_t gone = 0;
-	int r = STORE_ONE(s, SQL_NANNY_DELETE, NULL, NULL, &gone, e, val_text(org), val_text(id),
-			  val_text(kind_names[kind]));
+	struct deletion d = { org, id, kind };
 
-	return r < 0 || gone ? r : err_set(e, -ENOENT, "there is no such record");
+	return store_transaction(s, delete_one, &d, e);
 }

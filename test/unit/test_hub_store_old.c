@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sys/wait.h>
 
 #include "store_docs.h"
 #include "store_fixture.h"
@@ -260,12 +261,97 @@ static void test_registered_twice(void **state)
 	assert_rows(f, "SELECT agent FROM nodes", "b\n");
 }
 
+/* A record that somebody deletes is in no list any more; the same post brings it back. */
+static void test_deleted(void **state)
+{
+	static const char *const rows =
+		"SELECT (SELECT count(*) FROM nodes), (SELECT count(*) FROM "
+		"guests), (SELECT count(*) FROM configs)";
+	struct fixture *f = *state;
+	char id[2][STORE_ID_MAX];
+	struct err e = {};
+
+	put(f, STORE_CLUSTER, "a1", T, CLUSTER);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(
+			store_object(f->s, STORE_NODE, "o", "a1", slice_of(NODE1), T, id[0], &e),
+			0);
+		assert_int_equal(store_object(f->s, STORE_QEMU, "o", "a1",
+					      slice_of(GUEST("pve1", "running")), T, id[1], &e),
+				 0);
+		assert_rows(f, rows, "1|1|1\n");
+		assert_int_equal(store_nanny_delete(f->s, "x", STORE_QEMU, id[1], &e), -ENOENT);
+		assert_int_equal(store_nanny_delete(f->s, "o", STORE_NODE, id[1], &e), -ENOENT);
+		assert_rows(f, rows, "1|1|1\n");
+		assert_int_equal(store_nanny_delete(f->s, "o", STORE_QEMU, id[1], &e), 0);
+		assert_rows(f, rows, "1|0|0\n");
+		assert_int_equal(store_nanny_delete(f->s, "o", STORE_NODE, id[0], &e), 0);
+		assert_rows(f, rows, "0|0|0\n");
+		assert_int_equal(store_nanny_delete(f->s, "o", STORE_NODE, id[0], &e), -ENOENT);
+	}
+}
+
+enum { AGENTS = 40 };
+
+/* Posts for many agents: their clusters, or their nodes with a guest. */
+static int post_all(const char *where, bool names, int gate)
+{
+	char agent[16], id[STORE_ID_MAX], c;
+	struct store *s = NULL;
+	struct err e = {};
+	int r = store_open(&s, where, 0, &e);
+
+	(void)!read(gate, &c, 1);
+	for (int i = 0; r == 0 && i < AGENTS; i++) {
+		(void)snprintf(agent, sizeof(agent), "a%d", i);
+		r = store_object(s, names ? STORE_CLUSTER : STORE_NODE, "o", agent,
+				 slice_of(names ? CLUSTER : NODE1), T, id, &e);
+		if (r == 0 && !names)
+			r = store_object(s, STORE_QEMU, "o", agent,
+					 slice_of(GUEST("pve1", "running")), T, id, &e);
+	}
+	if (r < 0)
+		print_error("%s\n", e.text);
+	store_close(s);
+	return r < 0;
+}
+
+/* Two hubs, one that hears the name and one that hears the node at that moment: nothing stays
+ * behind without a name. */
+static void test_named_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	int gate[2], status;
+	pid_t pids[2];
+
+	assert_int_equal(pipe(gate), 0);
+	for (int i = 0; i < 2; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] == 0) {
+			(void)close(gate[1]);
+			_exit(post_all(f->where, i == 0, gate[0]));
+		}
+	}
+	(void)close(gate[0]);
+	(void)close(gate[1]);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_rows(f, "SELECT cluster FROM clusters", "name:prod\n");
+	assert_rows(f, "SELECT cluster, node FROM nodes", "name:prod|pve1\n");
+	assert_rows(f, "SELECT cluster, vmid FROM guests", "name:prod|100\n");
+	assert_rows(f, "SELECT DISTINCT cluster FROM nanny_objects", "name:prod\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_lists),  FIXTURE_TEST(test_naming),
-		FIXTURE_TEST(test_moves),  FIXTURE_TEST(test_beside_documents),
-		FIXTURE_TEST(test_closed), FIXTURE_TEST(test_registered_twice),
+		FIXTURE_TEST(test_lists),   FIXTURE_TEST(test_naming),
+		FIXTURE_TEST(test_moves),   FIXTURE_TEST(test_beside_documents),
+		FIXTURE_TEST(test_closed),  FIXTURE_TEST(test_registered_twice),
+		FIXTURE_TEST(test_deleted), FIXTURE_TEST(test_named_meanwhile),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));

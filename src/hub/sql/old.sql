@@ -98,3 +98,16 @@ DELETE FROM node_minutes WHERE org = $1 AND cluster = $2
 DELETE FROM hours WHERE org = $1 AND cluster = $2
 -- name: old_drop_cluster
 DELETE FROM clusters WHERE org = $1 AND cluster = $2
+
+-- A record is deleted: what stands of it in the tables of documents goes, unless a document said it.
+-- name: old_delete_node
+DELETE FROM nodes WHERE org = $1 AND seq = -1 AND (cluster, node) IN (SELECT o.cluster, o.node
+	FROM nanny_objects AS o WHERE o.org = $1 AND o.id = $2 AND o.kind = $3 AND o.kind = 'node')
+-- name: old_delete_guest
+DELETE FROM guests WHERE org = $1 AND seen_seq = -1 AND (cluster, vmid) IN (
+	SELECT o.cluster, CAST(PARSED(o.body) ->> 'vmid' AS BIGINT)
+	FROM nanny_objects AS o WHERE o.org = $1 AND o.id = $2 AND o.kind = $3 AND o.kind IN ('lxc', 'qemu'))
+-- name: old_delete_config
+DELETE FROM configs WHERE org = $1 AND seq = -1 AND (cluster, vmid) IN (
+	SELECT o.cluster, CAST(PARSED(o.body) ->> 'vmid' AS BIGINT)
+	FROM nanny_objects AS o WHERE o.org = $1 AND o.id = $2 AND o.kind = $3 AND o.kind IN ('lxc', 'qemu'))
