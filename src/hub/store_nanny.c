@@ -110,6 +110,15 @@ static int join(struct store *s, const struct old_object *o, const char *key, st
 	return r < 0 ? r : old_move(s, o->org, own, key, e);
 }
 
+/* A name that is too long for a key is not cut, perhaps within a character. */
+static void name_cluster(const char *name, char ret[STORE_NAME_MAX])
+{
+	char hash[DIGEST_HASH];
+
+	digest_hash(slice_of(name), hash);
+	(void)snprintf(ret, STORE_NAME_MAX, "name:%.200s", strlen(name) > 200 ? hash : name);
+}
+
 static int put_cluster(struct store *s, const struct old_object *o, struct err *e)
 {
 	char key[STORE_NAME_MAX], name[STORE_NAME_MAX], joined[STORE_NAME_MAX];
@@ -118,7 +127,7 @@ static int put_cluster(struct store *s, const struct old_object *o, struct err *
 	old_text(o->body, "uuid", key, sizeof(key));
 	old_text(o->body, "name", name, sizeof(name));
 	if (!*key)
-		(void)snprintf(key, sizeof(key), "name:%.200s", name);
+		name_cluster(name, key);
 	r = joined_cluster(s, o, joined, e);
 	if (r == 0)
 		r = strcmp(joined, key) ? join(s, o, key, e)

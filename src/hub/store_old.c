@@ -185,9 +185,10 @@ static int add_event(struct store *s, const struct old_object *o, const char *cl
 			 val_slice(o->body), val_text(g->identity), val_text(was));
 }
 
+/* One of Proxmox' words: they are short. */
 static bool is_known_status(const char *status)
 {
-	return *status && strcmp(status, "unknown") != 0;
+	return *status && strlen(status) < 32 && strcmp(status, "unknown") != 0;
 }
 
 static int add_events(struct store *s, const struct old_object *o, const char *cluster,

@@ -291,6 +291,24 @@ static void test_deleted(void **state)
 	}
 }
 
+/* As long as a name may be, in characters of two bytes. */
+static void test_long_name(void **state)
+{
+	CLEANUP(buf_done) struct buf body = {};
+	struct fixture *f = *state;
+
+	buf_adds(&body, "{\"cluster\":{\"name\":\"x");
+	for (int i = 0; i < 127; i++)
+		buf_adds(&body, "\xc3\xa9");
+	buf_adds(&body, "\"}}");
+	put(f, STORE_NODE, "a1", T, NODE1);
+	put(f, STORE_CLUSTER, "a1", T, buf_str(&body));
+	put(f, STORE_QEMU, "a1", T, GUEST("pve1", "running"));
+	assert_rows(f, "SELECT length(name), length(cluster) FROM clusters", "128|37\n");
+	assert_rows(f, "SELECT count(*) FROM guests JOIN nodes ON nodes.cluster = guests.cluster",
+		    "1\n");
+}
+
 enum { AGENTS = 40 };
 
 /* Posts for many agents: their clusters, or their nodes with a guest. */
@@ -348,10 +366,11 @@ static void test_named_meanwhile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_lists),   FIXTURE_TEST(test_naming),
-		FIXTURE_TEST(test_moves),   FIXTURE_TEST(test_beside_documents),
-		FIXTURE_TEST(test_closed),  FIXTURE_TEST(test_registered_twice),
-		FIXTURE_TEST(test_deleted), FIXTURE_TEST(test_named_meanwhile),
+		FIXTURE_TEST(test_lists),	    FIXTURE_TEST(test_naming),
+		FIXTURE_TEST(test_moves),	    FIXTURE_TEST(test_beside_documents),
+		FIXTURE_TEST(test_closed),	    FIXTURE_TEST(test_registered_twice),
+		FIXTURE_TEST(test_deleted),	    FIXTURE_TEST(test_long_name),
+		FIXTURE_TEST(test_named_meanwhile),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));
