@@ -8,8 +8,8 @@
 #include "hub/hold.h"
 #include "util/clock.h"
 
-/* So few rows at a time that a document which waits behind them does not notice. */
-enum { ROWS = 500, PAUSE_MS = 50, SETTLE_MS = 250, REST_MS = 60000, FAILED_MS = 5000 };
+/* A document that waits behind a step gets its turn before the next one. */
+enum { PAUSE_MS = 50, SETTLE_MS = 250, REST_MS = 60000, FAILED_MS = 5000 };
 
 struct retain {
 	pthread_t thread;
@@ -29,7 +29,7 @@ static int64_t step(struct retain *r)
 
 	if (!s)
 		return FAILED_MS;
-	error = store_retain(s, clock_now(), ROWS, &more, &e);
+	error = store_retain(s, clock_now(), &more, &e);
 	if (error && error != -EBUSY)
 		hold_failed(&r->hold, e.text);
 	if (error)

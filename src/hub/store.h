@@ -64,7 +64,8 @@ struct store_document {
 	/* The store's answer, set when store_ingest() has returned. */
 	int error; /* 0; else what happened to this one alone, and it left no trace */
 	char why[256];
-	bool duplicate, configs_wanted;
+	bool duplicate; /* never of one older than 48 h when it came: that only fills history */
+	bool configs_wanted;
 	char id[STORE_ID_MAX];
 	char reporter[STORE_NAME_MAX];
 	struct buf unheard; /* a JSON array of names; the caller frees it */
@@ -82,10 +83,11 @@ void store_document_done(struct store_document *d);
 int store_ingest(struct store *s, struct store_document *const *docs, size_t n, struct err *e);
 
 /* An object of the four NannyAPI endpoints, already in our words: {"cluster": {...}} or {"node":
- * {...}} or
- * {"guest": {...}} as hub/nanny.h writes them. Stamped with received_at, unless it has
- * collected_at. -ENOENT: a guest of a node that this agent has not sent (*the sentence is "Node not
- * found: X"). When an agent names its cluster, its node and guests move there from "agent:ID". */
+ * {...}} or {"guest": {...}} as hub/nanny.h writes them. Stamped with received_at, unless it has
+ * collected_at. It is kept as it came, for NannyAPI's own lists, and shows in all other lists as
+ * docs/wire.md says. -ENOENT: a guest of a node that this agent has not sent (the sentence is "Node
+ * not found: X"). When an agent names its cluster, its node and guests move there from "agent:ID".
+ */
 enum store_object { STORE_CLUSTER, STORE_NODE, STORE_LXC, STORE_QEMU };
 int store_object(struct store *s, enum store_object kind, const char *org, const char *agent,
 		 struct slice body, int64_t now, char ret_id[STORE_ID_MAX], struct err *e);
@@ -144,6 +146,7 @@ int store_history(struct store *s, const char *org, const char *cluster, const c
 int store_nanny_list(struct store *s, const char *org, enum store_object kind,
 		     const char *cluster_id, const char *node_id, unsigned int page,
 		     unsigned int per_page, const char *id, struct buf *ret, struct err *e);
+/* And what lists of /api/v1 have of it, unless a document said that. */
 int store_nanny_delete(struct store *s, const char *org, enum store_object kind, const char *id,
 		       struct err *e);
 
@@ -235,10 +238,10 @@ int store_device_take(struct store *s, const uint8_t device_hash[STORE_HASH], in
 
 /* --- keeping --- */
 
-/* One small step of what time brings: minute rows older than 48 h are gathered into hours, hours
- * older than 400 days and spent codes, sessions and tokens go. At most @rows rows at a time;
- * *ret_more: call again. */
-int store_retain(struct store *s, int64_t now, unsigned int rows, bool *ret_more, struct err *e);
+/* One small step of what time brings: minute rows older than 48 h are gathered into hours,
+ * documents older than that are forgotten, hours older than 400 days and spent codes, sessions and
+ * tokens go. A step is the oldest hour of one cluster, in a transaction; *ret_more: call again. */
+int store_retain(struct store *s, int64_t now, bool *ret_more, struct err *e);
 
 /* Moves what was committed from SQLite's log into its database beside the writers, so that no
  * commit has to move much of it while documents wait. PostgreSQL does so by itself. */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "hub/once.h"
 #include "util/str.h"
 
 static void blanks(struct slice *s)
@@ -154,6 +155,55 @@ void digest_hash(struct slice s, char ret[DIGEST_HASH])
 	(void)snprintf(ret, DIGEST_HASH, "%016llx%016llx",
 		       (unsigned long long)mix(s, 0xcbf29ce484222325u),
 		       (unsigned long long)mix(s, 0x9e3779b97f4a7c15u ^ s.n));
+}
+
+static uint64_t number_of(struct slice v)
+{
+	uint64_t n;
+
+	return str_to_u64(v, &n) ? n : mix(v, 0);
+}
+
+static bool next_once(struct once *once, struct slice *rest, const char *key, struct slice *ret,
+		      bool *ret_new)
+{
+	if (!next_element(rest, ret))
+		return false;
+	*ret_new = once_add(once, number_of(digest_member(*ret, key)));
+	return true;
+}
+
+static bool has_repeats(struct slice list, const char *key)
+{
+	CLEANUP(once_done) struct once once = {};
+	struct slice row;
+	bool new = true;
+
+	if (enter(&list, '['))
+		while (new &&next_once(&once, &list, key, &row, &new))
+			;
+	return !new;
+}
+
+/* The list with one element of each @key, the first: a statement may meet a row only once. */
+static struct slice without_repeats(struct slice list, const char *key, struct buf *kept)
+{
+	CLEANUP(once_done) struct once once = {};
+	struct slice row;
+	bool new;
+
+	if (!list.p || !has_repeats(list, key))
+		return list;
+	buf_addc(kept, '[');
+	if (enter(&list, '['))
+		while (next_once(&once, &list, key, &row, &new)) {
+			if (!new)
+				continue;
+			buf_adds(kept, kept->len > 1 ? "," : "");
+			buf_add(kept, row.p, row.n);
+		}
+	buf_addc(kept, ']');
+	return buf_slice(kept);
 }
 
 static int truth(struct slice v)
@@ -349,6 +399,7 @@ static void add_guest(struct digest *d, struct guest_parts *p, const char *node)
 
 static void read_guests(struct slice list, const char *node, struct digest *d)
 {
+	CLEANUP(once_done) struct once once = {};
 	struct guest_parts p = {};
 	struct slice row;
 
@@ -359,7 +410,8 @@ static void read_guests(struct slice list, const char *node, struct digest *d)
 	if (enter(&list, '['))
 		while (next_element(&list, &row)) {
 			split_guest(row, &p);
-			add_guest(d, &p, node);
+			if (once_add(&once, number_of(p.col[VMID])))
+				add_guest(d, &p, node);
 		}
 	buf_addc(&d->guests, ']');
 	buf_addc(&d->touch, '}');
@@ -464,6 +516,8 @@ void digest_document(struct slice body, const char *node, struct digest *ret)
 	read_top(body, ret, &cluster, &guests);
 	buf_addc(&ret->data, '}');
 	read_guests(guests, node, ret);
+	ret->configs = without_repeats(ret->configs, "vmid", &ret->one_config);
+	ret->storages = without_repeats(ret->storages, "name", &ret->one_storage);
 	digest_hash(buf_slice(&ret->ids), ret->ids_hash);
 	digest_hash(buf_slice(&ret->own), ret->own_hash);
 	if (ret->vmids.p)
@@ -482,4 +536,6 @@ void digest_done(struct digest *d)
 	buf_done(&d->host_id);
 	buf_done(&d->members);
 	buf_done(&d->data);
+	buf_done(&d->one_config);
+	buf_done(&d->one_storage);
 }

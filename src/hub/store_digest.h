@@ -32,7 +32,8 @@ struct digest {
 	struct buf own;	    /* [vmid, identity, status, digest, name] of those of its own node */
 	struct buf host_id; /* {"boot_time", "version", "quorate"} */
 	struct buf members; /* {"nodes", "config_version"} */
-	struct buf data;    /* {"host", "ha", "pmxcfs", "blind", "interval"} */
+	struct buf one_config, one_storage; /* what configs and storages point to after repeats */
+	struct buf data;		    /* {"host", "ha", "pmxcfs", "blind", "interval"} */
 	char ids_hash[DIGEST_HASH], own_hash[DIGEST_HASH], host_hash[DIGEST_HASH],
 		members_hash[DIGEST_HASH], list_hash[DIGEST_HASH], findings_hash[DIGEST_HASH];
 	struct slice version; /* with its quotes */

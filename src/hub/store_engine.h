@@ -11,6 +11,9 @@
 
 enum { STORE_COLUMNS = 40, STORE_PARAMS = 32 };
 
+/* How long single documents and their minutes are remembered. */
+enum { STORE_MEMORY_S = 48 * 3600 };
+
 struct store_value {
 	enum { STORE_INT, STORE_TEXT } type;
 	bool null;
@@ -82,9 +85,9 @@ struct store {
 	char *where;
 	bool in_transaction;
 	unsigned int flags;
-	/* Where store_retain() goes on. */
+	/* Behind which one store_retain() goes on. */
 	char retain_org[STORE_ORG_MAX], retain_cluster[STORE_NAME_MAX];
-	bool retain_any;
+	bool retain_gone; /* documents went: their views are to be looked through */
 };
 
 extern const struct store_ops store_sqlite_ops, store_pg_ops;

@@ -223,18 +223,25 @@ static int keep_guests(struct store *s, const struct store_document *d, const st
 
 /* --- storages, history --- */
 
+static int put_storage_minutes(struct store *s, const struct store_document *d,
+			       const struct digest *g, struct err *e)
+{
+	return STORE_RUN(s, SQL_STORAGE_MINUTE, NULL, NULL, NULL, e, KEY(d), val_text(d->node),
+			 val_int(d->collected_at / MINUTE * MINUTE), val_int(d->collected_at),
+			 val_int((int64_t)d->sequence), val_slice(g->storages));
+}
+
 static int put_storages(struct store *s, const struct store_document *d, const struct digest *g,
 			struct err *e)
 {
 	struct store_value node = val_text(d->node), at = val_int(d->collected_at);
 	struct store_value seq = val_int((int64_t)d->sequence);
-	int64_t newer = 0, slot = d->collected_at / MINUTE * MINUTE;
+	int64_t newer = 0;
 	int r;
 
 	if (!g->storages.p)
 		return 0;
-	r = STORE_RUN(s, SQL_STORAGE_MINUTE, NULL, NULL, NULL, e, KEY(d), node, val_int(slot), at,
-		      seq, val_slice(g->storages));
+	r = put_storage_minutes(s, d, g, e);
 	if (r == 0)
 		r = STORE_RUN(s, SQL_STORAGES_NEWER, take_number, &newer, NULL, e, KEY(d), node, at,
 			      seq, val_text(d->instance));
@@ -246,18 +253,24 @@ static int put_storages(struct store *s, const struct store_document *d, const s
 		     : STORE_RUN(s, SQL_STORAGES_GONE, NULL, NULL, NULL, e, KEY(d), node, at, seq);
 }
 
+static int put_minute(struct store *s, const struct store_document *d, const struct digest *g,
+		      struct err *e)
+{
+	if (!g->host.p)
+		return 0;
+	return STORE_RUN(s, SQL_NODE_MINUTE, NULL, NULL, NULL, e, KEY(d), val_text(d->node),
+			 val_int(d->collected_at / MINUTE * MINUTE), val_int(d->collected_at),
+			 val_int((int64_t)d->sequence), val_slice(g->host));
+}
+
 static int put_history(struct store *s, const struct store_document *d, const struct digest *g,
 		       struct err *e)
 {
 	struct store_value node = val_text(d->node), at = val_int(d->collected_at);
 	struct store_value seq = val_int((int64_t)d->sequence);
 	int64_t taken = 0, slot = d->collected_at / GUEST_SLOT * GUEST_SLOT;
-	int r = 0;
+	int r = put_minute(s, d, g, e);
 
-	if (g->host.p)
-		r = STORE_RUN(s, SQL_NODE_MINUTE, NULL, NULL, NULL, e, KEY(d), node,
-			      val_int(d->collected_at / MINUTE * MINUTE), at, seq,
-			      val_slice(g->host));
 	if (r < 0 || !g->n_guests)
 		return r;
 	/* An earlier one of this slot with the same guests has all that this one could give. */
@@ -399,15 +412,50 @@ void store_document_done(struct store_document *d)
 	buf_done(&d->unheard);
 }
 
+/* Older than what is remembered of documents: nobody can say any more whether it came before, what
+ * stood beside it, or what later ones said of its guests. History takes it, as often as it comes,
+ * and its node if that has said nothing later. */
+static int ingest_forgotten(struct store *s, struct store_document *d, const struct digest *g,
+			    struct err *e)
+{
+	CLEANUP(buf_done) struct buf members = {};
+	struct closing closing = {};
+	struct before before = {};
+	int r = STORE_RUN(s, SQL_CLUSTER_CLOSING, take_closing, &closing, NULL, e, KEY(d));
+
+	members = closing.members;
+	if (r == 0)
+		r = STORE_RUN(s, SQL_NODE_BEFORE, take_before, &before, NULL, e, KEY(d),
+			      val_text(d->node));
+	if (r == 0)
+		r = put_node(s, d, g, &before, e);
+	if (r == 0)
+		r = put_minute(s, d, g, e);
+	if (r == 0 && g->n_guests)
+		r = STORE_RUN(s, SQL_GUEST_SLOT_LATE, NULL, NULL, NULL, e, KEY(d),
+			      val_int(d->collected_at / GUEST_SLOT * GUEST_SLOT),
+			      val_int(d->collected_at), val_text(d->node),
+			      val_int((int64_t)d->sequence), val_buf(&g->guests));
+	if (r == 0 && g->storages.p)
+		r = put_storage_minutes(s, d, g, e);
+	d->duplicate = false;
+	d->configs_wanted = before.wanted;
+	return r < 0 ? r : answer(s, d, g, &members, e);
+}
+
 static int ingest_one(struct store *s, struct store_document *d, struct err *e)
 {
 	CLEANUP(digest_done) struct digest own = {};
+	const struct digest *g;
 
 	make_id(d);
 	d->error = 0;
 	if (!d->digest)
 		digest_document(d->body, d->node, &own);
-	return ingest_digested(s, d, d->digest ? d->digest : &own, e);
+	g = d->digest ? d->digest : &own;
+	if (d->collected_at < d->received_at - STORE_MEMORY_S)
+		return ingest_forgotten(s, d, g, e);
+	return ingest_digested(s, d, g, e);
 }
 
 /* --- all of them --- */

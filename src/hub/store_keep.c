@@ -3,42 +3,63 @@
 
 #include <stdio.h>
 
-enum { HOUR = 3600, FINE_S = 48 * HOUR, HOURS_S = 400 * 24 * HOUR };
+enum { HOUR = 3600, HOURS_S = 400 * 24 * HOUR };
 
 struct retain {
 	int64_t now;
-	bool any;
+	char org[STORE_ORG_MAX], cluster[STORE_NAME_MAX]; /* whose turn it is */
+	bool any, more; /* there is one; it has older hours still */
+	bool gone;	/* documents of it went, in this step or an earlier one */
 };
 
 static int take_next(void *ctx, const struct store_row *row)
 {
-	struct store *s = ctx;
+	struct retain *t = ctx;
 
-	row_text(row, 0, s->retain_org, sizeof(s->retain_org));
-	row_text(row, 1, s->retain_cluster, sizeof(s->retain_cluster));
-	s->retain_any = true;
+	row_text(row, 0, t->org, sizeof(t->org));
+	row_text(row, 1, t->cluster, sizeof(t->cluster));
+	t->any = true;
 	return 0;
 }
 
-/* Whole hours only: what is gathered once is never gathered again. */
-static int retain_cluster(struct store *s, int64_t now, struct err *e)
+static int take_oldest(void *ctx, const struct store_row *row)
+{
+	if (row->col[0].p)
+		*(int64_t *)ctx = row_int(row, 0) / HOUR * HOUR;
+	return 0;
+}
+
+/* Minutes before @slot. Whole hours only: what is gathered once is never gathered again. */
+static int retain_minutes(struct store *s, const struct retain *t, int64_t slot, struct err *e)
 {
 	static const enum sql steps[] = { SQL_GATHER_NODES, SQL_GATHER_STORAGES, SQL_GATHER_GUESTS,
 					  SQL_DROP_NODES,   SQL_DROP_STORAGES,	 SQL_DROP_GUESTS };
-	struct store_value org = val_text(s->retain_org), cluster = val_text(s->retain_cluster);
-	int64_t gone = 0;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
-		r = STORE_RUN(s, steps[i], NULL, NULL, NULL, e, org, cluster,
-			      val_int((now - FINE_S) / HOUR * HOUR));
+		r = STORE_RUN(s, steps[i], NULL, NULL, NULL, e, val_text(t->org),
+			      val_text(t->cluster), val_int(slot));
+	return r;
+}
+
+static int retain_cluster(struct store *s, struct retain *t, struct err *e)
+{
+	struct store_value org = val_text(t->org), cluster = val_text(t->cluster);
+	int64_t until = t->now - STORE_MEMORY_S, oldest = until, gone = 0;
+	int r = STORE_RUN(s, SQL_RETAIN_OLDEST, take_oldest, &oldest, NULL, e, org, cluster);
+
+	t->more = oldest + HOUR < until / HOUR * HOUR;
+	if (t->more)
+		until = oldest + HOUR;
 	if (r == 0)
+		r = retain_minutes(s, t, until / HOUR * HOUR, e);
+	if (r == 0)
+		r = STORE_RUN(s, SQL_DROP_DOCS, NULL, NULL, &gone, e, org, cluster, val_int(until));
+	t->gone = s->retain_gone || gone;
+	if (r == 0 && !t->more)
 		r = STORE_RUN(s, SQL_DROP_HOURS, NULL, NULL, NULL, e, org, cluster,
-			      val_int(now - HOURS_S));
-	if (r == 0)
-		r = STORE_RUN(s, SQL_DROP_DOCS, NULL, NULL, &gone, e, org, cluster,
-			      val_int(now - FINE_S));
-	if (r == 0 && gone)
+			      val_int(t->now - HOURS_S));
+	if (r == 0 && !t->more && t->gone)
 		r = STORE_RUN(s, SQL_DROP_VIEWS, NULL, NULL, NULL, e, org, cluster);
 	return r;
 }
@@ -48,33 +69,29 @@ static int retain_step(struct store *s, void *ctx, struct err *e)
 	struct retain *t = ctx;
 	int r;
 
-	s->retain_any = false;
-	r = STORE_RUN(s, SQL_RETAIN_NEXT, take_next, s, NULL, e, val_text(s->retain_org),
+	t->any = t->more = false;
+	r = STORE_RUN(s, SQL_RETAIN_NEXT, take_next, t, NULL, e, val_text(s->retain_org),
 		      val_text(s->retain_cluster));
-	t->any = s->retain_any;
 	if (r < 0 || t->any)
-		return r < 0 ? r : retain_cluster(s, t->now, e);
-	r = STORE_RUN(s, SQL_DROP_TOKENS, NULL, NULL, NULL, e, val_int(t->now - FINE_S));
+		return r < 0 ? r : retain_cluster(s, t, e);
+	r = STORE_RUN(s, SQL_DROP_TOKENS, NULL, NULL, NULL, e, val_int(t->now - STORE_MEMORY_S));
 	return r < 0 ? r : STORE_RUN(s, SQL_DEVICE_EXPIRE, NULL, NULL, NULL, e, val_int(t->now));
 }
 
-int store_retain(struct store *s, int64_t now, unsigned int rows, bool *ret_more, struct err *e)
+int store_retain(struct store *s, int64_t now, bool *ret_more, struct err *e)
 {
 	struct retain t = { .now = now };
-	char org[STORE_ORG_MAX], cluster[STORE_NAME_MAX];
-	int r;
+	int r = store_transaction(s, retain_step, &t, e);
 
-	(void)rows;
-	memcpy(org, s->retain_org, sizeof(org));
-	memcpy(cluster, s->retain_cluster, sizeof(cluster));
-	r = store_transaction(s, retain_step, &t, e);
-	if (r < 0) {
-		memcpy(s->retain_org, org, sizeof(org));
-		memcpy(s->retain_cluster, cluster, sizeof(cluster));
-	} else if (!t.any) {
-		*s->retain_org = *s->retain_cluster = '\0';
-	}
 	*ret_more = r == 0 && t.any;
+	if (r == 0)
+		s->retain_gone = t.more && t.gone;
+	if (r == 0 && !t.any) {
+		*s->retain_org = *s->retain_cluster = '\0';
+	} else if (r == 0 && !t.more) {
+		memcpy(s->retain_org, t.org, sizeof(t.org));
+		memcpy(s->retain_cluster, t.cluster, sizeof(t.cluster));
+	}
 	return r;
 }
 

@@ -4,28 +4,14 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "hub/store_old.h"
 #include "util/clock.h"
 #include "util/str.h"
 
-/* What old agents say lies in tables of its own shape: an object as it came, and what finds it. */
-
-struct object {
-	const char *org, *agent;
-	enum store_object kind;
-	struct slice body; /* the inner object */
-	int64_t now, at;
-	char *id;
-};
+/* What old agents say: each object as it came for their own lists, and into the tables of documents
+ * (store_old.h). */
 
 static const char *const kind_names[] = { "cluster", "node", "lxc", "qemu" };
-
-static void text_of(struct slice object, const char *key, char *ret, size_t size)
-{
-	struct slice v = digest_member(object, key);
-
-	v = slice_eq(v, "null") ? SLICE("") : digest_plain(v);
-	(void)snprintf(ret, size, SLICE_FMT, SLICE_ARG(v));
-}
 
 static int take_text(void *ctx, const struct store_row *row)
 {
@@ -33,7 +19,7 @@ static int take_text(void *ctx, const struct store_row *row)
 	return 0;
 }
 
-static int put(struct store *s, const struct object *o, const char *key, const char *cluster,
+static int put(struct store *s, const struct old_object *o, const char *key, const char *cluster,
 	       const char *node, struct err *e)
 {
 	CLEANUP(buf_done) struct buf name = {};
@@ -47,74 +33,148 @@ static int put(struct store *s, const struct object *o, const char *key, const c
 			 val_text(node), val_int(o->at), val_int(o->now), val_slice(o->body));
 }
 
-/* An agent's cluster: named by its last cluster object, else its own. */
-static int cluster_of(struct store *s, const struct object *o, char ret[STORE_NAME_MAX],
+/* --- which cluster --- */
+
+static void own_cluster(const struct old_object *o, char ret[STORE_NAME_MAX])
+{
+	(void)snprintf(ret, STORE_NAME_MAX, "agent:%.200s", o->agent);
+}
+
+/* What the agent's last cluster object named; "" before the first. */
+static int joined_cluster(struct store *s, const struct old_object *o, char ret[STORE_NAME_MAX],
+			  struct err *e)
+{
+	*ret = '\0';
+	return STORE_RUN(s, SQL_NANNY_CLUSTER_OF, take_text, ret, NULL, e, val_text(o->org),
+			 val_text(o->agent));
+}
+
+/* An agent's cluster: by the uuid that ours know, else as named by its last cluster object, else
+ * its own. */
+static int cluster_of(struct store *s, const struct old_object *o, char ret[STORE_NAME_MAX],
 		      struct err *e)
 {
-	char uuid[STORE_NAME_MAX];
-	int r;
+	int r = 0;
 
-	text_of(o->body, "cluster_uuid", uuid, sizeof(uuid));
-	(void)snprintf(ret, STORE_NAME_MAX, "agent:%.200s", o->agent);
-	r = STORE_RUN(s, SQL_NANNY_CLUSTER_OF, take_text, ret, NULL, e, val_text(o->org),
-		      val_text(o->agent));
-	if (r == 0 && *uuid)
-		(void)snprintf(ret, STORE_NAME_MAX, "%s", uuid);
+	old_text(o->body, "cluster_uuid", ret, STORE_NAME_MAX);
+	if (!*ret)
+		r = joined_cluster(s, o, ret, e);
+	if (!*ret)
+		own_cluster(o, ret);
 	return r;
 }
 
-static int put_cluster(struct store *s, const struct object *o, struct err *e)
+/* The same, and locked: it may have got a name while this waited. */
+static int lock_cluster_of(struct store *s, const struct old_object *o, char ret[STORE_NAME_MAX],
+			   struct err *e)
 {
-	char key[STORE_NAME_MAX], name[STORE_NAME_MAX], own[STORE_NAME_MAX];
+	char again[STORE_NAME_MAX];
+	int r = cluster_of(s, o, ret, e);
+
+	if (r == 0)
+		r = store_lock_cluster(s, o->org, ret, e);
+	if (r == 0)
+		r = cluster_of(s, o, again, e);
+	if (r == 0 && strcmp(ret, again))
+		return err_set(e, -ERESTART, "the agent has named its cluster meanwhile");
+	return r;
+}
+
+/* --- the objects --- */
+
+/* In the order in which documents take them. */
+static int lock_both(struct store *s, const struct old_object *o, const char *a, const char *b,
+		     struct err *e)
+{
+	bool in_order = strcmp(a, b) < 0;
+	int r = store_lock_cluster(s, o->org, in_order ? a : b, e);
+
+	return r < 0 ? r : store_lock_cluster(s, o->org, in_order ? b : a, e);
+}
+
+/* Its node and guests move from "agent:ID". */
+static int join(struct store *s, const struct old_object *o, const char *key, struct err *e)
+{
+	char own[STORE_NAME_MAX];
 	int r;
 
-	text_of(o->body, "uuid", key, sizeof(key));
-	text_of(o->body, "name", name, sizeof(name));
-	if (!*key)
-		(void)snprintf(key, sizeof(key), "name:%.200s", name);
-	(void)snprintf(own, sizeof(own), "agent:%.200s", o->agent);
-	r = put(s, o, key, key, "", e);
-	if (r == 0)
-		r = STORE_RUN(s, SQL_NANNY_JOIN, NULL, NULL, NULL, e, val_text(o->org),
-			      val_text(o->agent), val_text(key), val_int(o->at));
-	/* Its guests come again in a moment, as the cluster's. */
+	own_cluster(o, own);
+	r = lock_both(s, o, own, key, e);
+	/* In NannyAPI's lists guests come again in a moment, as the cluster's. */
 	if (r == 0)
 		r = STORE_RUN(s, SQL_NANNY_FORGET, NULL, NULL, NULL, e, val_text(o->org),
 			      val_text(o->agent), val_text(own));
-	return r < 0 ? r
-		     : STORE_RUN(s, SQL_NANNY_MOVE, NULL, NULL, NULL, e, val_text(o->org),
-				 val_text(o->agent), val_text(own), val_text(key));
+	if (r == 0)
+		r = STORE_RUN(s, SQL_NANNY_MOVE, NULL, NULL, NULL, e, val_text(o->org),
+			      val_text(o->agent), val_text(own), val_text(key));
+	return r < 0 ? r : old_move(s, o->org, own, key, e);
 }
 
-static int put_node(struct store *s, const struct object *o, struct err *e)
+/* A name that is too long for a key is not cut, perhaps within a character. */
+static void name_cluster(const char *name, char ret[STORE_NAME_MAX])
 {
-	char cluster[STORE_NAME_MAX], name[STORE_NAME_MAX], key[2 * STORE_NAME_MAX];
-	int r = cluster_of(s, o, cluster, e);
+	char hash[DIGEST_HASH];
 
-	text_of(o->body, "name", name, sizeof(name));
+	digest_hash(slice_of(name), hash);
+	(void)snprintf(ret, STORE_NAME_MAX, "name:%.200s", strlen(name) > 200 ? hash : name);
+}
+
+static int put_cluster(struct store *s, const struct old_object *o, struct err *e)
+{
+	char key[STORE_NAME_MAX], name[STORE_NAME_MAX], joined[STORE_NAME_MAX];
+	int r;
+
+	old_text(o->body, "uuid", key, sizeof(key));
+	old_text(o->body, "name", name, sizeof(name));
+	if (!*key)
+		name_cluster(name, key);
+	r = joined_cluster(s, o, joined, e);
+	if (r == 0)
+		r = strcmp(joined, key) ? join(s, o, key, e)
+					: store_lock_cluster(s, o->org, key, e);
+	if (r == 0)
+		r = put(s, o, key, key, "", e);
+	if (r == 0)
+		r = STORE_RUN(s, SQL_NANNY_JOIN, NULL, NULL, NULL, e, val_text(o->org),
+			      val_text(o->agent), val_text(key), val_int(o->at));
+	return r < 0 ? r : old_put_cluster(s, o, key, e);
+}
+
+static int put_node(struct store *s, const struct old_object *o, struct err *e)
+{
+	char cluster[STORE_NAME_MAX], name[STORE_NAME_MAX], own[STORE_NAME_MAX];
+	char key[2 * STORE_NAME_MAX];
+	int r = lock_cluster_of(s, o, cluster, e);
+
+	own_cluster(o, own);
+	old_text(o->body, "name", name, sizeof(name));
 	(void)snprintf(key, sizeof(key), "%s/%s", o->agent, name);
-	return r < 0 ? r : put(s, o, key, cluster, name, e);
+	if (r == 0)
+		r = put(s, o, key, cluster, name, e);
+	return r < 0 ? r : old_put_node(s, o, cluster, name, strcmp(cluster, own) == 0, e);
 }
 
 /* By cluster and number, never by node: one that moved is the same. */
-static int put_guest(struct store *s, const struct object *o, struct err *e)
+static int put_guest(struct store *s, const struct old_object *o, struct err *e)
 {
 	char cluster[STORE_NAME_MAX], node[STORE_NAME_MAX], vmid[24], known[STORE_NAME_MAX] = "";
-	int r = cluster_of(s, o, cluster, e);
+	int r = lock_cluster_of(s, o, cluster, e);
 
-	text_of(o->body, "node", node, sizeof(node));
-	text_of(o->body, "vmid", vmid, sizeof(vmid));
+	old_text(o->body, "node", node, sizeof(node));
+	old_text(o->body, "vmid", vmid, sizeof(vmid));
 	if (r == 0)
 		r = STORE_RUN(s, SQL_NANNY_NODE, take_text, known, NULL, e, val_text(o->org),
 			      val_text(o->agent), val_text(node));
 	if (r == 0 && !*known)
 		return err_set(e, -ENOENT, "Node not found: %s", node);
-	return r < 0 ? r : put(s, o, vmid, cluster, node, e);
+	if (r == 0)
+		r = put(s, o, vmid, cluster, node, e);
+	return r < 0 ? r : old_put_guest(s, o, cluster, node, e);
 }
 
 static int store_one_object(struct store *s, void *ctx, struct err *e)
 {
-	const struct object *o = ctx;
+	const struct old_object *o = ctx;
 
 	if (o->kind == STORE_CLUSTER)
 		return put_cluster(s, o, e);
@@ -125,10 +185,11 @@ int store_object(struct store *s, enum store_object kind, const char *org, const
 		 struct slice body, int64_t now, char ret_id[STORE_ID_MAX], struct err *e)
 {
 	static const char *const members[] = { "cluster", "node", "guest", "guest" };
-	struct object o = {
-		org, agent, kind, digest_member(body, members[kind]), now, now, ret_id
+	struct old_object o = {
+		org, agent, kind,  kind_names[kind], digest_member(body, members[kind]),
+		now, now,   ret_id
 	};
-	struct slice at = digest_plain(digest_member(o.body, "collected_at"));
+	struct slice at = digest_plain(digest_member(body, "collected_at"));
 
 	if (!o.body.p)
 		return err_set(e, -EINVAL, "no %s", members[kind]);
@@ -187,12 +248,29 @@ int store_nanny_list(struct store *s, const char *org, enum store_object kind,
 	return r;
 }
 
+struct deletion {
+	const char *org, *id;
+	enum store_object kind;
+};
+
+static int delete_one(struct store *s, void *ctx, struct err *e)
+{
+	static const enum sql steps[] = { SQL_OLD_DELETE_NODE, SQL_OLD_DELETE_GUEST,
+					  SQL_OLD_DELETE_CONFIG, SQL_NANNY_DELETE };
+	const struct deletion *d = ctx;
+	int64_t gone = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
+		r = STORE_RUN(s, steps[i], NULL, NULL, &gone, e, val_text(d->org), val_text(d->id),
+			      val_text(kind_names[d->kind]));
+	return r < 0 || gone ? r : err_set(e, -ENOENT, "there is no such record");
+}
+
 int store_nanny_delete(struct store *s, const char *org, enum store_object kind, const char *id,
 		       struct err *e)
 {
-	int64_t gone = 0;
-	int r = STORE_ONE(s, SQL_NANNY_DELETE, NULL, NULL, &gone, e, val_text(org), val_text(id),
-			  val_text(kind_names[kind]));
+	struct deletion d = { org, id, kind };
 
-	return r < 0 || gone ? r : err_set(e, -ENOENT, "there is no such record");
+	return store_transaction(s, delete_one, &d, e);
 }

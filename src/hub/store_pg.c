@@ -260,7 +260,12 @@ static int saw_row(void *ctx, const struct store_row *row)
 static int pg_has_schema(struct store *s, struct err *e)
 {
 	bool found = false;
-	int r = pg_query(s, "SELECT to_regclass('schema_version')", NULL, 0, saw_row, &found, e);
+	/* A look at the table of tables, not to_regclass(): that may remember what was so before
+	 * another hub's migration, for which this one has waited. */
+	int r = pg_query(s,
+			 "SELECT c.oid FROM pg_class AS c WHERE c.relname = 'schema_version' AND "
+			 "pg_table_is_visible(c.oid)",
+			 NULL, 0, saw_row, &found, e);
 
 	return r < 0 ? r : found;
 }

@@ -15,6 +15,7 @@ enum {
 	BUSY_MS = 10000,
 	BACKUP_PAGES = 1000,
 	BACKUP_PAUSE_MS = 5,
+	WAL_PAUSE_MS = 20,
 };
 
 struct lite {
@@ -65,6 +66,19 @@ static int lite_script(struct store *s, const char *sql, struct err *e)
 	return rc == SQLITE_OK ? 0 : failed(s, rc, "script", e);
 }
 
+/* Of several that open a new file at once, the ones that come second do not get their turn by the
+ * busy timeout: they would wait for each other, so SQLite refuses. */
+static int want_log(struct store *s, struct err *e)
+{
+	int r = lite_script(s, "PRAGMA journal_mode = WAL", e);
+
+	for (int waited = 0; r == -EBUSY && waited < BUSY_MS; waited += WAL_PAUSE_MS) {
+		sqlite3_sleep(WAL_PAUSE_MS);
+		r = lite_script(s, "PRAGMA journal_mode = WAL", e);
+	}
+	return r;
+}
+
 /* FULL: a commit is on the disk when it returns. Pages of the log go back in small steps. */
 static int configure(struct store *s, unsigned int flags, struct err *e)
 {
@@ -72,7 +86,7 @@ static int configure(struct store *s, unsigned int flags, struct err *e)
 
 	sqlite3_busy_timeout(lite_of(s)->db, BUSY_MS);
 	if (!(flags & STORE_READ_ONLY))
-		r = lite_script(s, "PRAGMA journal_mode = WAL", e);
+		r = want_log(s, e);
 	if (r == 0)
 		r = lite_script(s,
 				"PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; "

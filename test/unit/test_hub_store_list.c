@@ -103,7 +103,7 @@ static void test_one_and_keeping(void **state)
 		assert_true(before.len > 10);
 		more = true;
 		while (more)
-			if (store_retain(f->s, h.items[0].at + 60 * 3600, 100, &more, &e) < 0)
+			if (store_retain(f->s, h.items[0].at + 60 * 3600, &more, &e) < 0)
 				fail_msg("%s", e.text);
 		assert_int_equal(store_history(f->s, "acme", "uuid-1", subjects[i], 0,
 					       h.items[h.n - 1].at + 9, &after, &e),

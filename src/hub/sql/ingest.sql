@@ -164,9 +164,18 @@ FROM EACH($7, j) WHERE true
 ON CONFLICT (org, cluster, vmid, slot, identity) DO UPDATE SET at = excluded.at, node = excluded.node,
 	seq = excluded.seq, live = excluded.live
 WHERE (guest_slots.at, guest_slots.node, guest_slots.seq) > (excluded.at, excluded.node, excluded.seq)
+-- name: guest_slot_late
+-- Of guests that are known: who is not is never looked for when time has come to gather.
+INSERT INTO guest_slots (org, cluster, vmid, slot, identity, at, node, seq, live)
+SELECT $1, $2, CAST(j.value ->> 0 AS BIGINT), $3, j.value ->> 2, $4, $5, $6, j.value ->> 13
+FROM EACH($7, j) WHERE EXISTS (SELECT 1 FROM guests AS g WHERE g.org = $1 AND g.cluster = $2
+	AND g.vmid = CAST(j.value ->> 0 AS BIGINT))
+ON CONFLICT (org, cluster, vmid, slot, identity) DO UPDATE SET at = excluded.at, node = excluded.node,
+	seq = excluded.seq, live = excluded.live
+WHERE (guest_slots.at, guest_slots.node, guest_slots.seq) > (excluded.at, excluded.node, excluded.seq)
 
 -- name: answer
-SELECT m.name, CASE WHEN n.received_at > $4 THEN 1 ELSE 0 END
+SELECT m.name, CASE WHEN n.received_at > $4 AND n.instance <> '' THEN 1 ELSE 0 END
 FROM (SELECT j.value ->> 'name' AS name, CAST(j.value ->> 'id' AS BIGINT) AS id FROM EACH($3, j)) AS m
 LEFT JOIN nodes AS n ON n.org = $1 AND n.cluster = $2 AND n.node = m.name
 WHERE m.name IS NOT NULL ORDER BY m.id, m.name

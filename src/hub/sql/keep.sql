@@ -2,6 +2,16 @@
 
 -- name: retain_next
 SELECT org, cluster FROM clusters WHERE (org, cluster) > ($1, $2) ORDER BY org, cluster LIMIT 1
+-- name: retain_oldest
+-- The first minute that is still there: looked up for each name, as the indexes have it.
+SELECT min(x.slot) FROM (
+	SELECT (SELECT min(m.slot) FROM node_minutes AS m WHERE m.org = $1 AND m.cluster = $2
+		AND m.node = n.node) AS slot FROM nodes AS n WHERE n.org = $1 AND n.cluster = $2
+	UNION ALL SELECT (SELECT min(t.slot) FROM storage_minutes AS t WHERE t.org = $1 AND t.cluster = $2
+		AND t.node = n.node) FROM nodes AS n WHERE n.org = $1 AND n.cluster = $2
+	UNION ALL SELECT (SELECT min(h.slot) FROM guest_slots AS h WHERE h.org = $1 AND h.cluster = $2
+		AND h.vmid = g.vmid) FROM guests AS g WHERE g.org = $1 AND g.cluster = $2
+	UNION ALL SELECT (SELECT min(d.at) FROM docs AS d WHERE d.org = $1 AND d.cluster = $2)) AS x
 -- name: gather_nodes
 INSERT INTO hours (org, cluster, subject, slot, data)
 SELECT $1, $2, 'node/' || m.node, (m.slot / 3600) * 3600, CAST(OBJECT('at', TIME((m.slot / 3600) * 3600),

@@ -13,12 +13,12 @@ SELECT OBJECT('cluster', n.cluster, 'name', n.node, 'online', BOOL(n.online), 'v
 	'collected_at', CASE WHEN n.at > 0 THEN TIME(n.at) END, 'heard_at', CASE WHEN n.received_at > 0 THEN TIME(n.received_at) END,
 	'age', CASE WHEN n.at > 0 THEN $2 - n.at END, 'agent', n.agent, 'details', JSON(n.data))
 FROM (SELECT m.*, (SELECT FLAG(j.value ->> 'online') FROM clusters AS c, EACH(c.members, j)
-		WHERE c.org = $1 AND c.cluster = m.cluster AND j.value ->> 'name' = m.node) AS online
+		WHERE c.org = $1 AND c.cluster = m.cluster AND j.value ->> 'name' = m.node LIMIT 1) AS online
 	FROM nodes AS m WHERE m.org = $1) AS n WHERE n.org = $1
 -- name: list_guests
 SELECT OBJECT('cluster', g.cluster, 'vmid', g.vmid, 'identity', g.identity, 'type', g.type, 'node', g.node,
 	'name', g.name, 'status', g.status, 'lock', g.locked, 'tags', g.tags, 'template', BOOL(g.template),
-	'backup', BOOL(g.backup), 'digest', g.digest, 'seen_at', TIME(g.seen_at), 'seen_by', g.seen_node,
+	'backup', BOOL(g.backup), 'digest', g.digest, 'seen_at', TIME(g.seen_at), 'seen_by', CASE WHEN g.seen_node = '' THEN g.node ELSE g.seen_node END,
 	'age', $2 - g.seen_at, 'first_seen_at', TIME(g.first_at),
 	'closed_at', CASE WHEN g.closed_at > 0 THEN TIME(g.closed_at) END, 'details', JSON(g.data), 'live', JSON(g.live))
 FROM guests AS g WHERE g.org = $1

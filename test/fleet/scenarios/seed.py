@@ -58,6 +58,19 @@ def seed_examples(t):
     nodes = old_items(hub, "nodes")
     t.ok("the node is kept with its version", len(nodes) == 1 and nodes[0]["name"] == "pve-node-01" and
          nodes[0]["pve_version"] == "pve-manager/7.4-3/9002ab8a", nodes)
+    rows = {r["vmid"]: r for r in hub.items("guests")}
+    t.ok("the read API has both, of that cluster", {v: (r["cluster"], r["type"], r["name"], r["node"], r["status"])
+         for v, r in rows.items()} == {
+             100: ("name:production-cluster", "lxc", "web-prod-01", "pve-node-01", "running"),
+             200: ("name:production-cluster", "qemu", "db-prod-01", "pve-node-01", "running")}, rows)
+    t.ok("with their age", all(0 <= r["age"] < 60 and r["closed_at"] is None for r in rows.values()), rows)
+    t.ok("with tags that can be looked for", [r["vmid"] for r in hub.items("guests", tag="web")] == [100], rows)
+    clusters = hub.items("clusters")
+    t.ok("one cluster, under its name", [(c["cluster"], c["name"], c["quorate"], c["nodes"], c["guests"])
+         for c in clusters] == [("name:production-cluster", "production-cluster", True, 1, 2)], clusters)
+    found = hub.items("nodes")
+    t.ok("one node, online, with its version", [(n["cluster"], n["name"], n["online"], n["version"]) for n in found] ==
+         [("name:production-cluster", "pve-node-01", True, "pve-manager/7.4-3/9002ab8a")], found)
     for path, count in (("clusters", 1), ("nodes", 1), ("lxc", 1), ("qemu", 1)):
         status, _, text = hub.ask("GET", f"/api/proxmox/{path}", token=hub.token(kind="read"))
         page = json.loads(text)
@@ -147,6 +160,13 @@ def seed_old_agent_objects(t):
     hub.ask("POST", "/api/proxmox/qemu", {**OLD["qemu"], "node": "pve2"}, token)
     rows = old_items(hub, "qemu")
     t.ok("a guest that migrates is one record", len(rows) == 1 and rows[0]["node"] == "pve2", rows)
+    rows = hub.items("guests", vmid=100)
+    t.ok("in the read API too", [(r["cluster"], r["node"], r["status"]) for r in rows] ==
+         [("name:prod", "pve2", "running")], rows)
+    t.same("which says that it stopped, moved and started", sorted(e["kind"] for e in hub.items("events", vmid=100)),
+           ["guest.moved", "guest.started", "guest.stopped"])
+    t.same("and nothing of that to the other org", [hub.items("events", "other"), [
+        (r["node"], r["status"]) for r in hub.items("guests", "other", vmid=100)]], [[], [("pve1", "running")]])
 
 
 # --- registration ----------------------------------------------------------------------------------------
