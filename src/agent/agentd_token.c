@@ -90,7 +90,7 @@ void agentd_token_load(struct agent_server *s)
 	/* What is known of the last one says nothing about this one. */
 	s->token_told = s->revoked = s->session.rejected = false;
 	s->session.next_try = s->session.next_renew = s->session.got = 0;
-	s->session.failures = s->session.refusals = 0;
+	s->session.failures = s->session.refusals = s->session.denied = 0;
 	note_file(s);
 	if (take_ready(s))
 		return;

@@ -165,3 +165,16 @@ bool clusterid_of(struct slice pem, char ret[CLUSTERID_MAX])
 	(void)snprintf(ret, CLUSTERID_MAX, "ca:%016llx", (unsigned long long)digest_of(pem));
 	return true;
 }
+
+void clusterid_without_ca(const char *known, const char *name, const char *instance,
+			  char ret[CLUSTERID_MAX])
+{
+	struct slice was = slice_of(known);
+
+	if (was.n && !slice_starts(was, "name:") && !slice_starts(was, "node:"))
+		(void)snprintf(ret, CLUSTERID_MAX, "%s", known);
+	else if (name && *name)
+		(void)snprintf(ret, CLUSTERID_MAX, "name:%s", name);
+	else
+		(void)snprintf(ret, CLUSTERID_MAX, "node:%s", instance);
+}

@@ -129,6 +129,7 @@ void delivery_judge(const struct delivery_seen *seen, unsigned int tries, int64_
 	}
 	auth_read_reply(seen->body, &reply);
 	ret->verdict = verdict_of(seen->status, &reply);
+	ret->own = reply.json;
 	if (ret->verdict == DELIVERY_LATER)
 		later(seen, tries, now, random, ret);
 	else if (ret->verdict == DELIVERY_REVOKED)

@@ -28,6 +28,7 @@ struct delivery_seen {
 
 struct delivery {
 	enum delivery_verdict verdict;
+	bool own; /* it is the server itself that answered */
 	int64_t wait_ms;
 	char why[400]; /* a sentence for a person; "" when done */
 };

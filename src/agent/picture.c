@@ -131,13 +131,19 @@ static void read_jobs(struct picture *p)
 			 text_of(p, PICTURE_USERS), &p->jobs_arena);
 }
 
-static void read_uuid(struct picture *p)
+/* After the members: without an authority the cluster's name is the next best. */
+static void read_uuid(struct picture *p, const struct picture_want *want)
 {
 	if (look(p, PICTURE_CA))
-		(void)clusterid_of(text_of(p, PICTURE_CA), p->uuid);
-	if (!*p->uuid)
-		picture_blind(p, "%s is not there: the cluster has no identity",
-			      files[PICTURE_CA].path);
+		(void)clusterid_of(text_of(p, PICTURE_CA), p->ca_uuid);
+	if (*p->ca_uuid) {
+		(void)snprintf(p->uuid, sizeof(p->uuid), "%s", p->ca_uuid);
+		return;
+	}
+	clusterid_without_ca(want->uuid, p->members.clustered ? p->members.cluster_name : NULL,
+			     want->instance, p->uuid);
+	picture_blind(p, "%s is not there: this cluster is known as %s", files[PICTURE_CA].path,
+		      p->uuid);
 }
 
 /* --- who we are --------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ int picture_read(struct picture *p, const struct root *r, const struct picture_w
 	read_members(p);
 	p->reporter = is_reporter(p, want->reporter);
 	hostfacts_fixed_read(&p->fixed, r);
-	read_uuid(p);
+	read_uuid(p, want);
 	read_storages(p);
 	read_ha(p);
 	read_jobs(p);

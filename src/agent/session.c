@@ -109,6 +109,7 @@ static enum session_result take_refusal(struct session *s, struct token *t, int6
 		s->first_refusal = now;
 	s->next_try = now + refusal_wait(s->refusals);
 	s->refusals++;
+	s->denied++;
 	if (s->refusals < SESSION_REFUSALS || now - s->first_refusal < SESSION_REFUSED_S)
 		return t->given_up ? SESSION_GIVEN_UP : SESSION_REFUSED;
 	t->given_up = true;
@@ -148,7 +149,7 @@ enum session_result session_took(struct session *s, struct token *t, bool renewa
 	return SESSION_LATER;
 }
 
-bool session_rejected(struct session *s, const struct token *t, int64_t now)
+bool session_rejected(struct session *s, const struct token *t, bool own, int64_t now)
 {
 	bool fresh = s->got && now >= s->got && now - s->got < FRESH_S;
 
@@ -156,11 +157,12 @@ bool session_rejected(struct session *s, const struct token *t, int64_t now)
 	if (can_refresh(t) && !fresh)
 		return true;
 	s->failures++;
+	s->denied += own;
 	s->next_try = now + (can_refresh(t) ? REJECTED_WAIT_S : READY_WAIT_S);
 	return false;
 }
 
 bool session_is_to_be_told(const struct session *s)
 {
-	return s->failures == 3 || (s->failures > 0 && s->failures % 10 == 0);
+	return s->denied == 3 || (s->denied > 0 && s->denied % 10 == 0);
 }

@@ -190,6 +190,8 @@ static const char *load(const struct root *r, struct buf *text)
 
 	if (fd == -ENOENT)
 		return "the agent does not run on this node: " START;
+	if (fd == -EACCES)
+		return "/" AGENT_STATE_PATH " is for root and group www-data to read";
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_trusted(r, st.st_uid) ||
 	    st.st_size > SIZE_LIMIT || file_read_fd(fd, SIZE_LIMIT, text) < 0)
 		return "/" AGENT_STATE_PATH " is not a regular file of the agent's";

@@ -368,6 +368,8 @@ def traps(work, certs):
     agent.begin()
     ok("lies about the token are asked again", until(lambda: len(asked) >= 3, 30), len(asked))
     agent.end()
+    ok("nobody is sent to register for them", not agent.said("re-registration") and
+       agent.said("the token cannot be refreshed: 404, and the answer is not the server's own"))
     ok("and cost nothing", agent.read_token()["refresh_token"] == "r1" and
        not agent.read_token()["given_up"])
     server.end()

@@ -670,6 +670,37 @@ static void test_a_standalone_node(void **state)
 	done(&w);
 }
 
+static const char *uuid_of(const struct world *w)
+{
+	return json_str(json_object_get(w->doc, "cluster"), "uuid");
+}
+
+/* A node whose authority cannot be read is heard all the same, and as the same cluster. */
+static void test_without_an_authority(void **state)
+{
+	struct world w;
+	char was[64];
+
+	(void)state;
+	make(&w);
+	tree_remove(&w.tree, "etc/pve/pve-root-ca.pem");
+	cycle(&w);
+	assert_string_equal(uuid_of(&w), "name:prod");
+	assert_string_equal(w.answer.cluster_uuid, "name:prod");
+	assert_int_equal(json_array_size(json_arr(w.doc, "blind")), 1);
+	assert_member(w.doc, "complete", "true");
+	assert_member(post(&w, 1, "/api/proxmox/cluster"), "cluster_id", "\"name:prod\"");
+	tree_write(&w.tree, "etc/pve/pve-root-ca.pem", "-----BEGIN CERTIFICATE-----\nxxxx\n");
+	cycle(&w);
+	(void)snprintf(was, sizeof(was), "%s", uuid_of(&w));
+	assert_int_equal(strncmp(was, "ca:", 3), 0);
+	(void)snprintf(w.ask.cluster_uuid, sizeof(w.ask.cluster_uuid), "%s", was);
+	tree_remove(&w.tree, "etc/pve/pve-root-ca.pem");
+	cycle(&w);
+	assert_string_equal(uuid_of(&w), was);
+	done(&w);
+}
+
 static void test_no_proxmox_and_a_hanging_one(void **state)
 {
 	struct collect_answer a;
@@ -827,6 +858,7 @@ int main(void)
 		cmocka_unit_test(test_a_config_that_is_gone),
 		cmocka_unit_test(test_torn_files),
 		cmocka_unit_test(test_a_standalone_node),
+		cmocka_unit_test(test_without_an_authority),
 		cmocka_unit_test(test_no_proxmox_and_a_hanging_one),
 		cmocka_unit_test(test_parts_that_are_not_to_be_believed),
 		cmocka_unit_test(test_the_process),

@@ -307,6 +307,15 @@ static void test_identity_of_a_cluster(void **state)
 	assert_string_not_equal(id, other);
 	assert_false(clusterid_of(SLICE(" \n"), id));
 	assert_string_equal(id, "");
+	clusterid_without_ca("", "prod", "0123", id);
+	assert_string_equal(id, "name:prod");
+	clusterid_without_ca("", NULL, "0123", id);
+	assert_string_equal(id, "node:0123");
+	clusterid_without_ca("node:0123", "prod", "0123", id);
+	assert_string_equal(id, "name:prod");
+	/* A file that is away for a moment makes no second cluster. */
+	clusterid_without_ca("ca:00112233", "prod", "0123", id);
+	assert_string_equal(id, "ca:00112233");
 	/* Whatever is cut off or flipped, it says something and reads nothing else. */
 	for (size_t i = 0; i < sizeof(broken) - 1; i++) {
 		char kept = broken[i];

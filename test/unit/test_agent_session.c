@@ -84,7 +84,7 @@ static void rejected(void **state)
 	struct token t = pair(NOW + 3600);
 
 	(void)state;
-	assert_true(session_rejected(&s, &t, NOW));
+	assert_true(session_rejected(&s, &t, true, NOW));
 	assert_int_equal(step(&s, &t, NOW), SESSION_REFRESH);
 	assert_int_equal(answer(&s, &t, 200, "application/json",
 				"{\"access_token\": \"b\", \"expires_in\": 60}", NOW),
@@ -93,7 +93,11 @@ static void rejected(void **state)
 	assert_string_equal(t.refresh, "r");
 	assert_int_equal(t.expires, NOW + 60);
 	/* The one just got is refused as well: no circle. */
-	assert_false(session_rejected(&s, &t, NOW + 1));
+	assert_false(session_rejected(&s, &t, true, NOW + 1));
+	assert_int_equal(s.denied, 1);
+	/* What lies between says nothing about the token. */
+	assert_false(session_rejected(&s, &t, false, NOW + 1));
+	assert_int_equal(s.denied, 1);
 	assert_int_equal(step(&s, &t, NOW + 2), SESSION_WAIT);
 	assert_int_equal(step(&s, &t, NOW + 62), SESSION_REFRESH);
 	token_done(&t);
@@ -135,6 +139,7 @@ static void lies(void **state)
 				 SESSION_LATER);
 		assert_int_equal(s.refusals, 0);
 		assert_int_equal(s.failures, i + 1);
+		assert_false(session_is_to_be_told(&s));
 	}
 	assert_false(t.given_up);
 	assert_string_equal(t.refresh, "r");
@@ -164,8 +169,10 @@ static void believed_after_an_hour(void **state)
 	int64_t now = NOW;
 
 	(void)state;
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 20; i++) {
 		assert_int_equal(answer(&s, &t, 401, type, no, NOW + i), SESSION_REFUSED);
+		assert_int_equal(session_is_to_be_told(&s), i == 2 || i == 9 || i == 19);
+	}
 	assert_false(t.given_up);
 	/* As it goes by itself: each waits longer. */
 	s = fresh();
@@ -235,7 +242,7 @@ static void told(void **state)
 	unsigned int n = 0;
 
 	(void)state;
-	for (s.failures = 0; s.failures <= 40; s.failures++)
+	for (s.denied = 0; s.denied <= 40; s.denied++)
 		n += session_is_to_be_told(&s);
 	assert_int_equal(n, 5); /* 3, 10, 20, 30, 40 */
 }
