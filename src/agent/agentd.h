@@ -60,6 +60,7 @@ struct agentd {
 	struct agent_conf conf;
 	const struct cli *cli;
 	sd_event *loop;
+	gid_t group; /* of those who may read what is published */
 	int state_fd, run_fd, lock_fd, spool_fd, parked_fd;
 	char instance[TOKEN_INSTANCE_BYTES];
 	struct agent_server hub, nanny;
@@ -86,6 +87,7 @@ struct agentd {
 	struct spool spool;
 	struct buf memory; /* the newest document, when the disk takes none */
 	uint64_t memory_sequence, sending, unkept;
+	unsigned int duplicates; /* documents in a row that the hub had already */
 	bool direct; /* the disk takes none */
 	char full[512];
 

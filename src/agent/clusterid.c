@@ -166,15 +166,22 @@ bool clusterid_of(struct slice pem, char ret[CLUSTERID_MAX])
 	return true;
 }
 
-void clusterid_without_ca(const char *known, const char *name, const char *instance,
+/* Of those the next one may be better. */
+static bool is_makeshift(struct slice id)
+{
+	return slice_starts(id, "name:") || slice_starts(id, "node:");
+}
+
+bool clusterid_without_ca(const char *known, const char *name, const char *instance,
 			  char ret[CLUSTERID_MAX])
 {
-	struct slice was = slice_of(known);
+	bool keep = *known && (!name || !is_makeshift(slice_of(known)));
 
-	if (was.n && !slice_starts(was, "name:") && !slice_starts(was, "node:"))
+	ret[0] = '\0';
+	if (keep)
 		(void)snprintf(ret, CLUSTERID_MAX, "%s", known);
-	else if (name && *name)
-		(void)snprintf(ret, CLUSTERID_MAX, "name:%s", name);
-	else
-		(void)snprintf(ret, CLUSTERID_MAX, "node:%s", instance);
+	else if (name)
+		(void)snprintf(ret, CLUSTERID_MAX, "%s:%s", *name ? "name" : "node",
+			       *name ? name : instance);
+	return ret[0] != '\0';
 }

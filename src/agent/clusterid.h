@@ -20,8 +20,9 @@ bool clusterid_of(struct slice pem, char ret[CLUSTERID_MAX]);
 /*
  * What it is known as while the authority cannot be read: as it was (@known, "": never), so that a
  * file that is away for a moment makes no second cluster; else "name:" and the cluster's name, as
- * the hub names those of old agents; a node of no cluster (@name NULL or "") is "node:" and its
- * agent's @instance, because many nodes are named pve.
+ * the hub names those of old agents; a node of no cluster (@name "") is "node:" and its agent's
+ * @instance, because many nodes are named pve. False, and an empty text: it was never known, and
+ * whether this is a cluster cannot be read either (@name NULL).
  */
-void clusterid_without_ca(const char *known, const char *name, const char *instance,
+bool clusterid_without_ca(const char *known, const char *name, const char *instance,
 			  char ret[CLUSTERID_MAX]);

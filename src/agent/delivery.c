@@ -147,14 +147,16 @@ static bool copy_name(char into[COLLECT_NODE_MAX], const char *name)
 	return true;
 }
 
-void delivery_take_reply(struct slice body, struct collect_ask *ask)
+bool delivery_take_reply(struct slice body, struct collect_ask *ask)
 {
+	bool duplicate;
 	const char *configs;
 	json_t *doc = NULL, *unheard, *one;
 	size_t i, n = 0;
 
 	if (json_parse(body, "answer", &doc, NULL) < 0)
-		return;
+		return false;
+	duplicate = json_is_true(json_object_get(doc, "duplicate"));
 	(void)copy_name(ask->reporter, json_str(doc, "reporter"));
 	unheard = json_arr(doc, "unheard");
 	json_array_foreach(unheard, i, one)
@@ -168,4 +170,5 @@ void delivery_take_reply(struct slice body, struct collect_ask *ask)
 	if (configs && strcmp(configs, "all") == 0)
 		ask->all_configs = true;
 	json_decref(doc);
+	return duplicate;
 }

@@ -277,12 +277,25 @@ void guestparts_snapshots(struct jsonw *w, const struct guestconfig *c)
 	jsonw_close(w);
 }
 
+/* QEMU's own arguments may hold a password for anything. */
+static bool is_masked(struct slice key, struct slice value)
+{
+	static const char *const words[] = { "passw", "secret", "token", "credential", "key" };
+
+	if (guest_key_is_secret(key))
+		return true;
+	for (size_t i = 0; slice_eq(key, "args") && i < ARRAY_SIZE(words); i++)
+		if (slice_holds_nocase(value, words[i]))
+			return true;
+	return false;
+}
+
 static void write_value(struct jsonw *w, const char *name, struct slice key,
 			const struct slice *value)
 {
 	if (!value)
 		jsonw_null(w, name);
-	else if (guest_key_is_secret(key))
+	else if (is_masked(key, *value))
 		jsonw_str(w, name, GUESTPARTS_MASKED);
 	else
 		jsonw_slice(w, name, cut(*value, VALUE_MAX / 8));
@@ -314,19 +327,6 @@ void guestparts_pending(struct jsonw *w, const struct guestconfig *c)
 /* --- the config itself -------------------------------------------------------------------------
  */
 
-/* QEMU's own arguments may hold a password for anything. */
-static bool is_masked(const struct guestconfig_option *o)
-{
-	static const char *const words[] = { "passw", "secret" };
-
-	if (guest_key_is_secret(o->key))
-		return true;
-	for (size_t i = 0; slice_eq(o->key, "args") && i < ARRAY_SIZE(words); i++)
-		if (memmem(o->value.p, o->value.n, words[i], strlen(words[i])))
-			return true;
-	return false;
-}
-
 /* The values of an lxc.* key that comes again, one a line. */
 static size_t write_raw(struct jsonw *w, const char *key, const struct guestconfig_option *o,
 			size_t left)
@@ -356,20 +356,21 @@ void guestparts_config(struct jsonw *w, const struct guestconfig *c)
 		jsonw_slice(w, "description", cut(description, TEXT_MAX));
 	for (size_t i = 0; i < c->main.n && w->out->len - begin < BYTES_MAX;) {
 		const struct guestconfig_option *o = &c->main.items[i];
+		bool masked = is_masked(o->key, o->value);
 
 		if (o->key.n > 64) {
 			i++;
 			continue;
 		}
 		(void)snprintf(key, sizeof(key), SLICE_FMT, SLICE_ARG(o->key));
-		if (o->raw && !is_masked(o)) {
+		if (o->raw && !masked) {
 			i += write_raw(w, key, o, c->main.n - i);
 			continue;
 		}
 		if (i == 0 || !slice_eq2(o[-1].key, o->key))
 			jsonw_slice(
 				w, key,
-				is_masked(o) ? SLICE(GUESTPARTS_MASKED) : cut(o->value, VALUE_MAX));
+				masked ? SLICE(GUESTPARTS_MASKED) : cut(o->value, VALUE_MAX));
 		i++;
 	}
 	jsonw_close(w);

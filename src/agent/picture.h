@@ -79,6 +79,7 @@ struct picture {
 	struct members members;
 	enum tri quorate;
 	char uuid[CLUSTERID_MAX]; /* what the cluster is known as */
+	bool members_known;
 	bool reporter;
 	bool complete; /* every guest that there is was seen */
 	const char *pve_manager;
@@ -98,7 +99,8 @@ struct picture_want {
 	const char *instance; /* of the agent */
 };
 
-/* A cycle. -ENODEV: no Proxmox here; what else cannot be read is said in blind. */
+/* A cycle. -ENODEV: no Proxmox here; -EAGAIN: it is not known of which cluster; what else cannot be
+ * read is said in blind. */
 int picture_read(struct picture *p, const struct root *r, const struct picture_want *want,
 		 struct err *e);
 void picture_done(struct picture *p);

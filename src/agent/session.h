@@ -17,6 +17,7 @@ enum {
 	SESSION_REFUSALS = 5,	    /* so many, */
 	SESSION_REFUSED_S = 3600,   /* over so long, are believed */
 	SESSION_GIVEN_UP_S = 3600,  /* between two tries then */
+	SESSION_LONGEST_S = 3700,   /* nothing is put off for longer, Retry-After included */
 	SESSION_NO_RENEW_S = 86400, /* a server without renewal is asked again after this */
 };
 

@@ -701,6 +701,31 @@ static void test_without_an_authority(void **state)
 	done(&w);
 }
 
+/* No list of members says nothing about them, above all not that this node is alone. */
+static void test_without_members(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make(&w);
+	tree_remove(&w.tree, "etc/pve/.members");
+	cycle(&w);
+	assert_member(json_object_get(w.doc, "cluster"), "clustered", "null");
+	assert_member(json_object_get(w.doc, "cluster"), "name", "null");
+	assert_null(json_object_get(w.doc, "nodes"));
+	assert_member(w.doc, "reporter", "false");
+	assert_member(w.doc, "complete", "false");
+	assert_true(json_array_size(json_arr(w.doc, "blind")) >= 1);
+	tree_remove(&w.tree, "etc/pve/pve-root-ca.pem");
+	collect_cycle(&w.picture, &w.tree.root, &w.ask, &w.answer);
+	assert_int_equal(w.answer.error, -EAGAIN);
+	assert_int_equal(w.answer.document.len, 0);
+	(void)snprintf(w.ask.cluster_uuid, sizeof(w.ask.cluster_uuid), "name:prod");
+	cycle(&w);
+	assert_string_equal(uuid_of(&w), "name:prod");
+	done(&w);
+}
+
 static void test_no_proxmox_and_a_hanging_one(void **state)
 {
 	struct collect_answer a;
@@ -859,6 +884,7 @@ int main(void)
 		cmocka_unit_test(test_torn_files),
 		cmocka_unit_test(test_a_standalone_node),
 		cmocka_unit_test(test_without_an_authority),
+		cmocka_unit_test(test_without_members),
 		cmocka_unit_test(test_no_proxmox_and_a_hanging_one),
 		cmocka_unit_test(test_parts_that_are_not_to_be_believed),
 		cmocka_unit_test(test_the_process),

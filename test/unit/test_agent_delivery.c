@@ -108,17 +108,18 @@ static void what_the_hub_asks_for(void **state)
 	struct collect_ask ask = { .reporter = "old", .unheard = { "x", "y" } };
 
 	(void)state;
-	delivery_take_reply(SLICE("{\"success\": true}"), &ask);
+	assert_false(delivery_take_reply(SLICE("{\"success\": true}"), &ask));
+	assert_true(delivery_take_reply(SLICE("{\"duplicate\": true}"), &ask));
 	assert_string_equal(ask.reporter, "old");
 	assert_string_equal(ask.unheard[1], "y");
-	delivery_take_reply(SLICE("{\"reporter\": \"pve1\", \"unheard\": [\"pve4\", 7, \"\"], "
+	(void)delivery_take_reply(SLICE("{\"reporter\": \"pve1\", \"unheard\": [\"pve4\", 7, \"\"], "
 				  "\"configs\": \"all\"}"),
 			    &ask);
 	assert_string_equal(ask.reporter, "pve1");
 	assert_string_equal(ask.unheard[0], "pve4");
 	assert_string_equal(ask.unheard[1], "");
 	assert_true(ask.all_configs);
-	delivery_take_reply(SLICE("{\"unheard\": []}"), &ask);
+	(void)delivery_take_reply(SLICE("{\"unheard\": []}"), &ask);
 	assert_string_equal(ask.unheard[0], "");
 }
 

@@ -244,6 +244,11 @@ static void test_secrets_are_masked(void **state)
 	assert_part(guestparts_config,
 		    "{\"config\": {\"args\": \"**********\", \"cipassword\": \"**********\", "
 		    "\"name\": \"a\"}}\n");
+	read_config(GUEST_QEMU, "args: -a\n[PENDING]\nargs: -smbios type=11,value=io.systemd."
+				"Credential:x=y\ncipassword: geheim\n");
+	assert_part(guestparts_pending,
+		    "{\"pending\": [{\"key\": \"args\", \"now\": \"-a\", \"new\": \"**********\"}, "
+		    "{\"key\": \"cipassword\", \"now\": null, \"new\": \"**********\"}]}\n");
 	read_config(GUEST_LXC,
 		    "lxc.environment: TOKEN=x\nlxc.environment: B=y\nlxc.idmap: u 0 1 1\n"
 		    "lxc.idmap: g 0 1 1\n");
@@ -307,14 +312,18 @@ static void test_identity_of_a_cluster(void **state)
 	assert_string_not_equal(id, other);
 	assert_false(clusterid_of(SLICE(" \n"), id));
 	assert_string_equal(id, "");
-	clusterid_without_ca("", "prod", "0123", id);
+	assert_true(clusterid_without_ca("", "prod", "0123", id));
 	assert_string_equal(id, "name:prod");
-	clusterid_without_ca("", NULL, "0123", id);
+	assert_true(clusterid_without_ca("", "", "0123", id));
 	assert_string_equal(id, "node:0123");
-	clusterid_without_ca("node:0123", "prod", "0123", id);
+	assert_false(clusterid_without_ca("", NULL, "0123", id));
+	assert_string_equal(id, "");
+	assert_true(clusterid_without_ca("name:prod", NULL, "0123", id));
+	assert_string_equal(id, "name:prod");
+	assert_true(clusterid_without_ca("node:0123", "prod", "0123", id));
 	assert_string_equal(id, "name:prod");
 	/* A file that is away for a moment makes no second cluster. */
-	clusterid_without_ca("ca:00112233", "prod", "0123", id);
+	assert_true(clusterid_without_ca("ca:00112233", "prod", "0123", id));
 	assert_string_equal(id, "ca:00112233");
 	/* Whatever is cut off or flipped, it says something and reads nothing else. */
 	for (size_t i = 0; i < sizeof(broken) - 1; i++) {

@@ -207,6 +207,29 @@ static void clock_jumps(void **state)
 	token_done(&t);
 }
 
+/* What failed on a clock that was years ahead does not wait for those years. */
+static void clock_set_back(void **state)
+{
+	struct session s = fresh();
+	struct token t = pair(NOW), ready = { .access = xstrdup("a"), .ready = true };
+
+	(void)state;
+	(void)answer(&s, &t, 502, "text/html", "", NOW + 4000 * (int64_t)DAY);
+	assert_int_equal(step(&s, &t, NOW + 4000 * (int64_t)DAY), SESSION_WAIT);
+	assert_int_equal(step(&s, &t, NOW), SESSION_REFRESH);
+	s = fresh();
+	assert_false(session_rejected(&s, &ready, true, NOW + 4000 * (int64_t)DAY));
+	assert_int_equal(step(&s, &ready, NOW + 4000 * (int64_t)DAY), SESSION_WAIT);
+	assert_int_equal(step(&s, &ready, NOW), SESSION_USE);
+	s = fresh();
+	t.expires = NOW + DAY;
+	t.refresh_expires = NOW + DAY;
+	s.next_renew = NOW + 4000 * (int64_t)DAY;
+	assert_int_equal(step(&s, &t, NOW), SESSION_RENEW);
+	token_done(&t);
+	token_done(&ready);
+}
+
 static void renewal(void **state)
 {
 	struct session s = fresh();
@@ -254,7 +277,7 @@ int main(void)
 		cmocka_unit_test(rejected),    cmocka_unit_test(lies),
 		cmocka_unit_test(transport),   cmocka_unit_test(believed_after_an_hour),
 		cmocka_unit_test(clock_jumps), cmocka_unit_test(renewal),
-		cmocka_unit_test(told),
+		cmocka_unit_test(told),        cmocka_unit_test(clock_set_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
