@@ -26,7 +26,7 @@ sys.path.insert(0, os.path.join(TREE, "test/fleet"))
 import tree  # noqa: E402
 from cluster import Cluster  # noqa: E402
 
-PROGRAM = os.path.join(TREE, "build/pvewarden")
+PROGRAM = os.environ.get("PVEWARDEN", os.path.join(TREE, "build/pvewarden"))
 
 
 def cpu_of(argv):

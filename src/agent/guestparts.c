@@ -344,7 +344,37 @@ static size_t write_raw(struct jsonw *w, const char *key, const struct guestconf
 	return n;
 }
 
-void guestparts_config(struct jsonw *w, const struct guestconfig *c)
+/* What the schemas of Proxmox' API have as integers and booleans. */
+static bool is_number(const struct guestconfig_option *o, uint64_t *ret)
+{
+	static const char *const keys[] = {
+		"acpi",		 "autostart", "balloon",     "console",	    "cores",  "cpuunits",
+		"debug",	 "freeze",    "kvm",	     "localtime",   "memory", "migrate_speed",
+		"keephugepages", "numa",      "onboot",	     "protection",  "reboot", "shares",
+		"smp",		 "sockets",   "swap",	     "tablet",	    "tdf",    "template",
+		"tty",		 "vcpus",     "unprivileged",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (slice_eq(o->key, keys[i]))
+			return o->value.n < 16 && str_to_u64(o->value, ret);
+	return false;
+}
+
+static void write_option(struct jsonw *w, const char *key, const struct guestconfig_option *o,
+			 bool typed)
+{
+	uint64_t n;
+
+	if (is_masked(o->key, o->value))
+		jsonw_str(w, key, GUESTPARTS_MASKED);
+	else if (typed && is_number(o, &n))
+		jsonw_u64(w, key, n);
+	else
+		jsonw_slice(w, key, cut(o->value, VALUE_MAX));
+}
+
+static void write_config(struct jsonw *w, const struct guestconfig *c, bool typed)
 {
 	struct slice description = guestconfig_description(c);
 	size_t begin;
@@ -356,24 +386,31 @@ void guestparts_config(struct jsonw *w, const struct guestconfig *c)
 		jsonw_slice(w, "description", cut(description, TEXT_MAX));
 	for (size_t i = 0; i < c->main.n && w->out->len - begin < BYTES_MAX;) {
 		const struct guestconfig_option *o = &c->main.items[i];
-		bool masked = is_masked(o->key, o->value);
 
 		if (o->key.n > 64) {
 			i++;
 			continue;
 		}
 		(void)snprintf(key, sizeof(key), SLICE_FMT, SLICE_ARG(o->key));
-		if (o->raw && !masked) {
+		if (o->raw && !is_masked(o->key, o->value)) {
 			i += write_raw(w, key, o, c->main.n - i);
 			continue;
 		}
 		if (i == 0 || !slice_eq2(o[-1].key, o->key))
-			jsonw_slice(
-				w, key,
-				masked ? SLICE(GUESTPARTS_MASKED) : cut(o->value, VALUE_MAX));
+			write_option(w, key, o, typed);
 		i++;
 	}
 	jsonw_close(w);
+}
+
+void guestparts_config(struct jsonw *w, const struct guestconfig *c)
+{
+	write_config(w, c, false);
+}
+
+void guestparts_config_typed(struct jsonw *w, const struct guestconfig *c)
+{
+	write_config(w, c, true);
 }
 
 void guestparts_features(struct jsonw *w, const char *name, const struct guestconfig *c)

@@ -157,13 +157,16 @@ static void write_configs(struct jsonw *w, struct picture *p, bool all)
 	vec_each (g, &p->guests) {
 		if (all)
 			g->told = false;
-		if (!g->loaded || g->told || out->len + g->texts.tail.n > CONFIGS_UP_TO)
+		if (!g->loaded || g->told ||
+		    out->len + g->texts.tail.n + g->texts.raw.n > CONFIGS_UP_TO)
 			continue;
 		buf_adds(out, first ? "{" : ",\n{");
 		first = false;
 		buf_add(out, g->texts.head.p, g->texts.head.n);
 		buf_adds(out, ", ");
 		buf_add(out, g->texts.tail.p, g->texts.tail.n);
+		buf_adds(out, ", ");
+		buf_add(out, g->texts.raw.p, g->texts.raw.n);
 		buf_addc(out, '}');
 		g->told = true;
 	}

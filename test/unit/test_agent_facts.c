@@ -256,6 +256,17 @@ static void test_secrets_are_masked(void **state)
 				       "\"lxc.idmap\": \"u 0 1 1\\u000ag 0 1 1\"}}\n");
 }
 
+/* As pvesh prints it: a name of digits stays a text. */
+static void test_numbers_of_the_api(void **state)
+{
+	(void)state;
+	read_config(GUEST_QEMU, "cores: 8\nmemory: current=2048\nname: 4711\nnuma: 0\ncpulimit: 1.5\n"
+				"sockets: two\ntags: 5\n");
+	assert_part(guestparts_config_typed,
+		    "{\"config\": {\"cores\": 8, \"cpulimit\": \"1.5\", \"memory\": \"current=2048\", "
+		    "\"name\": \"4711\", \"numa\": 0, \"sockets\": \"two\", \"tags\": \"5\"}}\n");
+}
+
 static void test_a_huge_config_stays_small(void **state)
 {
 	CLEANUP(buf_done) struct buf text = {}, out = {};
@@ -485,6 +496,7 @@ int main(void)
 		cmocka_unit_test(test_nets),
 		cmocka_unit_test(test_pending_and_snapshots),
 		cmocka_unit_test(test_secrets_are_masked),
+		cmocka_unit_test(test_numbers_of_the_api),
 		cmocka_unit_test(test_a_huge_config_stays_small),
 		cmocka_unit_test(test_identity_of_a_cluster),
 		cmocka_unit_test(test_backup_jobs),
