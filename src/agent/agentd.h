@@ -88,7 +88,7 @@ struct agentd {
 	struct buf memory; /* the newest document, when the disk takes none */
 	uint64_t memory_sequence, sending, unkept;
 	unsigned int duplicates; /* documents in a row that the hub had already */
-	bool direct; /* the disk takes none */
+	bool direct;		 /* the disk takes none */
 	char full[512];
 
 	/* what goes to NannyAPI */

@@ -179,8 +179,7 @@ void agentd_publish(struct agentd *d, int64_t now)
 	int r;
 
 	write_document(d, now, &text);
-	r = file_write_atomic_for(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640,
-				  d->group);
+	r = file_write_atomic_for(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640, d->group);
 	if (r < 0)
 		r = file_write_atomic(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640);
 	if (r < 0)

@@ -135,9 +135,10 @@ static void tell_success(struct agent_server *s)
 static void tell_token(struct agent_server *s, const char *what)
 {
 	if (session_is_to_be_told(&s->session))
-		log_error("%s: Authentication requires re-registration, refused %u times (%s). Run: "
-			  "pvewarden agent register",
-			  s->name, s->session.denied, what);
+		log_error(
+			"%s: Authentication requires re-registration, refused %u times (%s). Run: "
+			"pvewarden agent register",
+			s->name, s->session.denied, what);
 }
 
 /* What lies between may refuse as well: that says nothing about the token. */

@@ -40,5 +40,6 @@ void delivery_judge(const struct delivery_seen *seen, unsigned int tries, int64_
 /* Seconds to wait as the header says it, in seconds or as a date; -1: it says nothing. */
 int64_t delivery_retry_after(struct slice text, int64_t now);
 
-/* What our hub's answer asks for; what it does not say stays. True: it had that document already. */
+/* What our hub's answer asks for; what it does not say stays. True: it had that document already.
+ */
 bool delivery_take_reply(struct slice body, struct collect_ask *ask);

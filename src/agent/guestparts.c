@@ -344,37 +344,7 @@ static size_t write_raw(struct jsonw *w, const char *key, const struct guestconf
 	return n;
 }
 
-/* What the schemas of Proxmox' API have as integers and booleans. */
-static bool is_number(const struct guestconfig_option *o, uint64_t *ret)
-{
-	static const char *const keys[] = {
-		"acpi",		 "autostart", "balloon",     "console",	    "cores",  "cpuunits",
-		"debug",	 "freeze",    "kvm",	     "localtime",   "memory", "migrate_speed",
-		"keephugepages", "numa",      "onboot",	     "protection",  "reboot", "shares",
-		"smp",		 "sockets",   "swap",	     "tablet",	    "tdf",    "template",
-		"tty",		 "vcpus",     "unprivileged",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (slice_eq(o->key, keys[i]))
-			return o->value.n < 16 && str_to_u64(o->value, ret);
-	return false;
-}
-
-static void write_option(struct jsonw *w, const char *key, const struct guestconfig_option *o,
-			 bool typed)
-{
-	uint64_t n;
-
-	if (is_masked(o->key, o->value))
-		jsonw_str(w, key, GUESTPARTS_MASKED);
-	else if (typed && is_number(o, &n))
-		jsonw_u64(w, key, n);
-	else
-		jsonw_slice(w, key, cut(o->value, VALUE_MAX));
-}
-
-static void write_config(struct jsonw *w, const struct guestconfig *c, bool typed)
+void guestparts_config(struct jsonw *w, const struct guestconfig *c)
 {
 	struct slice description = guestconfig_description(c);
 	size_t begin;
@@ -397,20 +367,64 @@ static void write_config(struct jsonw *w, const struct guestconfig *c, bool type
 			continue;
 		}
 		if (i == 0 || !slice_eq2(o[-1].key, o->key))
-			write_option(w, key, o, typed);
+			jsonw_slice(w, key,
+				    is_masked(o->key, o->value) ? SLICE(GUESTPARTS_MASKED)
+								: cut(o->value, VALUE_MAX));
 		i++;
 	}
 	jsonw_close(w);
 }
 
-void guestparts_config(struct jsonw *w, const struct guestconfig *c)
+/* What the schemas of Proxmox' API have as integers and booleans. */
+static bool is_number(struct slice key, struct slice value)
 {
-	write_config(w, c, false);
+	static const char *const keys[] = {
+		"acpi",		"autostart", "balloon",	      "console",       "cores",
+		"cpuunits",	"debug",     "freeze",	      "keephugepages", "kvm",
+		"localtime",	"memory",    "migrate_speed", "numa",	       "onboot",
+		"protection",	"reboot",    "shares",	      "smp",	       "sockets",
+		"swap",		"tablet",    "tdf",	      "template",      "tty",
+		"unprivileged", "vcpus",
+	};
+	uint64_t n;
+
+	if (value.n > 15 || !str_to_u64(value, &n) || (value.n > 1 && value.p[0] == '0'))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (slice_eq(key, keys[i]))
+			return true;
+	return false;
 }
 
-void guestparts_config_typed(struct jsonw *w, const struct guestconfig *c)
+/* The next string of our own JSON, without its quotes; *rest goes on behind it. */
+static bool next_string(struct slice *rest, struct slice *ret)
 {
-	write_config(w, c, true);
+	size_t begin = slice_find(*rest, '"') + 1, end = begin;
+
+	while (end < rest->n && rest->p[end] != '"')
+		end += rest->p[end] == '\\' ? 2 : 1;
+	if (end >= rest->n)
+		return false;
+	*ret = (struct slice){ rest->p + begin, end - begin };
+	*rest = slice_from(*rest, end + 1);
+	return true;
+}
+
+void guestparts_config_typed(struct slice config, struct buf *out)
+{
+	struct slice rest = config, key, value;
+	const char *from = config.p;
+
+	if (!next_string(&rest, &key)) /* the name of the object itself */
+		return;
+	while (next_string(&rest, &key) && next_string(&rest, &value)) {
+		if (!is_number(key, value))
+			continue;
+		buf_add(out, from, (size_t)(value.p - 1 - from));
+		buf_add(out, value.p, value.n);
+		from = value.p + value.n + 1;
+	}
+	buf_add(out, from, (size_t)(config.p + config.n - from));
 }
 
 void guestparts_features(struct jsonw *w, const char *name, const struct guestconfig *c)

@@ -217,7 +217,6 @@ static void write_nanny(struct writing *g)
 		write_nanny_qemu(g);
 	else
 		write_nanny_lxc(g);
-	guestparts_config_typed(&g->w, g->config);
 }
 
 /* --- what both say -----------------------------------------------------------------------------

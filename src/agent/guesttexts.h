@@ -15,7 +15,7 @@ struct guesttexts {
 	struct slice head;  /* of "configs" */
 	struct slice nanny; /* of NannyAPI's object, that which does not change */
 	struct slice tail;  /* of both: drives, nets, ... */
-	struct slice raw;   /* of "configs": the config as it stands in the file */
+	struct slice raw;   /* of both: the config as it stands in the file */
 	uint64_t digest;    /* of the config's text */
 };
 

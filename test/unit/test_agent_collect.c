@@ -423,6 +423,8 @@ static void test_nannyapi(void **state)
 	assert_member(body, "node", "\"pve1\"");
 	assert_member(body, "tags", "\"b,a\"");
 	assert_member(json_object_get(body, "config"), "tags", "\"b;a\"");
+	assert_member(json_object_get(body, "config"), "cores", "4");
+	assert_member(json_object_get(row_of(w.doc, "configs", 100), "config"), "cores", "\"4\"");
 	assert_member(body, "cpu", "\"kvm64\"");
 	assert_member(body, "boot", "\"order=scsi0;net0\"");
 	assert_member(body, "ostype", "\"other\"");

@@ -112,9 +112,10 @@ static void what_the_hub_asks_for(void **state)
 	assert_true(delivery_take_reply(SLICE("{\"duplicate\": true}"), &ask));
 	assert_string_equal(ask.reporter, "old");
 	assert_string_equal(ask.unheard[1], "y");
-	(void)delivery_take_reply(SLICE("{\"reporter\": \"pve1\", \"unheard\": [\"pve4\", 7, \"\"], "
-				  "\"configs\": \"all\"}"),
-			    &ask);
+	(void)delivery_take_reply(
+		SLICE("{\"reporter\": \"pve1\", \"unheard\": [\"pve4\", 7, \"\"], "
+		      "\"configs\": \"all\"}"),
+		&ask);
 	assert_string_equal(ask.reporter, "pve1");
 	assert_string_equal(ask.unheard[0], "pve4");
 	assert_string_equal(ask.unheard[1], "");

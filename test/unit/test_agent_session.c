@@ -277,7 +277,7 @@ int main(void)
 		cmocka_unit_test(rejected),    cmocka_unit_test(lies),
 		cmocka_unit_test(transport),   cmocka_unit_test(believed_after_an_hour),
 		cmocka_unit_test(clock_jumps), cmocka_unit_test(renewal),
-		cmocka_unit_test(told),        cmocka_unit_test(clock_set_back),
+		cmocka_unit_test(told),	       cmocka_unit_test(clock_set_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
