@@ -759,6 +759,17 @@ def once(work, certs):
     ok("not on a machine without Proxmox", p.returncode == 3 and "not detected" in p.stdout, p)
 
 
+def unit(work, certs):
+    del work, certs
+    if not shutil.which("systemd-analyze"):
+        print("# unit: no systemd-analyze")
+        return
+    p = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=30",
+                        f"{TREE}/units/pvewarden-agent.service"], capture_output=True, text=True,
+                       timeout=30)
+    ok("the unit is exposed to at most 3.0", p.returncode == 0, p.stdout[-200:], p.stderr)
+
+
 def main():
     work = tempfile.mkdtemp(prefix="agent-e2e-")
     certs = os.path.join(work, "certs")
@@ -768,7 +779,7 @@ def main():
     try:
         for test in (plain, tokens, traps, refusals, newest_only, outage, killed, full_disk,
                      hanging, from_a_backup, reload, proxmox_later, state_gone, unprivileged,
-                     registration, old_agent, once):
+                     registration, old_agent, once, unit):
             if not chosen or test.__name__ in chosen:
                 begun = time.monotonic()
                 test(work, certs)
