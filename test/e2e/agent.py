@@ -221,6 +221,7 @@ class Agent:
         if nanny:
             text += f"nannyapi_url = {server.url}\nnannyapi_ca = {server.folder}/ca.pem\n"
         write(self.root, "etc/pvewarden/pvewarden.conf", text)
+        self.program = PROGRAM
         self.process, self.log = None, open(f"{self.root}/log", "w+", encoding="utf-8")
 
     def token(self, name="hub", **more):
@@ -235,7 +236,7 @@ class Agent:
 
     def begin(self, **more):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("JOURNAL")}
-        self.process = subprocess.Popen([PROGRAM, "agent", "run", "--root", self.root],
+        self.process = subprocess.Popen([self.program, "agent", "run", "--root", self.root],
                                         stderr=self.log, env=environment, **more)
         return self
 
@@ -665,10 +666,16 @@ def unprivileged(work, certs):
         print("# unprivileged: needs root to begin as somebody else")
         return
     server, hub, agent = setting(work, certs)
-    agent.token()
     os.chmod(work, 0o711)
+    # The tree may lie where others may not look.
+    agent.program = shutil.copy(PROGRAM, f"{agent.root}/pvewarden")
     os.chmod(agent.root, 0o755)
     me = as_itself(agent.root)
+    p = subprocess.run([PROGRAM, "agent", "register", "--root", agent.root, "--token-file", "-"],
+                       input="t1\n", capture_output=True, text=True, timeout=30)
+    kept = os.stat(f"{agent.root}/{STATE}/hub-token.json")
+    ok("root registers for the agent's user", p.returncode == 0 and
+       (kept.st_uid, kept.st_mode & 0o777) == (me["user"], 0o600), p, kept)
     agent.begin(**me)
     ok("as its own user: documents arrive", until(lambda: len(hub.documents) >= 2))
     first = next(iter(hub.documents.values()), {"configs": [], "blind": ["nothing came"]})
@@ -676,16 +683,16 @@ def unprivileged(work, certs):
        len(first["storages"]) > 1 and first["complete"], first["blind"])
     until(lambda: agent.status()[0] == 0, 5)
     reader = {"user": 65533, "group": me["group"], "extra_groups": []}
-    p = subprocess.run([PROGRAM, "agent", "status", "--root", agent.root], capture_output=True,
+    p = subprocess.run([agent.program, "agent", "status", "--root", agent.root], capture_output=True,
                        text=True, timeout=30, **reader)
     ok("group www-data may ask how it is", p.returncode == 0, p)
     reader["group"] = 65533
-    p = subprocess.run([PROGRAM, "agent", "status", "--root", agent.root], capture_output=True,
+    p = subprocess.run([agent.program, "agent", "status", "--root", agent.root], capture_output=True,
                        text=True, timeout=30, **reader)
     ok("others are told who may", p.returncode == 3 and "group www-data" in p.stdout, p)
     agent.end()
     for verb in ("status", "once"):
-        p = subprocess.run([PROGRAM, "agent", verb], capture_output=True, text=True, timeout=30,
+        p = subprocess.run([agent.program, "agent", verb], capture_output=True, text=True, timeout=30,
                            **me)
         ok(f"{verb} of this machine needs no root", p.returncode == 3 and
            "root" not in p.stdout + p.stderr, p)
