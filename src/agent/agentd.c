@@ -327,6 +327,8 @@ int agentd_run(const struct cli *cli)
 	r = open_all(d, &e);
 	if (r < 0) {
 		log_error("%s", e.text);
+		agent_conf_done(&d->conf);
+		free(d);
 		return CLI_CRITICAL;
 	}
 	log_info("pvewarden agent " PVEWARDEN_VERSION " started");

@@ -65,7 +65,7 @@ struct agentd {
 	char instance[TOKEN_INSTANCE_BYTES];
 	struct agent_server hub, nanny;
 	int64_t started, published_at, token_checked_at;
-	bool changed;
+	bool changed, unpublished;
 
 	/* collecting */
 	struct collector collector;

@@ -182,8 +182,10 @@ void agentd_publish(struct agentd *d, int64_t now)
 	r = file_write_atomic_for(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640, d->group);
 	if (r < 0)
 		r = file_write_atomic(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640);
-	if (r < 0)
-		log_debug(AGENT_STATE_FILE ": %s", strerror(-r));
+	if (r < 0 && !d->unpublished)
+		log_warn(AGENT_STATE_FILE " cannot be written, agent status will not know: %s",
+			 strerror(-r));
+	d->unpublished = r < 0;
 	d->published_at = now;
 	d->changed = false;
 }

@@ -130,9 +130,9 @@ void delivery_judge(const struct delivery_seen *seen, unsigned int tries, int64_
 	auth_read_reply(seen->body, &reply);
 	ret->verdict = verdict_of(seen->status, &reply);
 	ret->own = reply.json;
-	if (ret->verdict == DELIVERY_LATER)
-		later(seen, tries, now, random, ret);
-	else if (ret->verdict == DELIVERY_REVOKED)
+	/* Also where a document would not wait: what was asked may have been a token. */
+	later(seen, tries, now, random, ret);
+	if (ret->verdict == DELIVERY_REVOKED)
 		ret->wait_ms = DELIVERY_REVOKED_MS;
 	explain(seen, &reply, ret);
 }

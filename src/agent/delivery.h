@@ -28,9 +28,9 @@ struct delivery_seen {
 
 struct delivery {
 	enum delivery_verdict verdict;
-	bool own; /* it is the server itself that answered */
-	int64_t wait_ms;
-	char why[400]; /* a sentence for a person; "" when done */
+	bool own;	 /* it is the server itself that answered */
+	int64_t wait_ms; /* before the same is asked again, whatever the verdict */
+	char why[400];	 /* a sentence for a person; "" when done */
 };
 
 /* @tries: failures so far; @now: Unix seconds; @random: any number. */

@@ -53,8 +53,11 @@ static void verdicts(void **state)
 		delivery_judge(&seen, 0, NOW, 7, &d);
 		assert_int_equal(d.verdict, rows[i].is);
 		assert_int_equal(d.why[0] == '\0', rows[i].is == DELIVERY_DONE);
-		if (d.verdict == DELIVERY_LATER)
+		if (d.verdict != DELIVERY_REVOKED)
 			assert_in_range(d.wait_ms, 1, 1000);
+		/* A token that is refused in whatever way is not asked for each second. */
+		delivery_judge(&seen, 9, NOW, 250000, &d);
+		assert_true(d.wait_ms > 200000);
 	}
 }
 
