@@ -736,6 +736,21 @@ def registration(work, certs):
     server.end()
 
 
+def ready_token(work, certs):
+    """A token's file that the configuration names: a pipe that nobody writes, then a good one."""
+    server, hub, agent = setting(work, certs, conf=f"hub_token_file = {work}/ready\n")
+    os.mkfifo(f"{work}/ready")
+    agent.begin()
+    ok("a token's file that is a pipe is named, and waited for by nobody", until(
+        lambda: agent.said("ready: ") and agent.said("there is no token"), 15))
+    os.unlink(f"{work}/ready")
+    write(work, "ready", "t1\n", 0o600)
+    agent.process.send_signal(signal.SIGHUP)
+    ok("and is read again", until(lambda: len(hub.documents) >= 1))
+    agent.end()
+    server.end()
+
+
 def old_agent(work, certs):
     server, hub, agent = setting(work, certs, hub=False, nanny=True)
     write(agent.root, "etc/nannyagent/config.yaml",
@@ -786,7 +801,7 @@ def main():
     try:
         for test in (plain, tokens, traps, refusals, newest_only, outage, killed, full_disk,
                      hanging, from_a_backup, reload, proxmox_later, state_gone, unprivileged,
-                     registration, old_agent, once, unit):
+                     registration, ready_token, old_agent, once, unit):
             if not chosen or test.__name__ in chosen:
                 begun = time.monotonic()
                 test(work, certs)
