@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -98,13 +99,11 @@ static void set_level(const struct agentd *d)
 	log_set_level(levels[d->conf.log]);
 }
 
-static void read_conf(struct agentd *d)
+static void read_conf(struct agentd *d, struct agent_conf *ret)
 {
-	agent_conf_done(&d->conf);
-	agent_conf_read(&d->conf, &d->root, environment, d->cli);
-	set_level(d);
-	for (size_t i = 0; i < d->conf.diags.n; i++) {
-		const struct diag *g = &d->conf.diags.items[i];
+	agent_conf_read(ret, &d->root, environment, d->cli);
+	for (size_t i = 0; i < ret->diags.n; i++) {
+		const struct diag *g = &ret->diags.items[i];
 
 		if (g->line)
 			log_warn("%s:%u: %s", g->file, g->line, g->text);
@@ -115,6 +114,7 @@ static void read_conf(struct agentd *d)
 
 static void apply_conf(struct agentd *d)
 {
+	set_level(d);
 	agentd_server_set(&d->hub, d->conf.hub_url, d->conf.hub_ca);
 	agentd_server_set(&d->nanny, d->conf.nannyapi_url, d->conf.nannyapi_ca);
 	d->spool.max_bytes = d->conf.spool_size;
@@ -125,6 +125,31 @@ static void apply_conf(struct agentd *d)
 	d->changed = true;
 }
 
+/* A mistake in a file, or a file that cannot be read just now, is no reason to fall silent. */
+static bool loses_a_server(const struct agent_conf *was, const struct agent_conf *is)
+{
+	return is->diags.n &&
+	       ((was->hub_url && !is->hub_url) || (was->nannyapi_url && !is->nannyapi_url));
+}
+
+static void read_conf_anew(struct agentd *d)
+{
+	struct agent_conf *was = xmalloc(sizeof(*was));
+
+	*was = d->conf;
+	read_conf(d, &d->conf);
+	if (!loses_a_server(was, &d->conf)) {
+		apply_conf(d);
+		agent_conf_done(was);
+	} else {
+		log_error("a server would be lost: the configuration stays as it was");
+		agent_conf_done(&d->conf);
+		d->conf = *was;
+		d->conf.diags.arena = &d->conf.arena;
+	}
+	free(was);
+}
+
 static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *ctx)
 {
 	struct agentd *d = ctx;
@@ -132,8 +157,7 @@ static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void
 	(void)s;
 	if (si->ssi_signo == SIGHUP) {
 		log_info("the configuration is read anew");
-		read_conf(d);
-		apply_conf(d);
+		read_conf_anew(d);
 		d->collect_at = clock_boot_ms();
 		return 0;
 	}
@@ -232,6 +256,14 @@ static void name_servers(struct agentd *d)
 	d->collector.fd = -1;
 }
 
+/* Asked once: names may come from a server that does not answer later. */
+static gid_t readers(void)
+{
+	const struct group *group = getgrnam("www-data");
+
+	return group && group->gr_gid != getegid() ? group->gr_gid : (gid_t)-1;
+}
+
 static int open_all(struct agentd *d, struct err *e)
 {
 	int r = root_open(&d->root, cli_value(d->cli, "root"), e);
@@ -239,7 +271,8 @@ static int open_all(struct agentd *d, struct err *e)
 	if (r < 0)
 		return r;
 	name_servers(d);
-	read_conf(d);
+	read_conf(d, &d->conf);
+	set_level(d);
 	r = open_folders(d, e);
 	if (r == 0)
 		r = token_instance(d->state_fd, d->instance, e);
@@ -251,6 +284,7 @@ static int open_all(struct agentd *d, struct err *e)
 	if (r < 0)
 		return err_set(e, r, "the event loop: %s", strerror(-r));
 	agentd_load_identity(d);
+	d->group = readers();
 	d->proxmox = TRI_UNKNOWN;
 	d->started = clock_now();
 	/* A collector that begins has told nobody anything yet. */
@@ -293,6 +327,8 @@ int agentd_run(const struct cli *cli)
 	r = open_all(d, &e);
 	if (r < 0) {
 		log_error("%s", e.text);
+		agent_conf_done(&d->conf);
+		free(d);
 		return CLI_CRITICAL;
 	}
 	log_info("pvewarden agent " PVEWARDEN_VERSION " started");

@@ -60,11 +60,12 @@ struct agentd {
 	struct agent_conf conf;
 	const struct cli *cli;
 	sd_event *loop;
+	gid_t group; /* of those who may read what is published */
 	int state_fd, run_fd, lock_fd, spool_fd, parked_fd;
 	char instance[TOKEN_INSTANCE_BYTES];
 	struct agent_server hub, nanny;
 	int64_t started, published_at, token_checked_at;
-	bool changed;
+	bool changed, unpublished;
 
 	/* collecting */
 	struct collector collector;
@@ -86,7 +87,8 @@ struct agentd {
 	struct spool spool;
 	struct buf memory; /* the newest document, when the disk takes none */
 	uint64_t memory_sequence, sending, unkept;
-	bool direct; /* the disk takes none */
+	unsigned int duplicates; /* documents in a row that the hub had already */
+	bool direct;		 /* the disk takes none */
 	char full[512];
 
 	/* what goes to NannyAPI */

@@ -257,6 +257,7 @@ static void prepare(struct agentd *d, int64_t now)
 		d->ask.sequence = d->spool.next = clock;
 	d->asked_all = d->ask.all_configs;
 	(void)snprintf(d->ask.instance, sizeof(d->ask.instance), "%s", d->instance);
+	(void)snprintf(d->ask.cluster_uuid, sizeof(d->ask.cluster_uuid), "%s", d->uuid);
 }
 
 static void ask(struct agentd *d, int64_t now)

@@ -175,6 +175,26 @@ static void end_post(struct agentd *d)
 	d->posts_done++;
 }
 
+/*
+ * One that was taken and whose answer was lost comes twice. Two in a row mean that our numbers went
+ * back, as with a state directory from a backup: the hub would take nothing until they have caught
+ * up, so they go on from the clock.
+ */
+static void count_duplicates(struct agentd *d, bool duplicate)
+{
+	uint64_t clock = (uint64_t)clock_now();
+
+	d->duplicates = duplicate ? d->duplicates + 1 : 0;
+	if (d->duplicates < 2 || d->spool.next >= clock)
+		return;
+	log_warn("the hub has had the documents up to number %llu already (is the state directory "
+		 "from a backup?): they are numbered from %llu on",
+		 (unsigned long long)d->sending, (unsigned long long)clock);
+	d->spool.next = clock;
+	d->ask.all_configs = true;
+	d->duplicates = 0;
+}
+
 void agentd_item_done(struct agent_server *s, struct slice answer)
 {
 	struct agentd *d = s->d;
@@ -183,7 +203,7 @@ void agentd_item_done(struct agent_server *s, struct slice answer)
 	s->delivered++;
 	if (s->is_hub) {
 		end_document(d);
-		delivery_take_reply(answer, &d->ask);
+		count_duplicates(d, delivery_take_reply(answer, &d->ask));
 		return;
 	}
 	if (d->refusals.n) {

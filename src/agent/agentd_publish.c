@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <dirent.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -177,17 +176,16 @@ static void write_document(const struct agentd *d, int64_t now, struct buf *out)
 void agentd_publish(struct agentd *d, int64_t now)
 {
 	CLEANUP(buf_done) struct buf text = {};
-	const struct group *group = getgrnam("www-data");
-	bool give = group && group->gr_gid != getegid();
 	int r;
 
 	write_document(d, now, &text);
-	r = file_write_atomic_for(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640,
-				  give ? group->gr_gid : (gid_t)-1);
+	r = file_write_atomic_for(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640, d->group);
 	if (r < 0)
 		r = file_write_atomic(d->run_fd, AGENT_STATE_FILE, buf_slice(&text), 0640);
-	if (r < 0)
-		log_debug(AGENT_STATE_FILE ": %s", strerror(-r));
+	if (r < 0 && !d->unpublished)
+		log_warn(AGENT_STATE_FILE " cannot be written, agent status will not know: %s",
+			 strerror(-r));
+	d->unpublished = r < 0;
 	d->published_at = now;
 	d->changed = false;
 }

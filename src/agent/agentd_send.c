@@ -125,7 +125,7 @@ static void tell_success(struct agent_server *s)
 	if (s->told)
 		log_info("%s: takes what is sent again", s->name);
 	s->told = s->revoked = s->session.rejected = false;
-	s->session.failures = 0;
+	s->session.failures = s->session.denied = 0;
 	s->problem[0] = '\0';
 	s->tries = 0;
 	s->delivered_at = clock_now();
@@ -135,9 +135,20 @@ static void tell_success(struct agent_server *s)
 static void tell_token(struct agent_server *s, const char *what)
 {
 	if (session_is_to_be_told(&s->session))
-		log_error("%s: Authentication requires re-registration, after %u tries (%s). Run: "
-			  "pvewarden agent register",
-			  s->name, s->session.failures, what);
+		log_error(
+			"%s: Authentication requires re-registration, refused %u times (%s). Run: "
+			"pvewarden agent register",
+			s->name, s->session.denied, what);
+}
+
+/* What lies between may refuse as well: that says nothing about the token. */
+static void tell_no_refresh(struct agent_server *s, const char *what)
+{
+	char why[sizeof(s->problem)];
+
+	(void)snprintf(why, sizeof(why), "the token cannot be refreshed: %s", what);
+	tell_failure(s, why);
+	agentd_item_later(s);
 }
 
 /* --- answers --------------------------------------------------------------------------------- */
@@ -177,12 +188,12 @@ static void took_token(struct agent_server *s, const struct sender_answer *a, bo
 		tell_failure(s, said.why);
 		break;
 	case SESSION_REFUSED:
+		tell_token(s, said.why);
+		tell_no_refresh(s, said.why);
+		break;
 	case SESSION_LATER:
-		if (!renewal) {
-			tell_token(s, said.why);
-			tell_failure(s, said.why);
-			agentd_item_later(s);
-		}
+		if (!renewal)
+			tell_no_refresh(s, said.why);
 		break;
 	}
 	agentd_token_save(s);
@@ -212,9 +223,10 @@ static void took_item(struct agent_server *s, const struct sender_answer *a)
 		s->tries = 0;
 		break;
 	case DELIVERY_REFRESH:
-		if (session_rejected(&s->session, &s->token, clock_now()))
+		if (session_rejected(&s->session, &s->token, said.own, clock_now()))
 			break;
-		tell_token(s, said.why);
+		if (said.own)
+			tell_token(s, said.why);
 		tell_failure(s, said.why);
 		agentd_item_later(s);
 		break;

@@ -10,8 +10,9 @@
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/str.h"
+#include "util/worker.h"
 
-enum { TOKEN_FILE_MAX = 64 * 1024 };
+enum { TOKEN_FILE_MAX = 64 * 1024, TOKEN_READ_MS = 5000 };
 
 static bool take_text(struct agent_server *s, struct slice text, const char *what)
 {
@@ -29,24 +30,49 @@ static bool take_text(struct agent_server *s, struct slice text, const char *wha
 	return true;
 }
 
+/* It may lie in /etc/pve, for all nodes, and that may hang. */
+struct ready_text {
+	size_t n;
+	char text[TOKEN_FILE_MAX];
+};
+
+static int read_in_worker(void *arg, void *answer, struct err *e)
+{
+	CLEANUP(buf_wipe) struct buf text = {};
+	struct ready_text *t = answer;
+	int r = file_read_at(AT_FDCWD, arg, sizeof(t->text), &text);
+
+	if (r < 0)
+		return err_set(e, r, "%s", strerror(-r));
+	memcpy(t->text, buf_str(&text), text.len);
+	t->n = text.len;
+	return 0;
+}
+
+static bool take_file(struct agent_server *s, const char *file)
+{
+	struct ready_text *t = xcalloc(1, sizeof(*t));
+	struct err e = {};
+	int r = worker_run(read_in_worker, (void *)(uintptr_t)file, t, sizeof(*t), TOKEN_READ_MS,
+			   NULL, &e);
+	bool good = r == 0 && take_text(s, (struct slice){ t->text, t->n }, file);
+
+	if (r < 0)
+		log_error("%s: %s", file, e.text[0] ? e.text : strerror(-r));
+	explicit_bzero(t, sizeof(*t));
+	free(t);
+	return good;
+}
+
 /* One that the configuration has. */
 static bool take_ready(struct agent_server *s)
 {
 	const struct agent_conf *c = &s->d->conf;
 	const char *file = s->is_hub ? c->hub_token_file : c->static_token_file;
-	CLEANUP(buf_wipe) struct buf text = {};
-	int r;
 
 	if (!s->is_hub && c->static_token)
 		return take_text(s, slice_of(c->static_token), "the static token");
-	if (!file)
-		return false;
-	r = file_read_at(AT_FDCWD, file, TOKEN_FILE_MAX, &text);
-	if (r < 0) {
-		log_error("%s: %s", file, strerror(-r));
-		return false;
-	}
-	return take_text(s, buf_slice(&text), file);
+	return file && take_file(s, file);
 }
 
 /* The old agent's, once: from then on it is ours, and refreshed here. */
@@ -90,7 +116,7 @@ void agentd_token_load(struct agent_server *s)
 	/* What is known of the last one says nothing about this one. */
 	s->token_told = s->revoked = s->session.rejected = false;
 	s->session.next_try = s->session.next_renew = s->session.got = 0;
-	s->session.failures = s->session.refusals = 0;
+	s->session.failures = s->session.refusals = s->session.denied = 0;
 	note_file(s);
 	if (take_ready(s))
 		return;

@@ -165,3 +165,23 @@ bool clusterid_of(struct slice pem, char ret[CLUSTERID_MAX])
 	(void)snprintf(ret, CLUSTERID_MAX, "ca:%016llx", (unsigned long long)digest_of(pem));
 	return true;
 }
+
+/* Of those the next one may be better. */
+static bool is_makeshift(struct slice id)
+{
+	return slice_starts(id, "name:") || slice_starts(id, "node:");
+}
+
+bool clusterid_without_ca(const char *known, const char *name, const char *instance,
+			  char ret[CLUSTERID_MAX])
+{
+	bool keep = *known && (!name || !is_makeshift(slice_of(known)));
+
+	ret[0] = '\0';
+	if (keep)
+		(void)snprintf(ret, CLUSTERID_MAX, "%s", known);
+	else if (name)
+		(void)snprintf(ret, CLUSTERID_MAX, "%s:%s", *name ? "name" : "node",
+			       *name ? name : instance);
+	return ret[0] != '\0';
+}

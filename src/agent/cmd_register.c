@@ -235,6 +235,8 @@ static int run(struct registering *g)
 	r = open_state(g, &e);
 	if (r == 0)
 		r = get_token(g, &t, &e);
+	if (!t.got)
+		t.got = clock_now();
 	if (r == 0)
 		r = token_save(g->state_fd, g->file, &t, &e);
 	if (r < 0) {

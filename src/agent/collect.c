@@ -53,6 +53,8 @@ static void collect(struct picture *p, const struct root *r, const struct collec
 		.reporter = ask->reporter,
 		.unheard = unheard,
 		.n_unheard = names_of(ask, unheard),
+		.uuid = ask->cluster_uuid,
+		.instance = ask->instance,
 	};
 	struct err e = {};
 

@@ -21,7 +21,8 @@ struct collect_ask {
 	uint32_t interval;
 	uint64_t sequence;
 	char instance[33];
-	char reporter[COLLECT_NODE_MAX]; /* as the hub said last; "": it has not */
+	char cluster_uuid[COLLECT_NODE_MAX]; /* as it was last; "": never read */
+	char reporter[COLLECT_NODE_MAX];     /* as the hub said last; "": it has not */
 	char unheard[COLLECT_UNHEARD_MAX][COLLECT_NODE_MAX]; /* "" ends it */
 };
 

@@ -129,9 +129,10 @@ void delivery_judge(const struct delivery_seen *seen, unsigned int tries, int64_
 	}
 	auth_read_reply(seen->body, &reply);
 	ret->verdict = verdict_of(seen->status, &reply);
-	if (ret->verdict == DELIVERY_LATER)
-		later(seen, tries, now, random, ret);
-	else if (ret->verdict == DELIVERY_REVOKED)
+	ret->own = reply.json;
+	/* Also where a document would not wait: what was asked may have been a token. */
+	later(seen, tries, now, random, ret);
+	if (ret->verdict == DELIVERY_REVOKED)
 		ret->wait_ms = DELIVERY_REVOKED_MS;
 	explain(seen, &reply, ret);
 }
@@ -146,14 +147,16 @@ static bool copy_name(char into[COLLECT_NODE_MAX], const char *name)
 	return true;
 }
 
-void delivery_take_reply(struct slice body, struct collect_ask *ask)
+bool delivery_take_reply(struct slice body, struct collect_ask *ask)
 {
+	bool duplicate;
 	const char *configs;
 	json_t *doc = NULL, *unheard, *one;
 	size_t i, n = 0;
 
 	if (json_parse(body, "answer", &doc, NULL) < 0)
-		return;
+		return false;
+	duplicate = json_is_true(json_object_get(doc, "duplicate"));
 	(void)copy_name(ask->reporter, json_str(doc, "reporter"));
 	unheard = json_arr(doc, "unheard");
 	json_array_foreach(unheard, i, one)
@@ -167,4 +170,5 @@ void delivery_take_reply(struct slice body, struct collect_ask *ask)
 	if (configs && strcmp(configs, "all") == 0)
 		ask->all_configs = true;
 	json_decref(doc);
+	return duplicate;
 }

@@ -28,8 +28,9 @@ struct delivery_seen {
 
 struct delivery {
 	enum delivery_verdict verdict;
-	int64_t wait_ms;
-	char why[400]; /* a sentence for a person; "" when done */
+	bool own;	 /* it is the server itself that answered */
+	int64_t wait_ms; /* before the same is asked again, whatever the verdict */
+	char why[400];	 /* a sentence for a person; "" when done */
 };
 
 /* @tries: failures so far; @now: Unix seconds; @random: any number. */
@@ -39,5 +40,6 @@ void delivery_judge(const struct delivery_seen *seen, unsigned int tries, int64_
 /* Seconds to wait as the header says it, in seconds or as a date; -1: it says nothing. */
 int64_t delivery_retry_after(struct slice text, int64_t now);
 
-/* What our hub's answer asks for; what it does not say stays. */
-void delivery_take_reply(struct slice body, struct collect_ask *ask);
+/* What our hub's answer asks for; what it does not say stays. True: it had that document already.
+ */
+bool delivery_take_reply(struct slice body, struct collect_ask *ask);

@@ -277,12 +277,25 @@ void guestparts_snapshots(struct jsonw *w, const struct guestconfig *c)
 	jsonw_close(w);
 }
 
+/* QEMU's own arguments may hold a password for anything. */
+static bool is_masked(struct slice key, struct slice value)
+{
+	static const char *const words[] = { "passw", "secret", "token", "credential", "key" };
+
+	if (guest_key_is_secret(key))
+		return true;
+	for (size_t i = 0; slice_eq(key, "args") && i < ARRAY_SIZE(words); i++)
+		if (slice_holds_nocase(value, words[i]))
+			return true;
+	return false;
+}
+
 static void write_value(struct jsonw *w, const char *name, struct slice key,
 			const struct slice *value)
 {
 	if (!value)
 		jsonw_null(w, name);
-	else if (guest_key_is_secret(key))
+	else if (is_masked(key, *value))
 		jsonw_str(w, name, GUESTPARTS_MASKED);
 	else
 		jsonw_slice(w, name, cut(*value, VALUE_MAX / 8));
@@ -313,19 +326,6 @@ void guestparts_pending(struct jsonw *w, const struct guestconfig *c)
 
 /* --- the config itself -------------------------------------------------------------------------
  */
-
-/* QEMU's own arguments may hold a password for anything. */
-static bool is_masked(const struct guestconfig_option *o)
-{
-	static const char *const words[] = { "passw", "secret" };
-
-	if (guest_key_is_secret(o->key))
-		return true;
-	for (size_t i = 0; slice_eq(o->key, "args") && i < ARRAY_SIZE(words); i++)
-		if (memmem(o->value.p, o->value.n, words[i], strlen(words[i])))
-			return true;
-	return false;
-}
 
 /* The values of an lxc.* key that comes again, one a line. */
 static size_t write_raw(struct jsonw *w, const char *key, const struct guestconfig_option *o,
@@ -362,17 +362,69 @@ void guestparts_config(struct jsonw *w, const struct guestconfig *c)
 			continue;
 		}
 		(void)snprintf(key, sizeof(key), SLICE_FMT, SLICE_ARG(o->key));
-		if (o->raw && !is_masked(o)) {
+		if (o->raw && !is_masked(o->key, o->value)) {
 			i += write_raw(w, key, o, c->main.n - i);
 			continue;
 		}
 		if (i == 0 || !slice_eq2(o[-1].key, o->key))
-			jsonw_slice(
-				w, key,
-				is_masked(o) ? SLICE(GUESTPARTS_MASKED) : cut(o->value, VALUE_MAX));
+			jsonw_slice(w, key,
+				    is_masked(o->key, o->value) ? SLICE(GUESTPARTS_MASKED)
+								: cut(o->value, VALUE_MAX));
 		i++;
 	}
 	jsonw_close(w);
+}
+
+/* What the schemas of Proxmox' API have as integers and booleans. */
+static bool is_number(struct slice key, struct slice value)
+{
+	static const char *const keys[] = {
+		"acpi",		"autostart", "balloon",	      "console",       "cores",
+		"cpuunits",	"debug",     "freeze",	      "keephugepages", "kvm",
+		"localtime",	"memory",    "migrate_speed", "numa",	       "onboot",
+		"protection",	"reboot",    "shares",	      "smp",	       "sockets",
+		"swap",		"tablet",    "tdf",	      "template",      "tty",
+		"unprivileged", "vcpus",
+	};
+	uint64_t n;
+
+	if (value.n > 15 || !str_to_u64(value, &n) || (value.n > 1 && value.p[0] == '0'))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (slice_eq(key, keys[i]))
+			return true;
+	return false;
+}
+
+/* The next string of our own JSON, without its quotes; *rest goes on behind it. */
+static bool next_string(struct slice *rest, struct slice *ret)
+{
+	size_t begin = slice_find(*rest, '"') + 1, end = begin;
+
+	while (end < rest->n && rest->p[end] != '"')
+		end += rest->p[end] == '\\' ? 2 : 1;
+	if (end >= rest->n)
+		return false;
+	*ret = (struct slice){ rest->p + begin, end - begin };
+	*rest = slice_from(*rest, end + 1);
+	return true;
+}
+
+void guestparts_config_typed(struct slice config, struct buf *out)
+{
+	struct slice rest = config, key, value;
+	const char *from = config.p;
+
+	if (!next_string(&rest, &key)) /* the name of the object itself */
+		return;
+	while (next_string(&rest, &key) && next_string(&rest, &value)) {
+		if (!is_number(key, value))
+			continue;
+		buf_add(out, from, (size_t)(value.p - 1 - from));
+		buf_add(out, value.p, value.n);
+		from = value.p + value.n + 1;
+	}
+	buf_add(out, from, (size_t)(config.p + config.n - from));
 }
 
 void guestparts_features(struct jsonw *w, const char *name, const struct guestconfig *c)

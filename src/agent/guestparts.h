@@ -18,7 +18,13 @@ void guestparts_mountpoints(struct jsonw *w, const struct guestconfig *c);
 void guestparts_nets(struct jsonw *w, const struct guestconfig *c);
 void guestparts_snapshots(struct jsonw *w, const struct guestconfig *c);
 void guestparts_pending(struct jsonw *w, const struct guestconfig *c);
+
+/* The config whole, every value a text, secrets masked. */
 void guestparts_config(struct jsonw *w, const struct guestconfig *c);
+
+/* That member once more, as Proxmox' API says it: what it has as integers and booleans as numbers.
+ */
+void guestparts_config_typed(struct slice config, struct buf *out);
 
 /* {"nesting": "1"}; {"enabled": true, ...} */
 void guestparts_features(struct jsonw *w, const char *name, const struct guestconfig *c);

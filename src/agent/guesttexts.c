@@ -229,6 +229,10 @@ static void write_tail(struct writing *g)
 	guestparts_nets(&g->w, g->config);
 	guestparts_snapshots(&g->w, g->config);
 	guestparts_pending(&g->w, g->config);
+}
+
+static void write_raw(struct writing *g)
+{
 	guestparts_config(&g->w, g->config);
 }
 
@@ -265,7 +269,7 @@ void guesttexts_make(struct guesttexts *ret, const struct guesttexts_of *of, str
 {
 	struct guestfacts facts;
 	struct writing g = { .of = of, .config = scratch, .facts = &facts };
-	struct span row, head, nanny, tail;
+	struct span row, head, nanny, tail, raw;
 
 	guestconfig_read(scratch, of->type, text);
 	guestfacts_read(&facts, scratch, of->vmid);
@@ -275,11 +279,13 @@ void guesttexts_make(struct guesttexts *ret, const struct guesttexts_of *of, str
 	head = members(&g, write_head, out);
 	nanny = members(&g, write_nanny, out);
 	tail = members(&g, write_tail, out);
+	raw = members(&g, write_raw, out);
 	keep(ret, out);
 	ret->row = at(ret, row);
 	ret->head = at(ret, head);
 	ret->nanny = at(ret, nanny);
 	ret->tail = at(ret, tail);
+	ret->raw = at(ret, raw);
 	ret->digest = g.digest;
 }
 

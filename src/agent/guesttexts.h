@@ -14,7 +14,8 @@ struct guesttexts {
 	struct slice row;   /* of "guests" */
 	struct slice head;  /* of "configs" */
 	struct slice nanny; /* of NannyAPI's object, that which does not change */
-	struct slice tail;  /* of both: drives, nets, the raw config, ... */
+	struct slice tail;  /* of both: drives, nets, ... */
+	struct slice raw;   /* of both: the config as it stands in the file */
 	uint64_t digest;    /* of the config's text */
 };
 

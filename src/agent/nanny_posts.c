@@ -2,6 +2,7 @@
 #include "agent/nanny_posts.h"
 
 #include "agent/guestlive.h"
+#include "agent/guestparts.h"
 #include "agent/wire.h"
 #include "pve/prop.h"
 #include "util/str.h"
@@ -122,6 +123,8 @@ static void write_guest(struct jsonw *w, struct guestlive *live, const struct pi
 	buf_add(out, g->texts.nanny.p, g->texts.nanny.n);
 	buf_adds(out, ", ");
 	buf_add(out, g->texts.tail.p, g->texts.tail.n);
+	buf_adds(out, ", ");
+	guestparts_config_typed(g->texts.raw, out);
 	end_post(w);
 }
 

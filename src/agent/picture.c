@@ -131,13 +131,31 @@ static void read_jobs(struct picture *p)
 			 text_of(p, PICTURE_USERS), &p->jobs_arena);
 }
 
-static void read_uuid(struct picture *p)
+/* "": none; NULL: that is not known. */
+static const char *cluster_name(const struct picture *p)
 {
+	if (!p->members_known)
+		return NULL;
+	return p->members.clustered && p->members.cluster_name ? p->members.cluster_name : "";
+}
+
+/* After the members: without an authority the cluster's name is the next best. */
+static int read_uuid(struct picture *p, const struct picture_want *want, struct err *e)
+{
+	const char *path = files[PICTURE_CA].path;
+
 	if (look(p, PICTURE_CA))
-		(void)clusterid_of(text_of(p, PICTURE_CA), p->uuid);
-	if (!*p->uuid)
-		picture_blind(p, "%s is not there: the cluster has no identity",
-			      files[PICTURE_CA].path);
+		(void)clusterid_of(text_of(p, PICTURE_CA), p->ca_uuid);
+	if (*p->ca_uuid) {
+		(void)snprintf(p->uuid, sizeof(p->uuid), "%s", p->ca_uuid);
+		return 0;
+	}
+	if (!clusterid_without_ca(want->uuid, cluster_name(p), want->instance, p->uuid))
+		return err_set(e, -EAGAIN,
+			       "which cluster this is cannot be read (is /etc/pve mounted? "
+			       "systemctl status pve-cluster)");
+	picture_blind(p, "%s cannot be read: this cluster is known as %s", path, p->uuid);
+	return 0;
 }
 
 /* --- who we are --------------------------------------------------------------------------------
@@ -148,7 +166,8 @@ static void read_members(struct picture *p)
 	struct err e = {};
 
 	p->quorate = p->node.quorate;
-	if (members_read(&p->members, p->root, &p->arena, &e) < 0) {
+	p->members_known = members_read(&p->members, p->root, &p->arena, &e) == 0;
+	if (!p->members_known) {
 		picture_blind(p, "the members of the cluster cannot be read: %s", e.text);
 		p->members = (struct members){ .nodename = p->node.name };
 		p->complete = false;
@@ -172,7 +191,7 @@ static bool is_lowest_online(const struct members *m)
 
 static bool is_reporter(const struct picture *p, const char *named)
 {
-	if (p->quorate != TRI_YES)
+	if (p->quorate != TRI_YES || !p->members_known)
 		return false;
 	if (!p->members.clustered)
 		return true;
@@ -217,7 +236,9 @@ int picture_read(struct picture *p, const struct root *r, const struct picture_w
 	read_members(p);
 	p->reporter = is_reporter(p, want->reporter);
 	hostfacts_fixed_read(&p->fixed, r);
-	read_uuid(p);
+	code = read_uuid(p, want, e);
+	if (code < 0)
+		return code;
 	read_storages(p);
 	read_ha(p);
 	read_jobs(p);

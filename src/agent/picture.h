@@ -66,7 +66,7 @@ struct picture {
 	struct backupjobs jobs;
 	struct arena jobs_arena;
 	bool jobs_known;
-	char uuid[CLUSTERID_MAX];
+	char ca_uuid[CLUSTERID_MAX]; /* as the authority says it; "": it cannot be read */
 	struct hostfacts_fixed fixed;
 	struct alive alive;
 	struct guestconfig scratch;
@@ -78,6 +78,8 @@ struct picture {
 	struct node node;
 	struct members members;
 	enum tri quorate;
+	char uuid[CLUSTERID_MAX]; /* what the cluster is known as */
+	bool members_known;
 	bool reporter;
 	bool complete; /* every guest that there is was seen */
 	const char *pve_manager;
@@ -93,9 +95,12 @@ struct picture_want {
 	const char *reporter; /* "": nobody has said */
 	const char *const *unheard;
 	size_t n_unheard;
+	const char *uuid;     /* what the cluster was known as last; "": never */
+	const char *instance; /* of the agent */
 };
 
-/* A cycle. -ENODEV: no Proxmox here; what else cannot be read is said in blind. */
+/* A cycle. -ENODEV: no Proxmox here; -EAGAIN: it is not known of which cluster; what else cannot be
+ * read is said in blind. */
 int picture_read(struct picture *p, const struct root *r, const struct picture_want *want,
 		 struct err *e);
 void picture_done(struct picture *p);

@@ -25,10 +25,17 @@ static bool must_refresh(const struct session *s, const struct token *t, int64_t
 	       now - t->got >= s->check_every;
 }
 
+/* A time that lies farther ahead than anything is put off was of a clock that has been set back. */
+static bool is_due(int64_t at, int64_t now, int64_t longest)
+{
+	return now >= at || at - now > longest;
+}
+
 static bool must_renew(const struct session *s, const struct token *t, int64_t now)
 {
 	return t->refresh_expires && t->refresh_expires - s->renew_before <= now &&
-	       now >= s->next_renew;
+	       is_due(s->next_renew, now,
+		      s->renew_retry > SESSION_NO_RENEW_S ? s->renew_retry : SESSION_NO_RENEW_S);
 }
 
 enum session_step session_next(const struct session *s, const struct token *t, int64_t now,
@@ -38,9 +45,10 @@ enum session_step session_next(const struct session *s, const struct token *t, i
 	if (!token_is_there(t))
 		return SESSION_NONE;
 	if (!can_refresh(t))
-		return s->rejected && now < s->next_try ? SESSION_WAIT : SESSION_USE;
+		return s->rejected && !is_due(s->next_try, now, SESSION_LONGEST_S) ? SESSION_WAIT
+										   : SESSION_USE;
 	if (must_refresh(s, t, now)) {
-		if (now >= s->next_try)
+		if (is_due(s->next_try, now, SESSION_LONGEST_S))
 			return SESSION_REFRESH;
 		/* What could not be refreshed early is good until its end. */
 		if (!t->access || s->rejected || is_over(t, now))
@@ -109,6 +117,7 @@ static enum session_result take_refusal(struct session *s, struct token *t, int6
 		s->first_refusal = now;
 	s->next_try = now + refusal_wait(s->refusals);
 	s->refusals++;
+	s->denied++;
 	if (s->refusals < SESSION_REFUSALS || now - s->first_refusal < SESSION_REFUSED_S)
 		return t->given_up ? SESSION_GIVEN_UP : SESSION_REFUSED;
 	t->given_up = true;
@@ -148,7 +157,7 @@ enum session_result session_took(struct session *s, struct token *t, bool renewa
 	return SESSION_LATER;
 }
 
-bool session_rejected(struct session *s, const struct token *t, int64_t now)
+bool session_rejected(struct session *s, const struct token *t, bool own, int64_t now)
 {
 	bool fresh = s->got && now >= s->got && now - s->got < FRESH_S;
 
@@ -156,11 +165,12 @@ bool session_rejected(struct session *s, const struct token *t, int64_t now)
 	if (can_refresh(t) && !fresh)
 		return true;
 	s->failures++;
+	s->denied += own;
 	s->next_try = now + (can_refresh(t) ? REJECTED_WAIT_S : READY_WAIT_S);
 	return false;
 }
 
 bool session_is_to_be_told(const struct session *s)
 {
-	return s->failures == 3 || (s->failures > 0 && s->failures % 10 == 0);
+	return s->denied == 3 || (s->denied > 0 && s->denied % 10 == 0);
 }

@@ -17,6 +17,7 @@ enum {
 	SESSION_REFUSALS = 5,	    /* so many, */
 	SESSION_REFUSED_S = 3600,   /* over so long, are believed */
 	SESSION_GIVEN_UP_S = 3600,  /* between two tries then */
+	SESSION_LONGEST_S = 3700,   /* nothing is put off for longer, Retry-After included */
 	SESSION_NO_RENEW_S = 86400, /* a server without renewal is asked again after this */
 };
 
@@ -28,6 +29,7 @@ struct session {
 	unsigned int failures; /* refreshes in a row that brought nothing */
 	unsigned int refusals; /* those of them that were the server's own word */
 	int64_t first_refusal;
+	unsigned int denied; /* refresh or access token, in a row: what is told to people */
 };
 
 enum session_step {
@@ -62,9 +64,10 @@ enum session_step session_next(const struct session *s, const struct token *t, i
 enum session_result session_took(struct session *s, struct token *t, bool renewal,
 				 const struct session_seen *seen, int64_t now);
 
-/* The server refused the access token. False: a token just got was refused as well, so that another
- * refresh would change nothing; it is waited for. */
-bool session_rejected(struct session *s, const struct token *t, int64_t now);
+/* The access token was refused, by the server itself (@own) or by something in between. False: a
+ * token just got was refused as well, so that another refresh would change nothing; it is waited
+ * for. */
+bool session_rejected(struct session *s, const struct token *t, bool own, int64_t now);
 
-/* The third failure, then each tenth: somebody has to register again. */
+/* The third refusal of the server's own, then each tenth: somebody has to register again. */
 bool session_is_to_be_told(const struct session *s);

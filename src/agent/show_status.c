@@ -121,23 +121,32 @@ static void add_spool(const struct agent_state *s, struct buf *out)
 
 /* --- the servers ----------------------------------------------------------------------------- */
 
-static void add_token(struct table *t, const struct agent_state_server *v, int64_t now)
+/* "5m old, ends in 55m" */
+static void add_age(struct table *t, const struct agent_state_server *v, int64_t now)
 {
-	char length[CLOCK_TEXT_MAX];
+	char age[CLOCK_TEXT_MAX + 8] = "", length[CLOCK_TEXT_MAX];
 	bool over = v->expires && v->expires <= now;
 
+	if (v->got && v->got <= now)
+		(void)snprintf(age, sizeof(age), "%s old, ", clock_duration(now - v->got, length));
+	if (v->ready || !v->expires)
+		table_addf(t, "%s%s", age, v->ready ? "ready-made" : "no end known");
+	else
+		table_addf(t, "%s%s %s%s", age, over ? "ended" : "ends in",
+			   clock_duration(over ? now - v->expires : v->expires - now, length),
+			   over ? " ago" : "");
+}
+
+static void add_token(struct table *t, const struct agent_state_server *v, int64_t now)
+{
 	if (!v->token)
 		table_add_styled(t, TERM_RED, "none: agent register");
 	else if (v->given_up)
 		table_add_styled(t, TERM_RED, "refused: agent register");
 	else if (v->revoked)
 		table_add_styled(t, TERM_RED, "revoked");
-	else if (v->ready || !v->expires)
-		table_add(t, v->ready ? "ready-made" : "no end known");
 	else
-		table_addf(t, "%s %s%s", over ? "ended" : "ends in",
-			   clock_duration(over ? now - v->expires : v->expires - now, length),
-			   over ? " ago" : "");
+		add_age(t, v, now);
 }
 
 static void add_server(struct table *t, const struct agent_state_server *v, int64_t now)

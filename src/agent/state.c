@@ -190,6 +190,8 @@ static const char *load(const struct root *r, struct buf *text)
 
 	if (fd == -ENOENT)
 		return "the agent does not run on this node: " START;
+	if (fd == -EACCES)
+		return "/" AGENT_STATE_PATH " is for root and group www-data to read";
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_trusted(r, st.st_uid) ||
 	    st.st_size > SIZE_LIMIT || file_read_fd(fd, SIZE_LIMIT, text) < 0)
 		return "/" AGENT_STATE_PATH " is not a regular file of the agent's";
@@ -213,9 +215,16 @@ void agent_state_read(struct agent_state *ret, const struct root *root, int64_t 
 
 /* --- what it amounts to ---------------------------------------------------------------------- */
 
+/* A time to come is one of a clock that was set back: it says nothing. */
+static int64_t past(int64_t t, int64_t now)
+{
+	return t <= now + AGENT_STATE_MAX_AGE ? t : 0;
+}
+
 int agent_state_server_exit(const struct agent_state_server *v, int64_t now)
 {
-	int64_t last = v->last_delivery > v->since ? v->last_delivery : v->since;
+	int64_t delivered = past(v->last_delivery, now), since = past(v->since, now);
+	int64_t last = delivered > since ? delivered : since;
 	int64_t silent = now > last ? now - last : 0, interval = (int64_t)v->interval;
 
 	if (!v->token || v->given_up || v->revoked || silent >= AGENT_SILENT_INTERVALS * interval)

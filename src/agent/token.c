@@ -162,17 +162,25 @@ int token_load(int dirfd, const char *file, struct token *ret, struct err *e)
 	return r;
 }
 
-/* Root registers, another user's agent reads. */
+/* Root registers, another user's agent reads. That user may put another file in its place
+ * meanwhile: only what is root's own, under this name alone, is given to it. */
 static int give_away(int dirfd, const char *file)
 {
-	struct stat st;
+	CLEANUP_FD int fd = -1;
+	struct stat dir, st;
 
 	if (geteuid() != 0)
 		return 0;
-	if (fstat(dirfd, &st) < 0 || (st.st_uid != 0 && fchownat(dirfd, file, st.st_uid, st.st_gid,
-								 AT_SYMLINK_NOFOLLOW) < 0))
+	if (fstat(dirfd, &dir) < 0)
 		return -errno;
-	return 0;
+	if (dir.st_uid == 0)
+		return 0;
+	fd = openat(dirfd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_uid != 0 || st.st_nlink != 1)
+		return -EPERM;
+	return fchown(fd, dir.st_uid, dir.st_gid) < 0 ? -errno : 0;
 }
 
 int token_save(int dirfd, const char *file, const struct token *t, struct err *e)

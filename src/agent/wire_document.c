@@ -42,7 +42,10 @@ static void write_cluster(struct jsonw *w, const struct picture *p)
 		jsonw_u64(w, "config_version", m->config_version);
 	else
 		jsonw_null(w, "config_version");
-	jsonw_bool(w, "clustered", m->clustered);
+	if (p->members_known)
+		jsonw_bool(w, "clustered", m->clustered);
+	else
+		jsonw_null(w, "clustered");
 	jsonw_close(w);
 }
 
@@ -154,13 +157,16 @@ static void write_configs(struct jsonw *w, struct picture *p, bool all)
 	vec_each (g, &p->guests) {
 		if (all)
 			g->told = false;
-		if (!g->loaded || g->told || out->len + g->texts.tail.n > CONFIGS_UP_TO)
+		if (!g->loaded || g->told ||
+		    out->len + g->texts.tail.n + g->texts.raw.n > CONFIGS_UP_TO)
 			continue;
 		buf_adds(out, first ? "{" : ",\n{");
 		first = false;
 		buf_add(out, g->texts.head.p, g->texts.head.n);
 		buf_adds(out, ", ");
 		buf_add(out, g->texts.tail.p, g->texts.tail.n);
+		buf_adds(out, ", ");
+		buf_add(out, g->texts.raw.p, g->texts.raw.n);
 		buf_addc(out, '}');
 		g->told = true;
 	}
@@ -278,7 +284,8 @@ void wire_document_write(struct buf *out, struct picture *p, const struct collec
 	write_head(&w, ask, p->node.name, p->node.now);
 	write_cluster(&w, p);
 	write_view(&w, p);
-	write_nodes(&w, p);
+	if (p->members_known)
+		write_nodes(&w, p);
 	write_vmids(&w, p);
 	write_host(&w, p);
 	write_guests(&w, p);

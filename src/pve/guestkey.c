@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "pve/guestkey.h"
 
-#include <strings.h>
-
 #include "util/str.h"
 
 struct key_info {
@@ -170,16 +168,6 @@ struct guest_key guest_key_classify(enum guest_type type, struct slice key)
 	return (struct guest_key){ KEY_UNKNOWN, info->name, info->max };
 }
 
-static bool holds_nocase(struct slice s, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (size_t i = 0; i + n <= s.n; i++)
-		if (strncasecmp(s.p + i, word, n) == 0)
-			return true;
-	return false;
-}
-
 bool guest_key_is_secret(struct slice key)
 {
 	static const char *const names[] = { "env", "entrypoint", "lxc.environment" };
@@ -188,6 +176,6 @@ bool guest_key_is_secret(struct slice key)
 		if (slice_eq(key, names[i]))
 			return true;
 	/* cipassword, and whatever the next Proxmox calls one. */
-	return slice_starts(key, "lxc.environment.") || holds_nocase(key, "passw") ||
-	       holds_nocase(key, "secret") || holds_nocase(key, "token");
+	return slice_starts(key, "lxc.environment.") || slice_holds_nocase(key, "passw") ||
+	       slice_holds_nocase(key, "secret") || slice_holds_nocase(key, "token");
 }

@@ -59,19 +59,13 @@ static int too_late(void *arg)
 	return CLI_UNKNOWN;
 }
 
-int session_begin(const struct cli *cli, const char *schema, struct root *ret)
+int session_begin_as_anyone(const struct cli *cli, const char *schema, struct root *ret)
 {
 	static struct buf late; /* lives as long as the guard */
 	struct err e = {};
 
 	if (root_open(ret, cli_value(cli, "root"), &e) < 0)
 		return cli_usage(cli, "--root: %s", e.text);
-	if (ret->live && geteuid() != 0) {
-		log_error("only root may look at device-mapper, LVM and all guests: try sudo, or a "
-			  "recorded node with --root DIR");
-		root_close(ret);
-		return CLI_NOPERM;
-	}
 	buf_reset(&late);
 	write_unknown(cli, schema,
 		      "the node did not answer within 30 s (does /etc/pve hang? try: timeout 5 ls "
@@ -80,6 +74,19 @@ int session_begin(const struct cli *cli, const char *schema, struct root *ret)
 	if (guard_start(SESSION_DEADLINE_MS, too_late, &late) < 0)
 		log_warn("no deadline could be set for this check");
 	return 0;
+}
+
+int session_begin(const struct cli *cli, const char *schema, struct root *ret)
+{
+	int r = session_begin_as_anyone(cli, schema, ret);
+
+	if (r == 0 && ret->live && geteuid() != 0) {
+		log_error("only root may look at device-mapper, LVM and all guests: try sudo, or a "
+			  "recorded node with --root DIR");
+		session_end(ret);
+		return CLI_NOPERM;
+	}
+	return r;
 }
 
 void session_end(struct root *r)

@@ -16,6 +16,9 @@ enum { SESSION_DEADLINE_MS = 30000 };
  * and ends with CLI_UNKNOWN; @schema names the document that says so with --format json.
  */
 int session_begin(const struct cli *cli, const char *schema, struct root *ret);
+
+/* The same for what needs no root: whom the system lets read it, may. */
+int session_begin_as_anyone(const struct cli *cli, const char *schema, struct root *ret);
 void session_end(struct root *r);
 
 /* The node could not be read at all: says so on stdout as an answer (@schema as above), returns the

@@ -2,6 +2,7 @@
 #include "util/str.h"
 
 #include <stdio.h>
+#include <strings.h>
 
 bool slice_eq2(struct slice a, struct slice b)
 {
@@ -25,6 +26,16 @@ bool slice_ends(struct slice s, const char *suffix)
 	size_t n = strlen(suffix);
 
 	return s.n >= n && memcmp(s.p + s.n - n, suffix, n) == 0;
+}
+
+bool slice_holds_nocase(struct slice s, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (size_t i = 0; i + n <= s.n; i++)
+		if (strncasecmp(s.p + i, word, n) == 0)
+			return true;
+	return false;
 }
 
 int slice_cmp(struct slice a, struct slice b)

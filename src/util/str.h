@@ -12,6 +12,7 @@ bool slice_eq(struct slice a, const char *b);
 bool slice_eq2(struct slice a, struct slice b);
 bool slice_starts(struct slice s, const char *prefix);
 bool slice_ends(struct slice s, const char *suffix);
+bool slice_holds_nocase(struct slice s, const char *word); /* ASCII */
 int slice_cmp(struct slice a, struct slice b);
 
 /* White space is what Perl's \s matches in ASCII: blank, \t, \n, \r, \f, \v. */

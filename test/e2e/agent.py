@@ -3,6 +3,7 @@
 """The agent and what lies between it and its servers: a real HTTPS server of our own that refuses,
 delays, lies and goes away; crashes at any moment; a disk that is full; an /etc/pve that hangs."""
 import glob
+import grp
 import http.server
 import json
 import os
@@ -220,6 +221,7 @@ class Agent:
         if nanny:
             text += f"nannyapi_url = {server.url}\nnannyapi_ca = {server.folder}/ca.pem\n"
         write(self.root, "etc/pvewarden/pvewarden.conf", text)
+        self.program = PROGRAM
         self.process, self.log = None, open(f"{self.root}/log", "w+", encoding="utf-8")
 
     def token(self, name="hub", **more):
@@ -234,7 +236,7 @@ class Agent:
 
     def begin(self, **more):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("JOURNAL")}
-        self.process = subprocess.Popen([PROGRAM, "agent", "run", "--root", self.root],
+        self.process = subprocess.Popen([self.program, "agent", "run", "--root", self.root],
                                         stderr=self.log, env=environment, **more)
         return self
 
@@ -368,6 +370,8 @@ def traps(work, certs):
     agent.begin()
     ok("lies about the token are asked again", until(lambda: len(asked) >= 3, 30), len(asked))
     agent.end()
+    ok("nobody is sent to register for them", not agent.said("re-registration") and
+       agent.said("the token cannot be refreshed: 404, and the answer is not the server's own"))
     ok("and cost nothing", agent.read_token()["refresh_token"] == "r1" and
        not agent.read_token()["given_up"])
     server.end()
@@ -551,6 +555,150 @@ def hanging(work, certs):
     server.end()
 
 
+def from_a_backup(work, certs):
+    """A state directory of yesterday: its numbers were all used since."""
+    server, hub, agent = setting(work, certs)
+    agent.token()
+    agent.begin()
+    until(lambda: len(hub.documents) >= 2)
+    agent.end()
+    kept = shutil.copytree(f"{agent.root}/{STATE}", f"{agent.root}/kept")
+    agent.begin()
+    until(lambda: len(hub.documents) >= 5)
+    agent.end()
+    shutil.rmtree(f"{agent.root}/{STATE}")
+    shutil.copytree(kept, f"{agent.root}/{STATE}")
+    count, early = len(hub.documents), time.time() - 60
+
+    def reply(path, body):
+        known = path == "/api/v1/documents" and (body["instance"], body["sequence"]) in hub.documents
+        return (200, {"success": True, "id": "1", "duplicate": True}, {}) if known else None
+    hub.fail = reply
+    agent.begin()
+    ok("numbers that went back are noticed", until(lambda: len(hub.documents) >= count + 3, 10) and
+       agent.said("from a backup"))
+    ok("and go on from the clock", hub.order[-1] > early, hub.order[-4:])
+    ok("with all configs again", any(d["configs"] for (_, n), d in hub.documents.items()
+                                     if n > early))
+    agent.end()
+    server.end()
+
+
+def reload(work, certs):
+    server, hub, agent = setting(work, certs)
+    agent.token()
+    agent.begin()
+    until(lambda: len(hub.documents) >= 1)
+    conf = "etc/pvewarden/pvewarden.conf"
+    with open(f"{agent.root}/{conf}", encoding="utf-8") as f:
+        text = f.read()
+    write(agent.root, conf, text.replace(server.url, "ftp://nowhere"))
+    agent.process.send_signal(signal.SIGHUP)
+    ok("a mistake in the configuration is named", until(
+        lambda: agent.said(r"pvewarden\.conf:\d+: .*https") and agent.said("stays as it was")))
+    count = len(hub.documents)
+    ok("and the old one stays", until(lambda: len(hub.documents) >= count + 2))
+    write(agent.root, conf, text.replace("interval = 1\n", "interval = 7\n", 1))
+    agent.process.send_signal(signal.SIGHUP)
+    ok("a good one is taken", until(lambda: list(hub.documents.values())[-1]["interval"] == 7))
+    agent.end()
+    server.end()
+
+
+def proxmox_later(work, certs):
+    server, hub, agent = setting(work, certs)
+    agent.token()
+    os.rename(f"{agent.root}/etc/pve", f"{agent.root}/pve")
+    agent.begin()
+    ok("an /etc/pve that is not mounted makes no cluster of its own", until(
+        lambda: agent.said("which cluster this is cannot be read")) and not hub.documents)
+    agent.end()
+    os.rename(f"{agent.root}/usr/share/perl5/PVE/pvecfg.pm", f"{agent.root}/pvecfg.pm")
+    agent.begin()
+    ok("without Proxmox the agent waits", until(
+        lambda: agent.said("Proxmox VE not detected, skipping Proxmox collector")))
+    until(lambda: agent.status()[1].startswith("UNKNOWN"), 5)
+    ok("status says so", agent.status()[0] == 3 and "not installed" in agent.status()[1],
+       agent.status())
+    ok("and sends nothing", not hub.documents)
+    os.rename(f"{agent.root}/pve", f"{agent.root}/etc/pve")
+    ok("it is looked for in each cycle", until(lambda: len(hub.documents) >= 1))
+    ok("each is said once", agent.times_said("not detected") == 1 and
+       agent.times_said("detected, starting") == 1)
+    agent.end()
+    server.end()
+
+
+def state_gone(work, certs):
+    server, hub, agent = setting(work, certs)
+    agent.token()
+    agent.begin()
+    until(lambda: len(hub.documents) >= 1)
+    while os.path.exists(f"{agent.root}/{STATE}"):  # the agent writes meanwhile
+        shutil.rmtree(f"{agent.root}/{STATE}", ignore_errors=True)
+    ok("a state directory that vanishes is said", until(lambda: agent.said("could not be kept")))
+    count = len(hub.documents)
+    ok("and the newest document is sent all the same", until(
+        lambda: len(hub.documents) >= count + 3))
+    ok("no number twice", hub.duplicates == 0, hub.duplicates)
+    agent.end()
+    server.end()
+
+
+def as_itself(root):
+    """The agent's user: nobody else's, in the group that pmxcfs lets read."""
+    group = grp.getgrnam("www-data").gr_gid
+    for base, folders, files in os.walk(f"{root}/etc/pve"):
+        for path in [base] + [os.path.join(base, f) for f in files]:
+            if not os.path.islink(path):
+                os.chown(path, 0, group)
+                os.chmod(path, 0o750 if path == base else 0o640)
+    for path in ("var/lib/pvewarden", "run/pvewarden"):
+        os.makedirs(f"{root}/{path}/agent", exist_ok=True)
+        for base, _, files in os.walk(f"{root}/{path}"):
+            for name in [base] + [os.path.join(base, f) for f in files]:
+                os.chown(name, 65534, group)
+    return {"user": 65534, "group": group, "extra_groups": []}
+
+
+def unprivileged(work, certs):
+    if os.geteuid() != 0:
+        print("# unprivileged: needs root to begin as somebody else")
+        return
+    server, hub, agent = setting(work, certs)
+    os.chmod(work, 0o711)
+    # The tree may lie where others may not look.
+    agent.program = shutil.copy(PROGRAM, f"{agent.root}/pvewarden")
+    os.chmod(agent.root, 0o755)
+    me = as_itself(agent.root)
+    p = subprocess.run([PROGRAM, "agent", "register", "--root", agent.root, "--token-file", "-"],
+                       input="t1\n", capture_output=True, text=True, timeout=30)
+    kept = os.stat(f"{agent.root}/{STATE}/hub-token.json")
+    ok("root registers for the agent's user", p.returncode == 0 and
+       (kept.st_uid, kept.st_mode & 0o777) == (me["user"], 0o600), p, kept)
+    agent.begin(**me)
+    ok("as its own user: documents arrive", until(lambda: len(hub.documents) >= 2))
+    first = next(iter(hub.documents.values()), {"configs": [], "blind": ["nothing came"]})
+    ok("it reads all that it has to", first["blind"] == [] and len(first["configs"]) > 10 and
+       len(first["storages"]) > 1 and first["complete"], first["blind"])
+    until(lambda: agent.status()[0] == 0, 5)
+    reader = {"user": 65533, "group": me["group"], "extra_groups": []}
+    p = subprocess.run([agent.program, "agent", "status", "--root", agent.root], capture_output=True,
+                       text=True, timeout=30, **reader)
+    ok("group www-data may ask how it is", p.returncode == 0, p)
+    reader["group"] = 65533
+    p = subprocess.run([agent.program, "agent", "status", "--root", agent.root], capture_output=True,
+                       text=True, timeout=30, **reader)
+    ok("others are told who may", p.returncode == 3 and "group www-data" in p.stdout, p)
+    agent.end()
+    for verb in ("status", "once"):
+        p = subprocess.run([agent.program, "agent", verb], capture_output=True, text=True, timeout=30,
+                           **me)
+        ok(f"{verb} of this machine needs no root", p.returncode == 3 and
+           "root" not in p.stdout + p.stderr, p)
+    server.end()
+
+
 def registration(work, certs):
     server, hub, agent = setting(work, certs)
     asked = []
@@ -588,6 +736,21 @@ def registration(work, certs):
     server.end()
 
 
+def ready_token(work, certs):
+    """A token's file that the configuration names: a pipe that nobody writes, then a good one."""
+    server, hub, agent = setting(work, certs, conf=f"hub_token_file = {work}/ready\n")
+    os.mkfifo(f"{work}/ready")
+    agent.begin()
+    ok("a token's file that is a pipe is named, and waited for by nobody", until(
+        lambda: agent.said("ready: ") and agent.said("there is no token"), 15))
+    os.unlink(f"{work}/ready")
+    write(work, "ready", "t1\n", 0o600)
+    agent.process.send_signal(signal.SIGHUP)
+    ok("and is read again", until(lambda: len(hub.documents) >= 1))
+    agent.end()
+    server.end()
+
+
 def old_agent(work, certs):
     server, hub, agent = setting(work, certs, hub=False, nanny=True)
     write(agent.root, "etc/nannyagent/config.yaml",
@@ -618,6 +781,17 @@ def once(work, certs):
     ok("not on a machine without Proxmox", p.returncode == 3 and "not detected" in p.stdout, p)
 
 
+def unit(work, certs):
+    del work, certs
+    if not shutil.which("systemd-analyze"):
+        print("# unit: no systemd-analyze")
+        return
+    p = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=30",
+                        f"{TREE}/units/pvewarden-agent.service"], capture_output=True, text=True,
+                       timeout=30)
+    ok("the unit is exposed to at most 3.0", p.returncode == 0, p.stdout[-200:], p.stderr)
+
+
 def main():
     work = tempfile.mkdtemp(prefix="agent-e2e-")
     certs = os.path.join(work, "certs")
@@ -626,7 +800,8 @@ def main():
     chosen = os.environ.get("AGENT_TESTS", "").split()
     try:
         for test in (plain, tokens, traps, refusals, newest_only, outage, killed, full_disk,
-                     hanging, registration, old_agent, once):
+                     hanging, from_a_backup, reload, proxmox_later, state_gone, unprivileged,
+                     registration, ready_token, old_agent, once, unit):
             if not chosen or test.__name__ in chosen:
                 begun = time.monotonic()
                 test(work, certs)

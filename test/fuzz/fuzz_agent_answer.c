@@ -20,7 +20,7 @@ static void judge(struct slice body, long status, const char *header)
 	delivery_judge(&seen, 3, 1000000000, 12345, &d);
 	CHECK(d.wait_ms >= 0 && d.wait_ms <= (DELIVERY_RETRY_AFTER_MAX_S + 1) * 1000LL);
 	CHECK(memchr(d.why, '\0', sizeof(d.why)));
-	delivery_take_reply(body, &ask);
+	(void)delivery_take_reply(body, &ask);
 	CHECK(memchr(ask.reporter, '\0', sizeof(ask.reporter)));
 }
 

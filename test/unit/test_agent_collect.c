@@ -423,6 +423,8 @@ static void test_nannyapi(void **state)
 	assert_member(body, "node", "\"pve1\"");
 	assert_member(body, "tags", "\"b,a\"");
 	assert_member(json_object_get(body, "config"), "tags", "\"b;a\"");
+	assert_member(json_object_get(body, "config"), "cores", "4");
+	assert_member(json_object_get(row_of(w.doc, "configs", 100), "config"), "cores", "\"4\"");
 	assert_member(body, "cpu", "\"kvm64\"");
 	assert_member(body, "boot", "\"order=scsi0;net0\"");
 	assert_member(body, "ostype", "\"other\"");
@@ -670,6 +672,62 @@ static void test_a_standalone_node(void **state)
 	done(&w);
 }
 
+static const char *uuid_of(const struct world *w)
+{
+	return json_str(json_object_get(w->doc, "cluster"), "uuid");
+}
+
+/* A node whose authority cannot be read is heard all the same, and as the same cluster. */
+static void test_without_an_authority(void **state)
+{
+	struct world w;
+	char was[64];
+
+	(void)state;
+	make(&w);
+	tree_remove(&w.tree, "etc/pve/pve-root-ca.pem");
+	cycle(&w);
+	assert_string_equal(uuid_of(&w), "name:prod");
+	assert_string_equal(w.answer.cluster_uuid, "name:prod");
+	assert_int_equal(json_array_size(json_arr(w.doc, "blind")), 1);
+	assert_member(w.doc, "complete", "true");
+	assert_member(post(&w, 1, "/api/proxmox/cluster"), "cluster_id", "\"name:prod\"");
+	tree_write(&w.tree, "etc/pve/pve-root-ca.pem", "-----BEGIN CERTIFICATE-----\nxxxx\n");
+	cycle(&w);
+	(void)snprintf(was, sizeof(was), "%s", uuid_of(&w));
+	assert_int_equal(strncmp(was, "ca:", 3), 0);
+	(void)snprintf(w.ask.cluster_uuid, sizeof(w.ask.cluster_uuid), "%s", was);
+	tree_remove(&w.tree, "etc/pve/pve-root-ca.pem");
+	cycle(&w);
+	assert_string_equal(uuid_of(&w), was);
+	done(&w);
+}
+
+/* No list of members says nothing about them, above all not that this node is alone. */
+static void test_without_members(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make(&w);
+	tree_remove(&w.tree, "etc/pve/.members");
+	cycle(&w);
+	assert_member(json_object_get(w.doc, "cluster"), "clustered", "null");
+	assert_member(json_object_get(w.doc, "cluster"), "name", "null");
+	assert_null(json_object_get(w.doc, "nodes"));
+	assert_member(w.doc, "reporter", "false");
+	assert_member(w.doc, "complete", "false");
+	assert_true(json_array_size(json_arr(w.doc, "blind")) >= 1);
+	tree_remove(&w.tree, "etc/pve/pve-root-ca.pem");
+	collect_cycle(&w.picture, &w.tree.root, &w.ask, &w.answer);
+	assert_int_equal(w.answer.error, -EAGAIN);
+	assert_int_equal(w.answer.document.len, 0);
+	(void)snprintf(w.ask.cluster_uuid, sizeof(w.ask.cluster_uuid), "name:prod");
+	cycle(&w);
+	assert_string_equal(uuid_of(&w), "name:prod");
+	done(&w);
+}
+
 static void test_no_proxmox_and_a_hanging_one(void **state)
 {
 	struct collect_answer a;
@@ -827,6 +885,8 @@ int main(void)
 		cmocka_unit_test(test_a_config_that_is_gone),
 		cmocka_unit_test(test_torn_files),
 		cmocka_unit_test(test_a_standalone_node),
+		cmocka_unit_test(test_without_an_authority),
+		cmocka_unit_test(test_without_members),
 		cmocka_unit_test(test_no_proxmox_and_a_hanging_one),
 		cmocka_unit_test(test_parts_that_are_not_to_be_believed),
 		cmocka_unit_test(test_the_process),

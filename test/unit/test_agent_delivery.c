@@ -53,8 +53,11 @@ static void verdicts(void **state)
 		delivery_judge(&seen, 0, NOW, 7, &d);
 		assert_int_equal(d.verdict, rows[i].is);
 		assert_int_equal(d.why[0] == '\0', rows[i].is == DELIVERY_DONE);
-		if (d.verdict == DELIVERY_LATER)
+		if (d.verdict != DELIVERY_REVOKED)
 			assert_in_range(d.wait_ms, 1, 1000);
+		/* A token that is refused in whatever way is not asked for each second. */
+		delivery_judge(&seen, 9, NOW, 250000, &d);
+		assert_true(d.wait_ms > 200000);
 	}
 }
 
@@ -108,17 +111,19 @@ static void what_the_hub_asks_for(void **state)
 	struct collect_ask ask = { .reporter = "old", .unheard = { "x", "y" } };
 
 	(void)state;
-	delivery_take_reply(SLICE("{\"success\": true}"), &ask);
+	assert_false(delivery_take_reply(SLICE("{\"success\": true}"), &ask));
+	assert_true(delivery_take_reply(SLICE("{\"duplicate\": true}"), &ask));
 	assert_string_equal(ask.reporter, "old");
 	assert_string_equal(ask.unheard[1], "y");
-	delivery_take_reply(SLICE("{\"reporter\": \"pve1\", \"unheard\": [\"pve4\", 7, \"\"], "
-				  "\"configs\": \"all\"}"),
-			    &ask);
+	(void)delivery_take_reply(
+		SLICE("{\"reporter\": \"pve1\", \"unheard\": [\"pve4\", 7, \"\"], "
+		      "\"configs\": \"all\"}"),
+		&ask);
 	assert_string_equal(ask.reporter, "pve1");
 	assert_string_equal(ask.unheard[0], "pve4");
 	assert_string_equal(ask.unheard[1], "");
 	assert_true(ask.all_configs);
-	delivery_take_reply(SLICE("{\"unheard\": []}"), &ask);
+	(void)delivery_take_reply(SLICE("{\"unheard\": []}"), &ask);
 	assert_string_equal(ask.unheard[0], "");
 }
 

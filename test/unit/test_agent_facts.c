@@ -244,11 +244,38 @@ static void test_secrets_are_masked(void **state)
 	assert_part(guestparts_config,
 		    "{\"config\": {\"args\": \"**********\", \"cipassword\": \"**********\", "
 		    "\"name\": \"a\"}}\n");
+	read_config(GUEST_QEMU, "args: -a\n[PENDING]\nargs: -smbios type=11,value=io.systemd."
+				"Credential:x=y\ncipassword: geheim\n");
+	assert_part(guestparts_pending,
+		    "{\"pending\": [{\"key\": \"args\", \"now\": \"-a\", \"new\": \"**********\"}, "
+		    "{\"key\": \"cipassword\", \"now\": null, \"new\": \"**********\"}]}\n");
 	read_config(GUEST_LXC,
 		    "lxc.environment: TOKEN=x\nlxc.environment: B=y\nlxc.idmap: u 0 1 1\n"
 		    "lxc.idmap: g 0 1 1\n");
 	assert_part(guestparts_config, "{\"config\": {\"lxc.environment\": \"**********\", "
 				       "\"lxc.idmap\": \"u 0 1 1\\u000ag 0 1 1\"}}\n");
+}
+
+/* As pvesh prints it: a name of digits stays a text, and nothing is taken for a key that is none.
+ */
+static void test_numbers_of_the_api(void **state)
+{
+	CLEANUP(buf_done) struct buf out = {};
+
+	(void)state;
+	guestparts_config_typed(
+		SLICE("\"config\": {\"description\": \"\\\", \\\"cores\\\": \\\"8\\\\\", \"cores\": \"8\", "
+		      "\"cpulimit\": \"1.5\", \"memory\": \"current=2048\", \"name\": \"4711\", "
+		      "\"numa\": \"0\", \"onboot\": \"01\", \"sockets\": \"\", \"swap\": \"512\"}"),
+		&out);
+	assert_string_equal(
+		buf_str(&out),
+		"\"config\": {\"description\": \"\\\", \\\"cores\\\": \\\"8\\\\\", \"cores\": 8, "
+		"\"cpulimit\": \"1.5\", \"memory\": \"current=2048\", \"name\": \"4711\", "
+		"\"numa\": 0, \"onboot\": \"01\", \"sockets\": \"\", \"swap\": 512}");
+	buf_reset(&out);
+	guestparts_config_typed(SLICE("\"config\": {}"), &out);
+	assert_string_equal(buf_str(&out), "\"config\": {}");
 }
 
 static void test_a_huge_config_stays_small(void **state)
@@ -307,6 +334,19 @@ static void test_identity_of_a_cluster(void **state)
 	assert_string_not_equal(id, other);
 	assert_false(clusterid_of(SLICE(" \n"), id));
 	assert_string_equal(id, "");
+	assert_true(clusterid_without_ca("", "prod", "0123", id));
+	assert_string_equal(id, "name:prod");
+	assert_true(clusterid_without_ca("", "", "0123", id));
+	assert_string_equal(id, "node:0123");
+	assert_false(clusterid_without_ca("", NULL, "0123", id));
+	assert_string_equal(id, "");
+	assert_true(clusterid_without_ca("name:prod", NULL, "0123", id));
+	assert_string_equal(id, "name:prod");
+	assert_true(clusterid_without_ca("node:0123", "prod", "0123", id));
+	assert_string_equal(id, "name:prod");
+	/* A file that is away for a moment makes no second cluster. */
+	assert_true(clusterid_without_ca("ca:00112233", "prod", "0123", id));
+	assert_string_equal(id, "ca:00112233");
 	/* Whatever is cut off or flipped, it says something and reads nothing else. */
 	for (size_t i = 0; i < sizeof(broken) - 1; i++) {
 		char kept = broken[i];
@@ -467,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_nets),
 		cmocka_unit_test(test_pending_and_snapshots),
 		cmocka_unit_test(test_secrets_are_masked),
+		cmocka_unit_test(test_numbers_of_the_api),
 		cmocka_unit_test(test_a_huge_config_stays_small),
 		cmocka_unit_test(test_identity_of_a_cluster),
 		cmocka_unit_test(test_backup_jobs),

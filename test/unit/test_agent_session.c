@@ -84,7 +84,7 @@ static void rejected(void **state)
 	struct token t = pair(NOW + 3600);
 
 	(void)state;
-	assert_true(session_rejected(&s, &t, NOW));
+	assert_true(session_rejected(&s, &t, true, NOW));
 	assert_int_equal(step(&s, &t, NOW), SESSION_REFRESH);
 	assert_int_equal(answer(&s, &t, 200, "application/json",
 				"{\"access_token\": \"b\", \"expires_in\": 60}", NOW),
@@ -93,7 +93,11 @@ static void rejected(void **state)
 	assert_string_equal(t.refresh, "r");
 	assert_int_equal(t.expires, NOW + 60);
 	/* The one just got is refused as well: no circle. */
-	assert_false(session_rejected(&s, &t, NOW + 1));
+	assert_false(session_rejected(&s, &t, true, NOW + 1));
+	assert_int_equal(s.denied, 1);
+	/* What lies between says nothing about the token. */
+	assert_false(session_rejected(&s, &t, false, NOW + 1));
+	assert_int_equal(s.denied, 1);
 	assert_int_equal(step(&s, &t, NOW + 2), SESSION_WAIT);
 	assert_int_equal(step(&s, &t, NOW + 62), SESSION_REFRESH);
 	token_done(&t);
@@ -135,6 +139,7 @@ static void lies(void **state)
 				 SESSION_LATER);
 		assert_int_equal(s.refusals, 0);
 		assert_int_equal(s.failures, i + 1);
+		assert_false(session_is_to_be_told(&s));
 	}
 	assert_false(t.given_up);
 	assert_string_equal(t.refresh, "r");
@@ -164,8 +169,10 @@ static void believed_after_an_hour(void **state)
 	int64_t now = NOW;
 
 	(void)state;
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 20; i++) {
 		assert_int_equal(answer(&s, &t, 401, type, no, NOW + i), SESSION_REFUSED);
+		assert_int_equal(session_is_to_be_told(&s), i == 2 || i == 9 || i == 19);
+	}
 	assert_false(t.given_up);
 	/* As it goes by itself: each waits longer. */
 	s = fresh();
@@ -198,6 +205,29 @@ static void clock_jumps(void **state)
 		(void)answer(&s, &t, 401, "application/json", no, NOW + i);
 	assert_false(t.given_up);
 	token_done(&t);
+}
+
+/* What failed on a clock that was years ahead does not wait for those years. */
+static void clock_set_back(void **state)
+{
+	struct session s = fresh();
+	struct token t = pair(NOW), ready = { .access = xstrdup("a"), .ready = true };
+
+	(void)state;
+	(void)answer(&s, &t, 502, "text/html", "", NOW + 4000 * (int64_t)DAY);
+	assert_int_equal(step(&s, &t, NOW + 4000 * (int64_t)DAY), SESSION_WAIT);
+	assert_int_equal(step(&s, &t, NOW), SESSION_REFRESH);
+	s = fresh();
+	assert_false(session_rejected(&s, &ready, true, NOW + 4000 * (int64_t)DAY));
+	assert_int_equal(step(&s, &ready, NOW + 4000 * (int64_t)DAY), SESSION_WAIT);
+	assert_int_equal(step(&s, &ready, NOW), SESSION_USE);
+	s = fresh();
+	t.expires = NOW + DAY;
+	t.refresh_expires = NOW + DAY;
+	s.next_renew = NOW + 4000 * (int64_t)DAY;
+	assert_int_equal(step(&s, &t, NOW), SESSION_RENEW);
+	token_done(&t);
+	token_done(&ready);
 }
 
 static void renewal(void **state)
@@ -235,7 +265,7 @@ static void told(void **state)
 	unsigned int n = 0;
 
 	(void)state;
-	for (s.failures = 0; s.failures <= 40; s.failures++)
+	for (s.denied = 0; s.denied <= 40; s.denied++)
 		n += session_is_to_be_told(&s);
 	assert_int_equal(n, 5); /* 3, 10, 20, 30, 40 */
 }
@@ -247,7 +277,7 @@ int main(void)
 		cmocka_unit_test(rejected),    cmocka_unit_test(lies),
 		cmocka_unit_test(transport),   cmocka_unit_test(believed_after_an_hour),
 		cmocka_unit_test(clock_jumps), cmocka_unit_test(renewal),
-		cmocka_unit_test(told),
+		cmocka_unit_test(told),	       cmocka_unit_test(clock_set_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,7 @@ static void grades(void **state)
 		{ .delivered = "2026-11-21T13:57:00Z", .is = CLI_WARNING },
 		{ .delivered = "2026-11-21T13:50:00Z", .is = CLI_CRITICAL },
 		{ .delivered = "never", .is = CLI_CRITICAL }, /* since 13:00 */
+		{ .delivered = "2038-01-01T00:00:00Z", .is = CLI_CRITICAL },
 		{ .token = "\"there\": false", .is = CLI_CRITICAL },
 		{ .token = "\"there\": true, \"given_up\": true", .is = CLI_CRITICAL },
 		{ .token = "\"there\": true, \"revoked\": true", .is = CLI_CRITICAL },
@@ -89,6 +90,34 @@ static void shown(void **state)
 	assert_non_null(strstr(buf_str(&out), "delivered_total{server=\"hub\"} 5\n"));
 }
 
+static void age_of_a_token(void **state)
+{
+	static const struct {
+		const char *token, *shown;
+	} rows[] = {
+		{ "\"got_at\": \"2026-11-21T13:55:00Z\", \"expires_at\": \"2026-11-21T14:55:00Z\"",
+		  "5m old, ends in 55m" },
+		{ "\"got_at\": \"2026-11-21T12:00:00Z\", \"expires_at\": \"2026-11-21T13:00:00Z\"",
+		  "2h old, ended 1h ago" },
+		{ "\"got_at\": \"2026-11-19T14:00:00Z\", \"ready\": true", "2d old, ready-made" },
+		{ "\"got_at\": \"2027-01-01T00:00:00Z\"", " no end known" },
+	};
+	struct agent_view view = { .width = 140, .now = NOW };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(agent_state_done) struct agent_state s = {};
+		CLEANUP(buf_done) struct buf text = {}, out = {}, token = {};
+
+		buf_addf(&token, "\"there\": true, %s", rows[i].token);
+		document(&(struct row){ .token = buf_str(&token) }, &text);
+		agent_state_parse(&s, buf_slice(&text), NOW);
+		agent_show_status(&s, &view, &out);
+		if (!strstr(buf_str(&out), rows[i].shown))
+			fail_msg("%s\nhas no '%s'", buf_str(&out), rows[i].shown);
+	}
+}
+
 static void absent(void **state)
 {
 	static const char *const texts[] = { "", "{}", "[]",
@@ -109,6 +138,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grades),
 		cmocka_unit_test(shown),
+		cmocka_unit_test(age_of_a_token),
 		cmocka_unit_test(absent),
 	};
 
