@@ -91,7 +91,7 @@ static int start_threads(struct server *s, bool postgres, struct err *e)
 	if (!r)
 		r = pool_start(&hub->pool, s->conf.db, s->conf.workers, e);
 	if (!r)
-		r = retain_start(&s->retain, s->conf.db, e);
+		r = retain_start(&s->retain, s->conf.db, hub->auth, e);
 	return r;
 }
 

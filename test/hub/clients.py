@@ -151,10 +151,30 @@ def revoked(hub):
     org = hub.org("revoked")
     token = hub.tokens(org)
     check("a token works", hub.post("/api/v1/documents", token, document(node="v")).status == 200)
-    hub.revoke(token)
-    time.sleep(2.2)  # another process revoked it: within AUTH_CACHE_S
-    a = hub.post("/api/v1/documents", token, document(node="v", sequence=2))
-    check("revoked: 403", a.status == 403 and a.json["error"] == "revoked", a)
+    name = hub.token_id(token)
+    kept = hub.connect()
+    check("it works on a connection that stays",
+          hub.post("/api/v1/documents", token, document(node="v", sequence=2), connection=kept).status == 200)
+    out = hub.command("token", "revoke", name)
+    a = hub.post("/api/v1/documents", token, document(node="v", sequence=3), connection=kept)
+    check("revoked by another process: the very next request is 403",
+          out.returncode == 0 and a.status == 403 and a.json["error"] == "revoked", (out, a))
+    check("and for reading", hub.get("/api/v1/guests", token).status == 403)
+    out = hub.command("token", "revoke", "nobody")
+    check("an id that is none: 2 and a sentence", out.returncode == 2 and "nobody" in out.stderr, out)
+    reader, other = hub.tokens(org, "read"), hub.tokens(hub.org("used"), "read")
+    check("a reader reads", hub.get("/api/v1/guests", reader).status == 200)
+    hub.stop()
+    hub.start()
+    rows = {t["id"]: t for t in json.loads(hub.command("token", "list", "--format", "json").stdout)["tokens"]}
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    used = rows[hub.token_id(reader)]["used_at"]
+    check("the list has when a token was used", used and used.startswith(day[:8]), used)
+    check("and null for one that was not", rows[hub.token_id(other)]["used_at"] is None, rows[hub.token_id(other)])
+    text = hub.command("token", "list").stdout
+    check("with several organisations the list has them", " ORG " in text and "used" in text and " USED " in text, text)
+    text = hub.command("token", "list", "--org", "used").stdout
+    check("with one it has not", " ORG " not in text and "never" in text, text)
 
 
 with Hub(config="body_timeout = 2\n") as main_hub:
