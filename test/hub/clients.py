@@ -124,6 +124,22 @@ def slow(hub, token):
     took = time.monotonic() - begun
     check("a body that stalls as well, at its time", stalled.startswith(b"HTTP/1.1 408") and took < 5, (took, stalled))
     json.loads(stalled.partition(b"\r\n\r\n")[2])
+    body = json.dumps(document(node="slow")).encode()
+    body += b" " * (MIB - len(body))
+    begun = time.monotonic()
+    s = hub.socket(posts(token, len(body)))
+    for at in range(0, MIB, MIB // 32):
+        s.sendall(body[at:at + MIB // 32])
+        time.sleep(0.125)
+    got = read_answer(s)
+    took = time.monotonic() - begun
+    check("a large body that comes steadily may take longer", b" 200 " in got.split(b"\r\n")[0] and took > 3,
+          (took, got))
+    begun = time.monotonic()
+    s = hub.socket(posts(token, MIB) + body[:MIB // 2])
+    got = read_answer(s)
+    took = time.monotonic() - begun
+    check("one that stalls in the middle is cut", got.startswith(b"HTTP/1.1 408") and took < 12, (took, got))
     begun = time.monotonic()
     s = hub.socket(b"GET /healthz HTTP/1.1\r\nHo")
     got = read_answer(s)
@@ -177,7 +193,7 @@ def revoked(hub):
     check("with one it has not", " ORG " not in text and "never" in text, text)
 
 
-with Hub(config="body_timeout = 2\n") as main_hub:
+with Hub(config="body_timeout = 2\nbody_rate = 131072\n") as main_hub:
     main_token = main_hub.tokens(main_hub.org("main"))
     refused_documents(main_hub, main_token)
     too_large(main_hub, main_token)
