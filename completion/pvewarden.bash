@@ -8,15 +8,22 @@ _pvewarden() {
 		[[ $w == -* ]] || before+=("$w")
 	done
 	case ${COMP_WORDS[COMP_CWORD-1]} in
-	--root) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
+	--root | --state-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word") && return ;;
 	--format)
 		mapfile -t COMPREPLY < <(compgen -W "$(pvewarden --complete "${before[@]:0:2}" --format 2>/dev/null)" -- "$word")
 		return
 		;;
-	--html | --prometheus | --import-mail) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+	--html | --prometheus | --import-mail | --config | --db | --tls-cert | --tls-key)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word") && return
+		;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word") && return ;;
 	--policy) mapfile -t COMPREPLY < <(compgen -W 'configured running' -- "$word") && return ;;
+	--kind) mapfile -t COMPREPLY < <(compgen -W 'agent read' -- "$word") && return ;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W "$(pvewarden --complete "${before[@]:0:2}" 2>/dev/null | sed 's/=$//')" -- "$word")
+	if [ "${before[*]:0:2}" = 'hub backup' ] && [[ $word != -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$(pvewarden --complete "${before[@]:0:3}" 2>/dev/null | sed 's/=$//')" -- "$word")
 }
 complete -F _pvewarden pvewarden

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "util/log.h"
+
+/* Only for the help: main() hands `pvewarden hub ...` on before this table is looked at. */
+static int hub_comes_first(const struct cli *cli)
+{
+	return cli_usage(cli, "options come behind the verb: pvewarden hub VERB [OPTIONS]");
+}
 
 static const struct cli_verb verbs[] = {
 	{ "dm", "check", NULL, 0, 0, dm_check_options,
@@ -42,6 +49,9 @@ static const struct cli_verb verbs[] = {
 	{ "agent", "register", NULL, 0, 0, agent_register_options,
 	  "Get a token: a person approves a code, or it is made at the server",
 	  cmd_agent_register },
+	{ "hub", NULL, "VERB", 0, INT_MAX, NULL,
+	  "Keep what agents report, and answer questions about it (package pvewarden-hub)",
+	  hub_comes_first },
 	{ "facts", "guests", NULL, 0, 0, NULL, "Show the guests of the cluster and their volumes",
 	  cmd_facts_guests },
 	{ "facts", "storages", NULL, 0, 0, NULL, "Show what storage.cfg says", cmd_facts_storages },
@@ -77,6 +87,8 @@ int main(int argc, char *argv[])
 	if (argc > 0 && strcmp(program_invocation_short_name, "mvmm") == 0)
 		return watch_mvmm(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "hub") == 0)
+		return run_hub(argv);
+	if (argc > 2 && strcmp(argv[1], "--complete") == 0 && strcmp(argv[2], "hub") == 0)
 		return run_hub(argv);
 	return cli_main(verbs, ARRAY_SIZE(verbs), argc, argv);
 }

@@ -50,9 +50,11 @@ static void add_headline(const struct agent_state *s, const struct agent_view *v
 	buf_addf(out, ": collected %s, %" PRIu64 " document%s waiting",
 		 ago(s->collection.last, view->now, buf), s->spool.documents,
 		 s->spool.documents == 1 ? "" : "s");
-	for (size_t i = 0; i < s->n_servers; i++)
-		buf_addf(out, ", %s %s", s->servers[i].name,
-			 ago(s->servers[i].last_delivery, view->now, buf));
+	for (size_t i = 0; i < s->n_servers; i++) {
+		buf_adds(out, ", ");
+		escaped(out, s->servers[i].name);
+		buf_addf(out, " %s", ago(s->servers[i].last_delivery, view->now, buf));
+	}
 	if (!view->terminal)
 		buf_addf(out,
 			 " | spool=%" PRIu64 " spool_bytes=%" PRIu64 "B delivered=%" PRIu64

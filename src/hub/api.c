@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "hub/etag.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/jsonw.h"
@@ -22,39 +23,16 @@ enum {
 extern const char openapi_yaml[];
 extern const size_t openapi_yaml_size;
 
-/* --- ETag ---------------------------------------------------------------------------------- */
+/* Where the ages are in what is answered (hub/etag.h). */
+enum { AGES_NONE = 0, AGES_ONE = 1, AGES_LIST = 3 };
 
-static uint64_t fnv(struct slice s, uint64_t h)
-{
-	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
-	return h;
-}
-
-bool api_etag_matches(const char *if_none_match, const char *etag)
-{
-	struct slice rest = slice_of(if_none_match), one;
-
-	while (slice_split(&rest, ',', &one)) {
-		one = slice_trim(one);
-		if (slice_starts(one, "W/"))
-			one = slice_from(one, 2);
-		if (slice_eq(one, "*") || slice_eq(one, etag))
-			return true;
-	}
-	return false;
-}
-
-static int answered(struct call *c)
+static int answered(struct call *c, unsigned int ages)
 {
 	struct reply *r = &c->reply;
-	struct slice body = buf_slice(&r->body);
 
 	r->status = 200;
-	(void)snprintf(r->etag, sizeof(r->etag), "\"%016llx%016llx\"",
-		       (unsigned long long)fnv(body, 0xcbf29ce484222325u),
-		       (unsigned long long)fnv(body, 0x9ae16a3b2f90404fu));
-	if (c->request.if_none_match && api_etag_matches(c->request.if_none_match, r->etag)) {
+	etag_of(buf_slice(&r->body), ages, r->etag);
+	if (c->request.if_none_match && etag_matches(c->request.if_none_match, r->etag)) {
 		r->status = 304;
 		buf_reset(&r->body);
 	}
@@ -99,6 +77,16 @@ static bool is_in(const char *word, const char *const *list)
 	return false;
 }
 
+static void bad_word(struct call *c, const char *what, const char *value, const char *const *list)
+{
+	CLEANUP(buf_done) struct buf expected = {};
+
+	buf_adds(&expected, list[0] ? "one of " : "none");
+	for (size_t i = 0; list[i]; i++)
+		buf_addf(&expected, "%s%s", i ? ", " : "", list[i]);
+	bad(c, what, value, buf_str(&expected));
+}
+
 static bool take_filters(struct call *c, struct store_query *q)
 {
 	for (size_t i = 0; i < c->target.n_params; i++) {
@@ -109,7 +97,7 @@ static bool take_filters(struct call *c, struct store_query *q)
 			continue;
 		if (!is_in(key, store_list_filters(q->list)) ||
 		    q->n_filters == ARRAY_SIZE(q->filters)) {
-			bad(c, "filter", key, "one of the list's (/api/v1/openapi.yaml)");
+			bad_word(c, "filter", key, store_list_filters(q->list));
 			return false;
 		}
 		q->filters[q->n_filters++] = (struct store_filter){ key, value };
@@ -127,7 +115,7 @@ static bool take_sort(struct call *c, struct store_query *q)
 	q->sort = v + (q->descending ? 1 : 0);
 	if (is_in(q->sort, store_list_sorts(q->list)))
 		return true;
-	bad(c, "sort", v, "one of the list's (/api/v1/openapi.yaml)");
+	bad_word(c, "sort", v, store_list_sorts(q->list));
 	return false;
 }
 
@@ -156,7 +144,7 @@ int api_list(struct call *c, struct store *s)
 	jsonw_end(&w);
 	buf_adds(out, ", ");
 	buf_adds(out, strchr(rest.data, '{') + 1);
-	return answered(c);
+	return answered(c, AGES_LIST);
 }
 
 /* --- one, and its history ------------------------------------------------------------------ */
@@ -167,7 +155,7 @@ int api_one(struct call *c, struct store *s)
 	int r = store_one(s, c->who.org, (enum store_list)c->match.route->detail,
 			  c->match.captures[0], c->match.captures[1], &c->reply.body, &e);
 
-	return r ? call_store_error(c, r, &e) : answered(c);
+	return r ? call_store_error(c, r, &e) : answered(c, AGES_ONE);
 }
 
 static bool take_time(struct call *c, const char *key, int64_t *ret)
@@ -210,7 +198,7 @@ int api_history(struct call *c, struct store *s)
 	if (r)
 		return call_store_error(c, r, &e);
 	buf_adds(&c->reply.body, "}\n");
-	return answered(c);
+	return answered(c, AGES_NONE);
 }
 
 /* --- NannyAPI's ---------------------------------------------------------------------------- */
@@ -228,7 +216,7 @@ int api_nanny_list(struct call *c, struct store *s)
 			     target_param(&c->target, "cluster_id"),
 			     target_param(&c->target, "node_id"), page, per_page,
 			     c->match.captures[0], &c->reply.body, &e);
-	return r ? call_store_error(c, r, &e) : answered(c);
+	return r ? call_store_error(c, r, &e) : answered(c, AGES_NONE);
 }
 
 int api_nanny_delete(struct call *c, struct store *s)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The read API. Every answer carries an ETag of its bytes, and the same again is a 304. Only what
+ * The read API. Every answer carries an ETag (hub/etag.h), and the same again is a 304. Only what
  * belongs to the org of the one who asks. 0, or -EIO: the store has failed.
  */
 
@@ -22,6 +22,3 @@ int api_health(struct call *c, struct store *s);
 /* The counters; @s may be NULL. */
 int api_metrics(struct call *c, struct store *s);
 int api_openapi(struct call *c, struct store *s);
-
-/* Is @etag in the header If-None-Match? */
-bool api_etag_matches(const char *if_none_match, const char *etag);

@@ -3,34 +3,28 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 
 #include "hub/limit.h"
+#include "hub/used.h"
 #include "util/str.h"
 
-enum { CACHE_SLOTS = 1024, TRIES_ADDRESSES = 4096 };
+enum { TRIES_ADDRESSES = 4096 };
 
 /* Ten at once, then one in six seconds: the bucket's clock runs that much slower. */
 enum { TRIES_BURST = 10, TRIES_EVERY_S = 6 };
 
-struct slot {
-	struct store_token token;
-	int64_t looked_up; /* 0: empty */
-};
-
 struct auth {
-	pthread_mutex_t lock;
-	struct slot cache[CACHE_SLOTS]; /* by the first bytes of the hash */
 	struct limit *tries;
+	struct used *used;
 };
 
 struct auth *auth_new(void)
 {
 	struct auth *a = xcalloc(1, sizeof(*a));
 
-	(void)pthread_mutex_init(&a->lock, NULL);
 	a->tries = limit_new(TRIES_ADDRESSES);
+	a->used = used_new();
 	return a;
 }
 
@@ -39,49 +33,8 @@ void auth_free(struct auth *a)
 	if (!a)
 		return;
 	limit_free(a->tries);
-	(void)pthread_mutex_destroy(&a->lock);
+	used_free(a->used);
 	free(a);
-}
-
-/* --- the cache --- */
-
-static struct slot *slot_of(struct auth *a, const uint8_t hash[STORE_HASH])
-{
-	return &a->cache[(hash[0] | hash[1] << 8) % CACHE_SLOTS];
-}
-
-static bool recall(struct auth *a, const char *org, const uint8_t hash[STORE_HASH], int64_t now,
-		   struct store_token *ret)
-{
-	struct slot *slot = slot_of(a, hash);
-	bool hit;
-
-	(void)pthread_mutex_lock(&a->lock);
-	hit = slot->looked_up && now >= slot->looked_up && now - slot->looked_up < AUTH_CACHE_S &&
-	      digest_equal(slot->token.hash, hash, STORE_HASH) && strcmp(slot->token.org, org) == 0;
-	if (hit)
-		*ret = slot->token;
-	(void)pthread_mutex_unlock(&a->lock);
-	return hit;
-}
-
-static void remember(struct auth *a, const struct store_token *t, int64_t now)
-{
-	struct slot *slot = slot_of(a, t->hash);
-
-	(void)pthread_mutex_lock(&a->lock);
-	*slot = (struct slot){ *t, now };
-	(void)pthread_mutex_unlock(&a->lock);
-}
-
-void auth_forget(struct auth *a, const uint8_t hash[STORE_HASH])
-{
-	struct slot *slot = slot_of(a, hash);
-
-	(void)pthread_mutex_lock(&a->lock);
-	if (digest_equal(slot->token.hash, hash, STORE_HASH))
-		slot->looked_up = 0;
-	(void)pthread_mutex_unlock(&a->lock);
 }
 
 bool auth_is_revoked(const struct store_token *t, int64_t now)
@@ -89,8 +42,9 @@ bool auth_is_revoked(const struct store_token *t, int64_t now)
 	return t->revoked_at && t->revoked_at <= now;
 }
 
-int auth_find(struct auth *a, struct store *s, struct slice text, int64_t now,
-	      struct store_token *ret)
+/* Asked anew each time: a token that another process revokes is refused from the next request on.
+ */
+int auth_find(struct store *s, struct slice text, int64_t now, struct store_token *ret)
 {
 	uint8_t hash[STORE_HASH];
 	char org[STORE_ORG_MAX];
@@ -98,16 +52,23 @@ int auth_find(struct auth *a, struct store *s, struct slice text, int64_t now,
 
 	if (!token_text_read(text, org, hash))
 		return -ENOENT;
-	if (!recall(a, org, hash, now, ret)) {
-		r = store_token_find(s, org, hash, ret, NULL);
-		if (r < 0)
-			return r;
-		/* The database found it by an index; what it found is compared without one. */
-		if (!digest_equal(ret->hash, hash, STORE_HASH))
-			return -ENOENT;
-		remember(a, ret, now);
-	}
+	r = store_token_find(s, org, hash, ret, NULL);
+	if (r < 0)
+		return r;
+	/* The database found it by an index; what it found is compared without one. */
+	if (!digest_equal(ret->hash, hash, STORE_HASH))
+		return -ENOENT;
 	return ret->expires_at && ret->expires_at <= now ? -ENOENT : 0;
+}
+
+void auth_note(struct auth *a, const struct store_token *t, int64_t now)
+{
+	used_note(a->used, t, now);
+}
+
+int auth_write_used(struct auth *a, struct store *s, struct err *e)
+{
+	return used_write(a->used, s, e);
 }
 
 /* --- tries --- */
@@ -246,7 +207,7 @@ int auth_check(struct auth *a, struct store *s, const struct request *r, enum au
 		return unauthorized(reply);
 	if (!auth_is_private(r, reply))
 		return -EACCES;
-	found = auth_find(a, s, text, r->now, &t);
+	found = auth_find(s, text, r->now, &t);
 	if (found == -ENOENT)
 		return unknown_token(a, r, reply);
 	if (found < 0) {
@@ -255,6 +216,7 @@ int auth_check(struct auth *a, struct store *s, const struct request *r, enum au
 	}
 	if (judge(r, need, cookie, &t, reply) < 0)
 		return -EACCES;
+	auth_note(a, &t, r->now);
 	ret->token = t;
 	(void)snprintf(ret->org, sizeof(ret->org), "%s", t.org);
 	return 0;
@@ -262,11 +224,14 @@ int auth_check(struct auth *a, struct store *s, const struct request *r, enum au
 
 int auth_person(struct auth *a, struct store *s, const struct request *r, struct store_token *ret)
 {
-	int found = auth_find(a, s, token_cookie(r->cookie, AUTH_SESSION_COOKIE), r->now, ret);
+	int found = auth_find(s, token_cookie(r->cookie, AUTH_SESSION_COOKIE), r->now, ret);
 
 	if (found < 0)
 		return found;
-	return ret->kind == STORE_TOKEN_SESSION && !auth_is_revoked(ret, r->now) ? 0 : -ENOENT;
+	if (ret->kind != STORE_TOKEN_SESSION || auth_is_revoked(ret, r->now))
+		return -ENOENT;
+	auth_note(a, ret, r->now);
+	return 0;
 }
 
 /* --- for the command line, too --- */

@@ -9,9 +9,7 @@
 
 #include "hub/request.h"
 
-/* A cache that every thread shares: a token is looked up once in a few seconds, a revoked one is
- * refused at once by the hub that revoked it, and within AUTH_CACHE_S by the others. */
-enum { AUTH_CACHE_S = 2 };
+/* What every thread shares: tries, and which tokens were used. */
 struct auth;
 struct auth *auth_new(void);
 void auth_free(struct auth *a);
@@ -38,6 +36,10 @@ void auth_login(struct auth *a, struct store *s, const struct request *r, struct
 void auth_logout(struct auth *a, struct store *s, const struct request *r, struct reply *reply);
 void auth_authorize_page(struct auth *a, struct store *s, const struct request *r,
 			 struct reply *reply);
+
+/* Puts down in the database when tokens were used last, each at most once an hour: for one thread,
+ * now and then. */
+int auth_write_used(struct auth *a, struct store *s, struct err *e);
 
 /* For the command line. The text of a new token is shown once. */
 int auth_token_make(struct store *s, const char *org, enum store_token_kind kind, const char *agent,

@@ -24,12 +24,11 @@ enum {
 
 /* Looks @text up. 0; -ENOENT: not ours, not known or over; another -errno of the store. A revoked
  * one is found: auth_is_revoked(). */
-int auth_find(struct auth *a, struct store *s, struct slice text, int64_t now,
-	      struct store_token *ret);
+int auth_find(struct store *s, struct slice text, int64_t now, struct store_token *ret);
 bool auth_is_revoked(const struct store_token *t, int64_t now);
 
-/* Drops it from the cache, because it was just changed. */
-void auth_forget(struct auth *a, const uint8_t hash[STORE_HASH]);
+/* It was shown, and taken. */
+void auth_note(struct auth *a, const struct store_token *t, int64_t now);
 
 /* One more try of this address, or the reply with 429. */
 bool auth_try(struct auth *a, const struct request *r, struct reply *reply);

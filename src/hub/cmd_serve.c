@@ -50,6 +50,14 @@ static int print_routes(void)
 	return CLI_OK;
 }
 
+/* As the other verbs answer. */
+static int exit_status(int r)
+{
+	if (r == -EACCES || r == -EPERM)
+		return CLI_NOPERM;
+	return r ? CLI_CRITICAL : CLI_OK;
+}
+
 static int migrate(const struct hub_conf *conf, bool *ret_postgres)
 {
 	struct store *s = NULL;
@@ -91,7 +99,7 @@ static int start_threads(struct server *s, bool postgres, struct err *e)
 	if (!r)
 		r = pool_start(&hub->pool, s->conf.db, s->conf.workers, e);
 	if (!r)
-		r = retain_start(&s->retain, s->conf.db, e);
+		r = retain_start(&s->retain, s->conf.db, hub->auth, e);
 	return r;
 }
 
@@ -247,9 +255,10 @@ int cmd_hub_serve(const struct cli *cli)
 		log_set_level(LOG_LEVEL_INFO);
 	(void)mallopt(M_ARENA_MAX, ARENAS);
 	block_signals(&s);
-	if (migrate(&s.conf, &postgres)) {
+	r = migrate(&s.conf, &postgres);
+	if (r) {
 		arena_done(&s.arena);
-		return CLI_CRITICAL;
+		return exit_status(r);
 	}
 	make_hub(&s);
 	r = start_threads(&s, postgres, &e);
@@ -262,5 +271,5 @@ int cmd_hub_serve(const struct cli *cli)
 		serve(&s);
 	}
 	stop(&s);
-	return r ? CLI_CRITICAL : CLI_OK;
+	return exit_status(r);
 }

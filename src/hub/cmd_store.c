@@ -43,7 +43,10 @@ int cmd_store_open(const struct cli *cli, unsigned int flags, struct cmd_store *
 		r = bring_to_newest(ret, &e);
 	if (r == 0)
 		return CLI_OK;
-	(void)err_wrap(&e, r, "%s", hub_conf_db_shown(ret->conf.db, shown));
+	/* SQLite's sentences begin with the file, PostgreSQL's do not say where. */
+	(void)hub_conf_db_shown(ret->conf.db, shown);
+	if (!slice_starts(slice_of(e.text), shown))
+		(void)err_wrap(&e, r, "%s", shown);
 	r = cmd_store_failed(cli, r, &e);
 	cmd_store_close(ret);
 	return r;

@@ -92,6 +92,8 @@ struct listing {
 	struct table table;
 	struct jsonw w;
 	int64_t now;
+	char first_org[STORE_ORG_MAX];
+	bool orgs; /* there is more than one */
 };
 
 static const char *state_of(const struct store_token *t, int64_t now)
@@ -110,13 +112,14 @@ static bool is_wanted(const struct listing *l, const struct store_token *t)
 		strcmp(state_of(t, l->now), "good") == 0);
 }
 
-static void json_row(struct listing *l, const struct store_token *t)
+static void json_row(struct listing *l, const struct store_token *t, const char *org_name)
 {
 	struct jsonw *w = &l->w;
 
 	jsonw_row(w, NULL);
 	jsonw_str(w, "id", t->id);
 	jsonw_str(w, "org", t->org);
+	jsonw_str(w, "org_name", org_name);
 	jsonw_str(w, "kind", kind_names[t->kind]);
 	jsonw_str(w, "state", state_of(t, l->now));
 	jsonw_str(w, "label", t->label[0] ? t->label : NULL);
@@ -125,6 +128,7 @@ static void json_row(struct listing *l, const struct store_token *t)
 	jsonw_time(w, "created_at", t->created_at);
 	jsonw_time(w, "expires_at", t->expires_at);
 	jsonw_time(w, "revoked_at", t->revoked_at);
+	jsonw_time(w, "used_at", t->used_at);
 	jsonw_close(w);
 }
 
@@ -139,36 +143,52 @@ static void add_day(struct table *table, int64_t at, const char *never)
 		table_add(table, never);
 }
 
-static void text_row(struct listing *l, const struct store_token *t)
+static void text_row(struct listing *l, const struct store_token *t, const char *org_name)
 {
 	struct table *table = &l->table;
 
 	table_add(table, t->id);
+	if (l->orgs)
+		table_add(table, org_name);
 	table_add(table, kind_names[t->kind]);
 	table_add_styled(table, strcmp(state_of(t, l->now), "good") ? TERM_DIM : TERM_GREEN,
 			 state_of(t, l->now));
 	table_add(table, t->label[0] ? t->label : t->user);
 	table_add(table, t->agent);
 	add_day(table, t->created_at, NULL);
+	add_day(table, t->used_at, "never");
 	add_day(table, t->expires_at, "never");
 }
 
-static void take_token(void *ctx, const struct store_token *t)
+static void take_token(void *ctx, const struct store_token *t, const char *org_name)
 {
 	struct listing *l = ctx;
 
 	if (!is_wanted(l, t))
 		return;
 	if (l->cli->json)
-		json_row(l, t);
+		json_row(l, t, org_name);
 	else
-		text_row(l, t);
+		text_row(l, t, org_name);
+}
+
+static void count_org(void *ctx, const struct store_token *t, const char *org_name)
+{
+	struct listing *l = ctx;
+
+	(void)org_name;
+	if (!is_wanted(l, t))
+		return;
+	if (!l->first_org[0])
+		memcpy(l->first_org, t->org, sizeof(l->first_org));
+	else if (strcmp(l->first_org, t->org) != 0)
+		l->orgs = true;
 }
 
 static void begin_listing(struct listing *l, struct buf *out)
 {
-	static const char *const titles[] = { "ID",    "KIND",	  "STATE", "LABEL",
-					      "AGENT", "CREATED", "UNTIL" };
+	static const char *const titles[] = { "ID",    "ORG",	  "KIND", "STATE", "LABEL",
+					      "AGENT", "CREATED", "USED", "UNTIL" };
 
 	if (l->cli->json) {
 		jsonw_begin(&l->w, out);
@@ -177,7 +197,8 @@ static void begin_listing(struct listing *l, struct buf *out)
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(titles); i++)
-		table_column(&l->table, titles[i], i == 3 ? TABLE_ELASTIC : 0);
+		if (i != 1 || l->orgs)
+			table_column(&l->table, titles[i], i == 4 ? TABLE_ELASTIC : 0);
 }
 
 static void end_listing(struct listing *l, struct buf *out)
@@ -206,6 +227,9 @@ static int list(const struct cli *cli, struct cmd_store *c, struct buf *out)
 		if (r != CLI_OK)
 			return r;
 	}
+	r = store_token_each(c->store, cli_has(cli, "org") ? org : NULL, count_org, &l, &e);
+	if (r < 0)
+		return cmd_store_failed(cli, r, &e);
 	begin_listing(&l, out);
 	r = store_token_each(c->store, cli_has(cli, "org") ? org : NULL, take_token, &l, &e);
 	end_listing(&l, out);
@@ -219,10 +243,11 @@ struct search {
 	struct store_token found;
 };
 
-static void match_id(void *ctx, const struct store_token *t)
+static void match_id(void *ctx, const struct store_token *t, const char *org_name)
 {
 	struct search *s = ctx;
 
+	(void)org_name;
 	if (strcmp(t->id, s->id) == 0)
 		s->found = *t;
 }
@@ -254,7 +279,7 @@ static int revoke(const struct cli *cli, struct cmd_store *c, struct buf *out)
 	if (r < 0)
 		return cmd_store_failed(cli, r, &e);
 	if (!cli->json)
-		buf_addf(out, "Revoked. Running hubs refuse it within %d seconds.\n", AUTH_CACHE_S);
+		buf_adds(out, "Revoked. Running hubs refuse it from now on.\n");
 	else
 		buf_addf(out,
 			 "{\"schema\": \"pvewarden.hub-token/1\", \"id\": \"%s\", "

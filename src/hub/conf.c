@@ -21,6 +21,7 @@ void hub_conf_default(struct hub_conf *c)
 		.connections = 12000,
 		.idle_timeout = 120,
 		.body_timeout = 30,
+		.body_rate = 65536,
 		.memory_mib = 64,
 		.workers = 4,
 		.writers = 4,
@@ -59,6 +60,12 @@ static const char *take_seconds(struct slice v, void *into, struct arena *a)
 {
 	(void)a;
 	return take_number(v, into, 1, 3600);
+}
+
+static const char *take_bytes(struct slice v, void *into, struct arena *a)
+{
+	(void)a;
+	return take_number(v, into, 1024, 1u << 30);
 }
 
 static const char *take_threads(struct slice v, void *into, struct arena *a)
@@ -110,10 +117,10 @@ static const struct ini_key keys[] = {
 	KEY(public_url, ini_take_text),	 KEY(state_dir, ini_take_text),
 	KEY(connections, take_many),	 KEY(connections_per_address, take_any),
 	KEY(idle_timeout, take_seconds), KEY(body_timeout, take_seconds),
-	KEY(memory_mib, take_many),	 KEY(workers, take_threads),
-	KEY(writers, take_threads),	 KEY(token_rate, take_rate),
-	KEY(org_rate, take_rate),	 KEY(address_rate, take_rate),
-	KEY(read_rate, take_rate),
+	KEY(body_rate, take_bytes),	 KEY(memory_mib, take_many),
+	KEY(workers, take_threads),	 KEY(writers, take_threads),
+	KEY(token_rate, take_rate),	 KEY(org_rate, take_rate),
+	KEY(address_rate, take_rate),	 KEY(read_rate, take_rate),
 };
 
 void hub_conf_read(struct hub_conf *c, struct slice text, const char *file, struct arena *a,

@@ -21,7 +21,8 @@ struct hub_conf {
 	uint32_t connections;		  /* at the same time */
 	uint32_t connections_per_address; /* 0: no limit of its own */
 	uint32_t idle_timeout;		  /* seconds until a silent connection goes */
-	uint32_t body_timeout;		  /* seconds for a whole body */
+	uint32_t body_timeout;		  /* seconds for a body, */
+	uint32_t body_rate;		  /* and one more for each so many bytes that came */
 	uint32_t memory_mib;		  /* for bodies on their way to the disk */
 	uint32_t workers;		  /* threads that look things up */
 	uint32_t writers;		  /* threads that write; always one with SQLite */

@@ -108,6 +108,13 @@ void late_watch(struct late *l, struct late_item *item, int64_t until_ms)
 	(void)pthread_mutex_unlock(&l->lock);
 }
 
+void late_extend(struct late *l, struct late_item *item, int64_t until_ms)
+{
+	(void)pthread_mutex_lock(&l->lock);
+	item->until_ms = until_ms;
+	(void)pthread_mutex_unlock(&l->lock);
+}
+
 void late_forget(struct late *l, struct late_item *item)
 {
 	(void)pthread_mutex_lock(&l->lock);

@@ -32,5 +32,8 @@ void late_stop(struct late *l);
 /* @item has to be finished by @until_ms (boot time), or is cut off. */
 void late_watch(struct late *l, struct late_item *item, int64_t until_ms);
 
+/* It has until then now; nothing, if nobody waits for it. */
+void late_extend(struct late *l, struct late_item *item, int64_t until_ms);
+
 /* It is finished, or its connection is about to be closed. */
 void late_forget(struct late *l, struct late_item *item);

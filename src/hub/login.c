@@ -176,10 +176,8 @@ static int begin_session(struct auth *a, struct store *s, const struct request *
 	char text[TOKEN_TEXT_MAX];
 	int done;
 
-	if (auth_person(a, s, r, &old) == 0) {
+	if (auth_person(a, s, r, &old) == 0)
 		(void)store_token_revoke(s, old.org, old.id, r->now, NULL);
-		auth_forget(a, old.hash);
-	}
 	(void)snprintf(t.org, sizeof(t.org), "%s", u->org);
 	(void)snprintf(t.user, sizeof(t.user), "%s", u->name);
 	(void)snprintf(t.label, sizeof(t.label), "from %s", r->peer);
@@ -257,8 +255,6 @@ void auth_logout(struct auth *a, struct store *s, const struct request *r, struc
 		pages_away(reply);
 		return;
 	}
-	if (found == 0)
-		auth_forget(a, who.hash);
 	pages_go(reply, "/login", "");
 	set_cookie(r, reply, AUTH_SESSION_COOKIE, "", 0);
 }

@@ -14,7 +14,27 @@ static const struct cli_verb verbs[] = {
 	  "Make and list people, and set their passwords", cmd_hub_user },
 };
 
+/* `pvewarden-hub serve` is `pvewarden hub serve`. */
+static bool is_verb(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(verbs[i].name, word) == 0)
+			return true;
+	return false;
+}
+
 int main(int argc, char *argv[])
 {
-	return cli_main(verbs, ARRAY_SIZE(verbs), argc, argv);
+	char part[] = "hub", **words;
+	int r;
+
+	if (argc < 2 || !is_verb(argv[1]))
+		return cli_main(verbs, ARRAY_SIZE(verbs), argc, argv);
+	words = xcalloc((size_t)argc + 2, sizeof(*words));
+	words[0] = argv[0];
+	words[1] = part;
+	memcpy(words + 2, argv + 1, (size_t)(argc - 1) * sizeof(*words));
+	r = cli_main(verbs, ARRAY_SIZE(verbs), argc + 1, words);
+	free(words);
+	return r;
 }

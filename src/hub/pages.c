@@ -39,6 +39,7 @@ static const char style[] =
 	"button.quiet{background:transparent;color:inherit;border-color:var(--edge)}"
 	".two{display:grid;grid-template-columns:1fr 1fr;gap:.7rem}"
 	".note{border-radius:9px;padding:.65rem .8rem;margin:0 0 1.1rem;font-size:.95rem}"
+	"h1+.note{margin-top:.8rem}"
 	".bad{background:var(--badback);color:var(--bad)}.good{background:var(--goodback);color:var(--good)}"
 	"footer{width:100%;max-width:26rem;display:flex;justify-content:space-between;gap:1rem;"
 	"align-items:center;color:var(--soft);font-size:.9rem;padding:.9rem .3rem 0;overflow-wrap:anywhere}"
@@ -267,6 +268,16 @@ static void confirm(struct html *h, const struct page_authorize *p)
 	html_end(h); /* form */
 }
 
+static void way_on(struct html *h, const char *path, const char *words)
+{
+	open_form(h, "get", path, NULL);
+	html_begin(h, "button");
+	html_attr(h, "class", "quiet");
+	html_text(h, words);
+	html_end(h);
+	html_end(h); /* form */
+}
+
 static void outcome(struct html *h, const struct page_authorize *p)
 {
 	bool approved = p->step == PAGE_APPROVED;
@@ -281,12 +292,7 @@ static void outcome(struct html *h, const struct page_authorize *p)
 	paragraph(h, NULL,
 		  approved ? "You can close this page."
 			   : "If you did not start an agent, somebody else tried to.");
-	open_form(h, "get", "/agent/authorize", NULL);
-	html_begin(h, "button");
-	html_attr(h, "class", "quiet");
-	html_text(h, "Another code");
-	html_end(h);
-	html_end(h); /* form */
+	way_on(h, "/agent/authorize", "Another code");
 }
 
 void page_authorize(const struct page_authorize *p, struct buf *ret)
@@ -316,6 +322,7 @@ void page_message(const char *title, const char *sentence, struct buf *ret)
 
 	open_page(&h, title);
 	paragraph(&h, "note bad", sentence);
+	way_on(&h, "/login", "Try again");
 	html_end(&h); /* main */
 	close_page(&h);
 }

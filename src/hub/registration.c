@@ -250,7 +250,7 @@ static void register_agent(const struct ask *q)
 static bool take_refresh(const struct ask *q, struct store_token *ret)
 {
 	const char *text = json_str(q->body, "refresh_token");
-	int r = text ? auth_find(q->a, q->s, slice_of(text), q->r->now, ret) : -ENOENT;
+	int r = text ? auth_find(q->s, slice_of(text), q->r->now, ret) : -ENOENT;
 
 	if (r < 0 && r != -ENOENT) {
 		away(q);
@@ -262,6 +262,7 @@ static bool take_refresh(const struct ask *q, struct store_token *ret)
 		reply_error(q->reply, 403, "revoked", NULL,
 			    "this agent was revoked: register it again");
 	} else {
+		auth_note(q->a, ret, q->r->now);
 		return true;
 	}
 	return false;
@@ -291,7 +292,6 @@ static void renew(const struct ask *q)
 	r = make_pair(q, old.org, old.agent, &p);
 	if (r == 0 && !old.revoked_at && old.expires_at > end)
 		r = store_token_revoke(q->s, old.org, old.id, end, NULL);
-	auth_forget(q->a, old.hash);
 	if (r < 0)
 		away(q);
 	else

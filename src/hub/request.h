@@ -6,6 +6,7 @@
  * every handler is tested without a server. web.c makes the one and sends the other.
  */
 
+#include "hub/etag.h"
 #include "hub/store.h"
 #include "util/buf.h"
 
@@ -32,7 +33,7 @@ struct reply {
 	unsigned int retry_after; /* seconds, 0: no header */
 	char location[512];	  /* "" : no header */
 	char set_cookie[512];
-	char etag[80];
+	char etag[ETAG_MAX];
 	char allow[64]; /* methods, with 405 and 204 */
 	bool challenge; /* WWW-Authenticate: Bearer */
 	bool page; /* HTML: with a Content-Security-Policy that allows nothing from elsewhere */

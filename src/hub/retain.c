@@ -16,6 +16,7 @@ struct retain {
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
 	struct hold hold;
+	struct auth *auth;
 	bool stopped;
 };
 
@@ -29,7 +30,9 @@ static int64_t step(struct retain *r)
 
 	if (!s)
 		return FAILED_MS;
-	error = store_retain(s, clock_now(), &more, &e);
+	error = auth_write_used(r->auth, s, &e);
+	if (!error)
+		error = store_retain(s, clock_now(), &more, &e);
 	if (error && error != -EBUSY)
 		hold_failed(&r->hold, e.text);
 	if (error)
@@ -77,16 +80,19 @@ static void *retain_main(void *arg)
 		settle(r);
 		left = due - clock_boot_ms();
 	} while (rest(r, left < 0 ? 0 : left < SETTLE_MS ? left : SETTLE_MS));
+	/* What was noted since the last step. */
+	(void)step(r);
 	hold_done(&r->hold);
 	return NULL;
 }
 
-int retain_start(struct retain **ret, const char *where, struct err *e)
+int retain_start(struct retain **ret, const char *where, struct auth *auth, struct err *e)
 {
 	struct retain *r = xcalloc(1, sizeof(*r));
 	int error;
 
 	r->hold.where = where;
+	r->auth = auth;
 	(void)pthread_mutex_init(&r->lock, NULL);
 	(void)pthread_cond_init(&r->ended, NULL);
 	error = pthread_create(&r->thread, NULL, retain_main, r);

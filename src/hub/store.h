@@ -188,10 +188,19 @@ int store_token_revoke(struct store *s, const char *org, const char *id, int64_t
 /* Revokes all of an agent's, or with @kind >= 0 those of that kind. */
 int store_token_revoke_agent(struct store *s, const char *org, const char *agent, int kind,
 			     int64_t now, struct err *e);
+struct store_use {
+	char org[STORE_ORG_MAX];
+	uint8_t hash[STORE_HASH];
+	int64_t at;
+};
+/* Puts down when tokens were used last, all in one transaction; who was used less than @apart
+ * seconds before stays as it is. */
+int store_token_used(struct store *s, const struct store_use *uses, size_t n, int64_t apart,
+		     struct err *e);
 /* Calls @each for every token of @org (NULL: of all), newest first; never with secrets. */
 int store_token_each(struct store *s, const char *org,
-		     void (*each)(void *ctx, const struct store_token *t), void *ctx,
-		     struct err *e);
+		     void (*each)(void *ctx, const struct store_token *t, const char *org_name),
+		     void *ctx, struct err *e);
 
 struct store_agent {
 	char id[STORE_ID_MAX]; /* made by the store on add */

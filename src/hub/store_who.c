@@ -118,23 +118,55 @@ int store_token_revoke_agent(struct store *s, const char *org, const char *agent
 			 val_text(agent), val_int(kind), val_int(now));
 }
 
+struct uses {
+	const struct store_use *uses;
+	size_t n;
+	int64_t apart;
+};
+
+static int put_uses(struct store *s, void *ctx, struct err *e)
+{
+	const struct uses *u = ctx;
+	char hex[2 * STORE_HASH + 1];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < u->n; i++) {
+		store_hex(u->uses[i].hash, hex);
+		r = STORE_RUN(s, SQL_TOKEN_USED, NULL, NULL, NULL, e, val_text(u->uses[i].org),
+			      val_text(hex), val_int(u->uses[i].at),
+			      val_int(u->uses[i].at - u->apart));
+	}
+	return r;
+}
+
+int store_token_used(struct store *s, const struct store_use *uses, size_t n, int64_t apart,
+		     struct err *e)
+{
+	struct uses u = { uses, n, apart };
+
+	return store_transaction(s, put_uses, &u, e);
+}
+
 struct each_token {
-	void (*each)(void *ctx, const struct store_token *t);
+	void (*each)(void *ctx, const struct store_token *t, const char *org_name);
 	void *ctx;
 };
 
 static int pass_token(void *ctx, const struct store_row *row)
 {
 	struct each_token *to = ctx;
+	char org_name[STORE_NAME_MAX];
 	struct store_token t;
 
 	read_token(row, &t);
-	to->each(to->ctx, &t);
+	row_text(row, 10, org_name, sizeof(org_name));
+	to->each(to->ctx, &t, org_name);
 	return 0;
 }
 
 int store_token_each(struct store *s, const char *org,
-		     void (*each)(void *ctx, const struct store_token *t), void *ctx, struct err *e)
+		     void (*each)(void *ctx, const struct store_token *t, const char *org_name),
+		     void *ctx, struct err *e)
 {
 	struct each_token to = { each, ctx };
 	int r;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@ struct web {
 	struct late late;
 	int fd; /* -1: libmicrohttpd closes it */
 	bool tls;
+	pthread_t starter;
+	char why[256]; /* what libmicrohttpd said last to the thread that starts it */
 };
 
 enum phase {
@@ -206,12 +209,21 @@ static enum MHD_Result wait_for(struct web_call *w, enum phase phase, void (*go)
 	return MHD_YES;
 }
 
+/* A body has its time, and more for what has come of it: a large one over a slow line arrives, one
+ * that trickles does not. */
+static int64_t body_until(const struct web_call *w)
+{
+	const struct hub_conf *conf = atomic_load(&w->call.hub->conf);
+
+	return w->call.began_us / 1000 + 1000 * (int64_t)conf->body_timeout +
+	       1000 * (int64_t)w->call.body.len / conf->body_rate;
+}
+
 static enum MHD_Result expect_body(struct web_call *w)
 {
 	w->phase = PHASE_BODY;
 	w->call.began_us = clock_boot_us();
-	late_watch(&w->web->late, &w->late,
-		   clock_boot_ms() + 1000 * (int64_t)atomic_load(&w->call.hub->conf)->body_timeout);
+	late_watch(&w->web->late, &w->late, body_until(w));
 	return MHD_YES;
 }
 
@@ -246,8 +258,10 @@ static enum MHD_Result take_body(struct web_call *w, const char *data, size_t n)
 {
 	struct reply *reply = &w->call.reply;
 
-	if (!reply->status && call_body(&w->call, data, n))
+	if (!reply->status && call_body(&w->call, data, n)) {
+		late_extend(&w->web->late, &w->late, body_until(w));
 		return MHD_YES;
+	}
 	if (reply->status == 413 && !w->said_last)
 		say_last(w);
 	w->discarded += n;
@@ -362,11 +376,15 @@ static size_t leave_as_is(void *cls, struct MHD_Connection *connection, char *te
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *fmt, va_list ap)
 {
+	struct web *w = cls;
 	char text[256];
+	struct slice said;
 
-	(void)cls;
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	log_debug("http: " SLICE_FMT, SLICE_ARG(slice_rtrim(slice_of(text))));
+	said = slice_rtrim(slice_of(text));
+	log_debug("http: " SLICE_FMT, SLICE_ARG(said));
+	if (pthread_equal(pthread_self(), w->starter))
+		(void)snprintf(w->why, sizeof(w->why), SLICE_FMT, SLICE_ARG(said));
 }
 
 /* --- the life of the server ---------------------------------------------------------------- */
@@ -382,7 +400,7 @@ static struct MHD_Daemon *start(struct web *w, const struct hub_conf *conf, unsi
 	};
 
 	return MHD_start_daemon(
-		flags, 0, NULL, NULL, on_request, w, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+		flags, 0, NULL, NULL, on_request, w, MHD_OPTION_EXTERNAL_LOGGER, on_log, w,
 		MHD_OPTION_LISTEN_SOCKET, w->fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)THREADS,
 		MHD_OPTION_CONNECTION_LIMIT, room, MHD_OPTION_CONNECTION_TIMEOUT,
 		conf->idle_timeout, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
@@ -407,6 +425,7 @@ int web_start(struct web **ret, struct hub *hub, uint16_t *ret_port, struct err 
 			 conf->connections);
 	w->hub = hub;
 	w->tls = conf->tls_cert != NULL;
+	w->starter = pthread_self();
 	w->fd = listen_open(conf->listen, ret_port, e);
 	r = w->fd < 0 ? w->fd : late_start(&w->late, hub->counts, e);
 	if (r) {
@@ -417,10 +436,12 @@ int web_start(struct web **ret, struct hub *hub, uint16_t *ret_port, struct err 
 	w->daemon =
 		start(w, conf, (unsigned int)(room < conf->connections ? room : conf->connections));
 	if (!w->daemon) {
+		r = err_set(e, -EIO, "the HTTP server does not start: %s",
+			    w->why[0] ? w->why : strerror(errno));
 		late_stop(&w->late);
 		base_close_fd(&w->fd);
 		free(w);
-		return err_set(e, -EIO, "the HTTP server does not start");
+		return r;
 	}
 	*ret = w;
 	return 0;

@@ -9,7 +9,7 @@
 #include "util/clock.h"
 
 enum {
-	BUSY_TRIES = 5,
+	BUSY_MS = 5000, /* after that nothing is tried again: somebody waits for the answer */
 	BUSY_WAIT_US = 100000,
 	/* A batch's bytes follow the time that the last one took. */
 	BATCH_BYTES_MIN = 64 * 1024,
@@ -54,11 +54,11 @@ static void count_documents(struct writer *w, struct write_item *const *items, s
 
 static int try_ingest(struct store *s, struct store_document *const *docs, size_t n, struct err *e)
 {
-	int r = -EBUSY;
+	int64_t until = clock_boot_ms() + BUSY_MS;
+	int r = store_ingest(s, docs, n, e);
 
-	for (int tries = 0; r == -EBUSY && tries < BUSY_TRIES; tries++) {
-		if (tries)
-			(void)usleep(BUSY_WAIT_US);
+	while (r == -EBUSY && clock_boot_ms() < until) {
+		(void)usleep(BUSY_WAIT_US);
 		r = store_ingest(s, docs, n, e);
 	}
 	return r;
@@ -76,7 +76,8 @@ static void write_documents(struct writer *w, struct write_item *const *items, s
 	if (s)
 		r = try_ingest(s, docs, n, &e);
 	counts_add(w->counts, r ? COUNT_COMMITS_FAILED : COUNT_COMMITS, 1);
-	if (s && r)
+	/* One that somebody else holds is not away. */
+	if (s && r && r != -EBUSY)
 		hold_failed(&w->hold, e.text);
 	if (!r)
 		count_documents(w, items, n);

@@ -170,6 +170,20 @@ static int print_formats(const struct cli_verb *v)
 	return CLI_OK;
 }
 
+/* "add|list|revoke [ID]": the words that the first operand may be. */
+static void print_operands(const struct cli_verb *v)
+{
+	struct slice rest = slice_of(v->operands ? v->operands : ""), one;
+	size_t n = strcspn(rest.p, " ");
+
+	if (!memchr(rest.p, '|', n))
+		return;
+	rest.n = n;
+	while (slice_split(&rest, '|', &one))
+		printf(SLICE_FMT "\n",
+		       SLICE_ARG(slice_starts(one, "[") ? slice_from(one, 1) : one));
+}
+
 /* What the bash completion reads: every word that may stand after the given ones. */
 static int print_completions(const struct cli_verb *verbs, size_t n, int argc, char *argv[])
 {
@@ -187,6 +201,8 @@ static int print_completions(const struct cli_verb *verbs, size_t n, int argc, c
 		} else if (v->name && argc == 1) {
 			printf("%s\n", v->name);
 		} else if (!v->name || strcmp(v->name, argv[1]) == 0) {
+			if (argc == 2)
+				print_operands(v);
 			for (const struct cli_option *o = v->options; o && o->name; o++)
 				printf("--%s%s\n", o->name, o->arg ? "=" : "");
 		}

@@ -61,6 +61,13 @@ def help_and_version():
                           (("facts", "node"), ["text", "json"]), ((), ["text", "json"])):
         _, out, _ = run("--complete", *args, "--format")
         ok(f"completion knows the formats of '{' '.join(args)}'", out.split() == formats, out)
+    out = run("--help")[1]
+    ok("help names the hub and its package", any(line.split()[:1] == ["hub"] and "pvewarden-hub" in line
+                                                for line in out.splitlines()), out)
+    ok("options before the hub's verb are refused with a sentence",
+       run("--verbose", "hub", "serve")[0] == 64 and "behind" in run("--verbose", "hub", "serve")[2])
+    out = run("--complete", "watch", "maintenance")[1].split()
+    ok("completion knows the words that an operand may be", {"on", "off"} <= set(out), out)
     ok("help says which formats a verb has", "prometheus" in run("dm", "report", "--help")[1] and
        "text|json|prometheus" not in run("facts", "node", "--help")[1])
 

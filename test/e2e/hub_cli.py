@@ -47,6 +47,28 @@ def at_terminal(db, *args, lines):
     return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def completion():
+    for words, expected in ((("hub",), {"serve", "migrate", "backup", "token", "user"}),
+                            (("hub", "token"), {"add", "list", "revoke", "--kind=", "--label="}),
+                            (("hub", "user"), {"add", "passwd", "list", "--org="}),
+                            (("hub", "serve"), {"--listen=", "--tls-cert=", "--config="})):
+        out = subprocess.run([HUB, "--complete", *words], text=True, capture_output=True, check=True).stdout.split()
+        ok(f"completion after {' '.join(words)}", expected <= set(out), out)
+        node = os.path.join(os.path.dirname(HUB), "pvewarden")
+        if os.path.exists(node):
+            there = subprocess.run([node, "--complete", *words], text=True, capture_output=True, check=True).stdout
+            ok("the node's program asks the hub's", there.split() == out, there)
+    for name, line, expected in (("pvewarden-hub", "pvewarden-hub ser", "serve"),
+                                 ("pvewarden-hub", "pvewarden-hub token re", "revoke"),
+                                 ("pvewarden-hub", "pvewarden-hub hub token add --kind re", "read")):
+        words = line.split()
+        script = (f'PATH={os.path.dirname(HUB)}:$PATH; . {TREE}/completion/{name}.bash; '
+                  f'COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _{name.replace("-", "_")}; echo "${{COMPREPLY[*]}}"')
+        out = subprocess.run(["bash", "-c", script], text=True, capture_output=True, check=True).stdout.split()
+        ok(f"bash completes {line}", out == [expected], out)
+
+
+completion()
 with tempfile.TemporaryDirectory() as folder:
     db = f"{folder}/hub.db"
     r = hub(db, "migrate", "--format", "json")
@@ -54,6 +76,9 @@ with tempfile.TemporaryDirectory() as folder:
     r = hub(db, "migrate", "--format", "json")
     newest = json.loads(r.stdout)
     ok("once", newest["from"] == newest["to"], r)
+
+    r = subprocess.run([HUB, "migrate", "--db", db], text=True, capture_output=True)
+    ok("the program's own name stands for the part", r.returncode == 0 and "newest" in r.stdout, r)
 
     r = hub(db, "token", "add", "--label", "cluster", "--for", "30d")
     ok("a token is shown once", re.fullmatch(r"pvw1\.[0-9a-f]{32}\.[\w-]{43}\n", r.stdout), r)

@@ -3,6 +3,7 @@
 
 #include "fuzz_pve.h"
 #include "pve/guest.h"
+#include "pve/guestkey.h"
 #include "pve/running.h"
 #include "pve/storagecfg.h"
 #include "util/str.h"
@@ -31,14 +32,14 @@ static bool refers(const struct guest *g, const struct guest_volume *to)
 /* The judge asks for device paths only; a private key's value names no volume, whatever it is. */
 static bool must_stay(const struct guest_volume *v)
 {
-	static const char *const private[] = {
-		"cipassword", "ciuser",	      "sshkeys", "smbios1",
-		"nameserver", "searchdomain", "env",	 "entrypoint"
-	};
+	static const char *const private[] = { "ciuser", "sshkeys", "smbios1", "nameserver",
+					       "searchdomain" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(private); i++)
 		if (strcmp(v->key, private[i]) == 0)
 			return false;
+	if (guest_key_is_secret(slice_of(v->key)))
+		return false;
 	return v->storage || strncmp(v->volname, "/dev/", 5) == 0;
 }
 

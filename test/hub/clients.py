@@ -124,6 +124,22 @@ def slow(hub, token):
     took = time.monotonic() - begun
     check("a body that stalls as well, at its time", stalled.startswith(b"HTTP/1.1 408") and took < 5, (took, stalled))
     json.loads(stalled.partition(b"\r\n\r\n")[2])
+    body = json.dumps(document(node="slow")).encode()
+    body += b" " * (MIB - len(body))
+    begun = time.monotonic()
+    s = hub.socket(posts(token, len(body)))
+    for at in range(0, MIB, MIB // 32):
+        s.sendall(body[at:at + MIB // 32])
+        time.sleep(0.125)
+    got = read_answer(s)
+    took = time.monotonic() - begun
+    check("a large body that comes steadily may take longer", b" 200 " in got.split(b"\r\n")[0] and took > 3,
+          (took, got))
+    begun = time.monotonic()
+    s = hub.socket(posts(token, MIB) + body[:MIB // 2])
+    got = read_answer(s)
+    took = time.monotonic() - begun
+    check("one that stalls in the middle is cut", got.startswith(b"HTTP/1.1 408") and took < 12, (took, got))
     begun = time.monotonic()
     s = hub.socket(b"GET /healthz HTTP/1.1\r\nHo")
     got = read_answer(s)
@@ -151,13 +167,33 @@ def revoked(hub):
     org = hub.org("revoked")
     token = hub.tokens(org)
     check("a token works", hub.post("/api/v1/documents", token, document(node="v")).status == 200)
-    hub.revoke(token)
-    time.sleep(2.2)  # another process revoked it: within AUTH_CACHE_S
-    a = hub.post("/api/v1/documents", token, document(node="v", sequence=2))
-    check("revoked: 403", a.status == 403 and a.json["error"] == "revoked", a)
+    name = hub.token_id(token)
+    kept = hub.connect()
+    check("it works on a connection that stays",
+          hub.post("/api/v1/documents", token, document(node="v", sequence=2), connection=kept).status == 200)
+    out = hub.command("token", "revoke", name)
+    a = hub.post("/api/v1/documents", token, document(node="v", sequence=3), connection=kept)
+    check("revoked by another process: the very next request is 403",
+          out.returncode == 0 and a.status == 403 and a.json["error"] == "revoked", (out, a))
+    check("and for reading", hub.get("/api/v1/guests", token).status == 403)
+    out = hub.command("token", "revoke", "nobody")
+    check("an id that is none: 2 and a sentence", out.returncode == 2 and "nobody" in out.stderr, out)
+    reader, other = hub.tokens(org, "read"), hub.tokens(hub.org("used"), "read")
+    check("a reader reads", hub.get("/api/v1/guests", reader).status == 200)
+    hub.stop()
+    hub.start()
+    rows = {t["id"]: t for t in json.loads(hub.command("token", "list", "--format", "json").stdout)["tokens"]}
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    used = rows[hub.token_id(reader)]["used_at"]
+    check("the list has when a token was used", used and used.startswith(day[:8]), used)
+    check("and null for one that was not", rows[hub.token_id(other)]["used_at"] is None, rows[hub.token_id(other)])
+    text = hub.command("token", "list").stdout
+    check("with several organisations the list has them", " ORG " in text and "used" in text and " USED " in text, text)
+    text = hub.command("token", "list", "--org", "used").stdout
+    check("with one it has not", " ORG " not in text and "never" in text, text)
 
 
-with Hub(config="body_timeout = 2\n") as main_hub:
+with Hub(config="body_timeout = 2\nbody_rate = 131072\n") as main_hub:
     main_token = main_hub.tokens(main_hub.org("main"))
     refused_documents(main_hub, main_token)
     too_large(main_hub, main_token)

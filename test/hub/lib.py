@@ -136,9 +136,17 @@ class Hub:
         self.execute(f"INSERT INTO tokens VALUES {', '.join(rows)};")
         return texts if n > 1 else texts[0]
 
-    def revoke(self, text):
-        self.execute(f"UPDATE tokens SET revoked_at = {int(time.time())} "
-                     f"WHERE hash = '{hashlib.sha256(text.encode()).hexdigest()}';")
+    def token_id(self, text):
+        """As `hub token list` has it."""
+        with self.db() as db:
+            return db.execute("SELECT id FROM tokens WHERE hash = ?",
+                              (hashlib.sha256(text.encode()).hexdigest(),)).fetchone()[0]
+
+    def command(self, verb, *arguments, stdin=""):
+        """Another process of the same program on the same database."""
+        env = dict(os.environ, **({"PVEWARDEN_DB": self.postgres} if self.postgres else {}))
+        return subprocess.run([PROGRAM, "hub", verb, *arguments, "--config", self.config, "--state-dir", self.dir],
+                              capture_output=True, text=True, input=stdin, env=env, timeout=60, check=False)
 
     # --- asking ---
 

@@ -2,6 +2,7 @@
 """The hub's life: what was acknowledged survives a stop and a kill, certificates change, tenants share."""
 import os
 import signal
+import sqlite3
 import ssl
 import subprocess
 import tempfile
@@ -9,7 +10,7 @@ import threading
 import time
 import warnings
 
-from lib import Hub, check, document, done
+from lib import PROGRAM, Hub, check, document, done
 
 
 class Posters:
@@ -102,6 +103,63 @@ def shares():
         check("a tenant that floods does not starve the other", beside < 0.5, beside)
 
 
+def copied_and_locked():
+    """A backup beside the writers, and a database that somebody else holds."""
+    with Hub() as hub:
+        tokens = hub.tokens(hub.org("copied"), n=2)
+        posters = Posters(hub, tokens[:1], guests=50)
+        time.sleep(1)
+        copy = os.path.join(hub.dir, "copy.db")
+        out = hub.command("backup", copy)
+        posters.stop()
+        check("a backup while documents come", out.returncode == 0 and posters.kept and not posters.refused,
+              (out, posters.kept, posters.refused))
+        with sqlite3.connect(copy) as db:
+            whole = db.execute("PRAGMA integrity_check").fetchone()[0]
+            n = db.execute("SELECT count(*) FROM docs").fetchone()[0]
+        check("is whole, and has what came before", whole == "ok" and n > 0, (whole, n))
+        check("and is for its owner alone", os.stat(copy).st_mode & 0o077 == 0, oct(os.stat(copy).st_mode))
+        db = hub.db()
+        db.isolation_level = None
+        db.execute("BEGIN IMMEDIATE")
+        begun = time.monotonic()
+        a = hub.post("/api/v1/documents", tokens[1], document("locked"))
+        took = time.monotonic() - begun
+        check("a database that stays locked: 503 with Retry-After, in time",
+              a.status == 503 and int(a.headers["Retry-After"]) > 0 and took < 15, (took, a))
+        check("reading goes on meanwhile", hub.get("/api/v1/guests", tokens[1]).status == 200)
+        db.execute("ROLLBACK")
+        db.close()
+        a = hub.post("/api/v1/documents", tokens[1], document("locked"))
+        check("and then writing", a.status == 200, a)
+
+
+def start_fails():
+    """What stands in the way is said, in one sentence, with the documented status."""
+    with Hub() as hub, tempfile.TemporaryDirectory() as folder:
+        broken = os.path.join(folder, "broken.pem")
+        with open(broken, "w", encoding="ascii") as f:
+            f.write("broken")
+        for what, status, words, options in (
+                ("an address in use", 2, "in use", ["--listen", f"127.0.0.1:{hub.port}"]),
+                ("an address of another machine", 2, "assign", ["--listen", "192.0.2.1:8480"]),
+                ("no address", 64, "ADDRESS:PORT", ["--listen", "here"]),
+                ("a certificate that is not there", 2, "/nowhere", ["--tls-cert", "/nowhere", "--tls-key", "/nowhere"]),
+                ("a certificate that is none", 2, broken, ["--tls-cert", broken, "--tls-key", broken]),
+                ("a certificate without its key", 64, "together", ["--tls-cert", broken]),
+                ("a database out of reach", 2, "refused", ["--db", "postgresql://x@127.0.0.1:1/x"])):
+            options = [*options] if "--listen" in options else [*options, "--listen", "127.0.0.1:0"]
+            out = subprocess.run([PROGRAM, "hub", "serve", "--state-dir", folder, *options], capture_output=True,
+                                 text=True, timeout=30, check=False)
+            check(f"{what}: {status} and why", out.returncode == status and words in out.stderr, out)
+        hub.execute("INSERT INTO schema_version VALUES (9999, 'later');")
+        out = subprocess.run([PROGRAM, "hub", "serve", "--state-dir", hub.dir, "--listen", "127.0.0.1:0"],
+                             capture_output=True, text=True, timeout=30, check=False)
+        check("a newer database: 2, and it says so", out.returncode == 2 and "9999" in out.stderr, out)
+        out = hub.command("migrate")
+        check("migrate refuses it as well", out.returncode == 2 and "9999" in out.stderr, out)
+
+
 def make_certificate(folder, name):
     key, cert = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -162,5 +220,7 @@ with Hub() as main_hub:
     survives(main_hub, signal.SIGTERM, "SIGTERM")
     survives(main_hub, signal.SIGKILL, "kill -9")
 shares()
+copied_and_locked()
+start_fails()
 certificates()
 done()

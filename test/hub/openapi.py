@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 
 import yaml
 
@@ -12,7 +13,8 @@ METHODS = ("get", "post", "put", "delete", "patch")
 SPEC = yaml.safe_load(open("docs/openapi.yaml", encoding="utf-8"))
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float),
          "null": type(None)}
-KNOWN = {"type", "properties", "required", "items", "enum", "minimum", "maximum", "description", "$ref"}
+KNOWN = {"type", "properties", "required", "items", "enum", "minimum", "maximum", "description", "$ref",
+         "additionalProperties"}
 
 
 def resolve(part):
@@ -39,6 +41,8 @@ def faults(value, schema, path="$"):
         out.append(f"{path}: {value!r} is none of {schema['enum']}")
     if isinstance(value, dict):
         out += [f"{path}: {k} is missing" for k in schema.get("required", []) if k not in value]
+        if schema.get("additionalProperties") is False:
+            out += [f"{path}: {k} is not documented" for k in value if k not in schema["properties"]]
         for key, sub in schema.get("properties", {}).items():
             if key in value:
                 out += faults(value[key], sub, f"{path}.{key}")
@@ -97,6 +101,36 @@ NANNY = {
     "/api/proxmox/qemu": {"name": "vm", "qemu_id": "qemu/202", "status": "running", "uptime": 86400, "vmid": 202,
                           "node": "old1"},
 }
+LISTS = ("clusters", "nodes", "guests", "storages", "findings", "events")
+FILTERS = {"cluster": "uuid-c1", "name": "pve1", "quorate": "true", "online": "true", "node": "pve1", "type": "qemu",
+           "status": "running", "vmid": "100", "tag": "b", "state": "all", "backup": "true", "lock": "backup",
+           "template": "false", "q": "VM10", "part": "dm", "class": "ghost", "severity": "critical",
+           "kind": "guest.destroyed", "since": "2026-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"}
+
+OTHERS = {("storages", "type"): "dir", ("events", "vmid"): "103"}
+
+
+def rich_documents():
+    """Two cycles of one node with something in every list: a guest goes, a lock, a config, findings, HA."""
+    out = []
+    for sequence, guests, at in ((1, 4, time.time() - 120), (2, 3, time.time() - 60)):
+        d = document(sequence=sequence, guests=guests, at=at)
+        d["guests"][1].update(lock="backup", oldest_snapshot=d["collected_at"], memhost=5, backup=False,
+                              ha={"wanted": "started", "state": "started", "node": "pve1"},
+                              pressure={"cpu_some": 0.1})
+        d["guests"][2].update(template=True, tags=None, snapshots=None)
+        d["configs"] = [{"vmid": 100, "digest": "d100", "name": "vm100", "type": "qemu", "cores": 2,
+                         "config": {"cores": "2"}}]
+        d["ha"] = {"master": "pve1", "at": d["collected_at"], "master_alive": True}
+        d["nodes"].append({"name": "pve2", "id": 2, "ip": "10.0.1.11", "online": False})
+        d["storages"].append({"name": "nfs", "type": "nfs", "shared": True, "enabled": True, "content": "images",
+                              "active": None, "total": None, "used": None, "sampled_at": None})
+        d["parts"] = {"dm": {"schema": "x", "findings": [{"class": "ghost", "severity": "critical", "vmid": 100}]},
+                      "watch": {"schema": "x", "guests": [{"vmid": 101, "state": "exhausted"}]}}
+        out.append(d)
+    return out
+
+
 KINDS = {"clusters": "clusters", "nodes": "nodes", "lxc": "lxc", "qemu": "qemu"}
 
 
@@ -112,8 +146,9 @@ def all_operations(hub):
         compare(f"{method} {path}{query}", table[method, path], answer, wanted)
         return answer
 
-    ask("POST", "/api/v1/documents", 200, agent, document())
-    ask("POST", "/api/v1/documents", 200, agent, document())
+    for d in rich_documents():
+        ask("POST", "/api/v1/documents", 200, agent, d)
+    ask("POST", "/api/v1/documents", 200, agent, rich_documents()[1])
     ask("POST", "/api/v1/documents", 422, agent, {"schema": "pvewarden.node/1"})
     for path, body in NANNY.items():
         ask("POST", path, 200, agent, body)
@@ -143,7 +178,60 @@ def all_operations(hub):
         ask("POST", path, hub.post(path, None, b"a=b", headers={
             "Content-Type": "application/x-www-form-urlencoded"}).status, None, b"a=b",
             headers={"Content-Type": "application/x-www-form-urlencoded"})
+    lists(hub, reader, ask, table)
     check("every operation was called", used == set(table), set(table) - used)
+
+
+def named(answer):
+    """The words of "expected one of a, b"."""
+    return set(answer.json["error_description"].partition("expected one of ")[2].split(", "))
+
+
+def walk(hub, reader, path, query):
+    """Every item, one a page."""
+    items, cursor = [], ""
+    while True:
+        page = hub.get(f"{path}?limit=1{query}{cursor}", reader).json
+        items += page["items"]
+        if not page["next"] or len(items) > 100:
+            return items
+        cursor = "&cursor=" + page["next"]
+
+
+def without_age(items):
+    return [{k: v for k, v in item.items() if k != "age"} for item in items]
+
+
+def lists(hub, reader, ask, table):
+    tags = {}
+    for name in LISTS:
+        path = "/api/v1/" + name
+        parameters = {p["name"]: p for p in map(resolve, table["GET", path]["parameters"])}
+        sorts = parameters.pop("sort")["schema"]["enum"]
+        filters = set(parameters) - {"limit", "cursor"}
+        served = named(ask("GET", path, 400, reader, query="?nonsense=1"))
+        check(f"{path}: the filters are the documented ones", served == filters, served ^ filters)
+        served = named(ask("GET", path, 400, reader, query="?sort=nonsense"))
+        check(f"{path}: the orders are the documented ones", served | {"-" + x for x in served} == set(sorts), served)
+        answer = ask("GET", path, 200, reader)
+        tags[path] = answer.headers["ETag"]
+        whole = answer.json["items"]
+        check(f"{path}: there is something", len(whole) > 0)
+        for key in sorted(filters):
+            value = OTHERS.get((name, key), FILTERS[key])
+            answer = ask("GET", path, 200, reader, query=f"?{key}={value}")
+            if key in whole[0] and key not in ("lock", "name"):
+                wrong = [i for i in answer.json["items"] if str(i[key]).lower() != value]
+                check(f"{path}?{key}: only what was asked for, and something",
+                      answer.json["items"] and not wrong, answer)
+        for word in sorts:
+            both = walk(hub, reader, path, "&sort=" + word)
+            other = walk(hub, reader, path, "&sort=" + (word[1:] if word[0] == "-" else "-" + word))
+            check(f"{path}?sort={word}: page by page everything, once, and backwards the other way",
+                  len(both) == len(whole) and without_age(both) == without_age(other)[::-1], (len(both), len(whole)))
+    time.sleep(1.1)
+    for path, tag in tags.items():
+        ask("GET", path, 304, reader, headers={"If-None-Match": tag})
 
 
 def tenants(hub):

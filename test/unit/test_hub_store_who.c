@@ -26,10 +26,11 @@ static void test_migrate(void **state)
 	assert_int_equal(fixture_script(f, "DELETE FROM schema_version WHERE version = 9999"), 0);
 }
 
-static void count_token(void *ctx, const struct store_token *t)
+static void count_token(void *ctx, const struct store_token *t, const char *org_name)
 {
 	static const uint8_t none[STORE_HASH];
 
+	assert_true(org_name[0]);
 	assert_memory_equal(t->hash, none, STORE_HASH);
 	++*(int *)ctx;
 }

@@ -20,12 +20,14 @@ WHERE org = $1 AND id = $2
 -- name: token_revoke_agent
 UPDATE tokens SET revoked_at = $4
 WHERE org = $1 AND agent = $2 AND (revoked_at = 0 OR revoked_at > $4) AND ($3 < 0 OR kind = $3)
+-- name: token_used
+UPDATE tokens SET used_at = $3 WHERE org = $1 AND hash = $2 AND used_at <= $4
 -- name: token_each
-SELECT org, id, kind, agent, person, label, created_at, expires_at, revoked_at, used_at
-FROM tokens WHERE org = $1 ORDER BY created_at DESC, id DESC
+SELECT t.org, t.id, t.kind, t.agent, t.person, t.label, t.created_at, t.expires_at, t.revoked_at, t.used_at, o.name
+FROM tokens AS t JOIN orgs AS o ON o.org = t.org WHERE t.org = $1 ORDER BY t.created_at DESC, t.id DESC
 -- name: token_each_org
-SELECT org, id, kind, agent, person, label, created_at, expires_at, revoked_at, used_at
-FROM tokens ORDER BY created_at DESC, id DESC
+SELECT t.org, t.id, t.kind, t.agent, t.person, t.label, t.created_at, t.expires_at, t.revoked_at, t.used_at, o.name
+FROM tokens AS t JOIN orgs AS o ON o.org = t.org ORDER BY t.created_at DESC, t.id DESC
 
 -- name: agent_add
 INSERT INTO agents (org, id, hostname, version, created_at) VALUES ($1, $2, $3, $4, $5)
