@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "hub/tls.h"
 #include "hub/web.h"
 #include "util/clock.h"
+#include "util/file.h"
 #include "util/log.h"
 
 enum {
@@ -63,8 +65,12 @@ static int migrate(const struct hub_conf *conf, bool *ret_postgres)
 	struct store *s = NULL;
 	unsigned int from = 0, to = 0;
 	struct err e = {};
-	int r = store_open(&s, conf->db, STORE_CREATE | STORE_ANY_VERSION, &e);
+	int r;
 
+	/* Only its own: a database elsewhere may be on a disk that is not there yet. */
+	if (strncmp(conf->db, conf->state_dir, strlen(conf->state_dir)) == 0)
+		(void)file_mkdirs(AT_FDCWD, conf->state_dir, 0700);
+	r = store_open(&s, conf->db, STORE_CREATE | STORE_ANY_VERSION, &e);
 	if (!r)
 		r = store_migrate(s, &from, &to, &e);
 	if (!r && from != to)

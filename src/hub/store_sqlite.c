@@ -102,6 +102,32 @@ static void count_nothing(void)
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* Root may make it before the service has ever run, whose folder it lies in. */
+static int belong_to_folder(int fd, const char *where)
+{
+	CLEANUP_FREE char *folder = xstrdup(where);
+	char *slash = strrchr(folder, '/');
+	struct stat file, in;
+
+	if (geteuid() != 0 || !slash || slash == folder)
+		return 0;
+	*slash = '\0';
+	if (fstat(fd, &file) < 0 || stat(folder, &in) < 0)
+		return -errno;
+	if (file.st_size || file.st_uid == in.st_uid)
+		return 0;
+	return fchown(fd, in.st_uid, in.st_gid) < 0 ? -errno : 0;
+}
+
+/* Nobody else reads what it holds; the umask may be wider. */
+static int make_file(const char *where, struct err *e)
+{
+	CLEANUP_FD int fd = open(where, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = fd < 0 ? -errno : belong_to_folder(fd, where);
+
+	return r < 0 ? err_set(e, r, "%s: %s", where, strerror(-r)) : 0;
+}
+
 static int lite_open(struct store *s, const char *where, unsigned int flags, struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -111,14 +137,9 @@ static int lite_open(struct store *s, const char *where, unsigned int flags, str
 
 	s->db = l;
 	(void)pthread_once(&once, count_nothing);
-	/* Nobody else reads what it holds; the umask may be wider. */
-	if (flags & STORE_CREATE) {
-		int fd = open(where, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-		if (fd < 0)
-			return err_set(e, -errno, "%s: %s", where, strerror(errno));
-		(void)close(fd);
-	}
+	rc = flags & STORE_CREATE ? make_file(where, e) : 0;
+	if (rc < 0)
+		return rc;
 	rc = sqlite3_open_v2(where, &l->db, mode | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
 		return failed(s, rc, "open", e);

@@ -125,5 +125,21 @@ with tempfile.TemporaryDirectory() as folder:
     ok("only the owner reads it", os.stat(copy).st_mode & 0o777 == 0o600, oct(os.stat(copy).st_mode))
     ok("a backup that cannot be", hub(db, "backup", "/nonexistent/x").returncode == 2)
 
+    # Root may make a token before the service has ever run.
+    if os.geteuid() == 0:
+        theirs = f"{folder}/service"
+        os.mkdir(theirs)
+        os.chown(theirs, 65534, 65534)
+        hub(f"{theirs}/hub.db", "token", "add", "--label", "early")
+        owners = {os.stat(f"{theirs}/{name}").st_uid for name in os.listdir(theirs)}
+        ok("a database that root makes belongs to whom its folder belongs", owners == {65534}, owners)
+    new = f"{folder}/not/yet"
+    serve = subprocess.Popen([HUB, "hub", "serve", f"--state-dir={new}", "--listen=127.0.0.1:0"],
+                             stderr=subprocess.PIPE, text=True)
+    said = [serve.stderr.readline() for _ in range(2)]
+    serve.terminate()
+    serve.wait(20)
+    ok("serve makes its folder", "serving" in said[-1] and os.stat(new).st_mode & 0o777 == 0o700, said)
+
 print(f"{passed} passed, {failed} failed")
 raise SystemExit(bool(failed))
