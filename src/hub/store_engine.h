@@ -88,6 +88,8 @@ struct store {
 	/* Behind which one store_retain() goes on. */
 	char retain_org[STORE_ORG_MAX], retain_cluster[STORE_NAME_MAX];
 	bool retain_gone; /* documents went: their views are to be looked through */
+	int retain_error; /* of a cluster that it went past, told at the end of the round */
+	struct err retain_why;
 };
 
 extern const struct store_ops store_sqlite_ops, store_pg_ops;

@@ -118,7 +118,7 @@ SELECT count(*) FROM guests WHERE org = $1 AND cluster = $2 AND closed_at IS NUL
 -- name: configs_put
 INSERT INTO configs (org, cluster, vmid, at, node, seq, digest, body)
 SELECT $1, $2, CAST(j.value ->> 'vmid' AS BIGINT), $3, $4, $5, j.value ->> 'digest', CAST(j.value AS TEXT)
-FROM EACH($6, j) WHERE true
+FROM EACH_AS_WRITTEN($6, j) WHERE true
 ON CONFLICT (org, cluster, vmid) DO UPDATE SET at = excluded.at, node = excluded.node,
 	seq = excluded.seq, digest = excluded.digest, body = excluded.body
 WHERE (configs.at, configs.node, configs.seq) < (excluded.at, excluded.node, excluded.seq)
@@ -129,7 +129,7 @@ SELECT count(*) FROM docs WHERE org = $1 AND cluster = $2 AND node = $3 AND stor
 -- name: storages_put
 INSERT INTO storages (org, cluster, node, name, at, seq, type, data)
 SELECT $1, $2, $3, j.value ->> 'name', $4, $5, j.value ->> 'type', CAST(j.value AS TEXT)
-FROM EACH($6, j) WHERE true
+FROM EACH_AS_WRITTEN($6, j) WHERE true
 ON CONFLICT (org, cluster, node, name) DO UPDATE SET at = excluded.at, seq = excluded.seq,
 	type = excluded.type, data = excluded.data
 -- name: storages_gone
@@ -140,12 +140,12 @@ DELETE FROM findings WHERE org = $1 AND cluster = $2 AND node = $3
 -- name: findings_dm
 INSERT INTO findings (org, cluster, node, part, number, at, class, severity, vmid, data)
 SELECT $1, $2, $3, 'dm', row_number() OVER (), $4, j.value ->> 'class', j.value ->> 'severity',
-	CAST(j.value ->> 'vmid' AS BIGINT), CAST(j.value AS TEXT) FROM EACH($5, j)
+	CAST(j.value ->> 'vmid' AS BIGINT), CAST(j.value AS TEXT) FROM EACH_AS_WRITTEN($5, j)
 -- name: findings_watch
 INSERT INTO findings (org, cluster, node, part, number, at, class, severity, vmid, data)
 SELECT $1, $2, $3, 'watch', row_number() OVER (), $4, j.value ->> 'state',
 	CASE WHEN j.value ->> 'state' IN ('exhausted', 'stuck') THEN 'critical' ELSE 'warning' END,
-	CAST(j.value ->> 'vmid' AS BIGINT), CAST(j.value AS TEXT) FROM EACH($5, j)
+	CAST(j.value ->> 'vmid' AS BIGINT), CAST(j.value AS TEXT) FROM EACH_AS_WRITTEN($5, j)
 WHERE j.value ->> 'state' NOT IN ('serving', 'off', 'booting', 'starting', 'stopping')
 
 -- name: node_minute
