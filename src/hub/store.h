@@ -62,7 +62,8 @@ struct store_document {
 	struct slice body;
 
 	/* The store's answer, set when store_ingest() has returned. */
-	int error; /* 0; else what happened to this one alone, and it left no trace */
+	int error; /* 0; else what happened to this one alone, and it left no trace; -ETIME: it kept
+		      the database busy for longer than 20 s */
 	char why[256];
 	bool duplicate; /* never of one older than 48 h when it came: that only fills history */
 	bool configs_wanted;
