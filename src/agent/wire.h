@@ -26,3 +26,6 @@ enum {
 	WIRE_STRING_MAX = 256 * 1024,
 	WIRE_NAME_MAX = 255,
 };
+
+/* Of a share, a load, a pressure: whatever is not counted. */
+#define WIRE_NUMBER_MAX 1000000000000000000ll

@@ -180,12 +180,12 @@ static json_t *take_number(const json_t *v)
 
 	if (json_is_string(v)) {
 		d = strtod(json_string_value(v), &end);
-		if (end == json_string_value(v) || *end || !isfinite(d))
+		if (end == json_string_value(v) || *end)
 			return NULL;
 	} else if (!json_is_number(v)) {
 		return NULL;
 	}
-	return json_real(d);
+	return fabs(d) <= (double)WIRE_NUMBER_MAX ? json_real(d) : NULL;
 }
 
 static json_t *take_flag(const json_t *v)
@@ -309,11 +309,11 @@ static const char *wanted(enum form form)
 		[TAKE_TEXT] = "a string",
 		[TAKE_NAME] = "a name of at most 255 bytes",
 		[TAKE_WHOLE] = "a whole number in its range",
-		[TAKE_NUMBER] = "a number",
+		[TAKE_NUMBER] = "a number up to 1e18",
 		[TAKE_FLAG] = "0 or 1",
 		[TAKE_TAGS] = "a string",
 		[TAKE_MEMORY] = "a number of MiB",
-		[TAKE_NUMBERS] = "an array of numbers",
+		[TAKE_NUMBERS] = "an array of numbers up to 1e18",
 		[TAKE_SIZES] = "an object of numbers",
 		[TAKE_OBJECT] = "an object",
 		[TAKE_TIME] = "a time as \"2026-11-21T14:00:00Z\"",

@@ -187,6 +187,21 @@ static bool check_range(struct walk *w, const struct shape_rule *rule)
 		      (long long)rule->max);
 }
 
+/* The same of a number with a point or an exponent. */
+static bool check_real(struct walk *w, const struct shape_rule *rule)
+{
+	char copy[SCAN_NUMBER_MAX + 1];
+	double v;
+
+	if (!rule->min && !rule->max)
+		return true;
+	(void)snprintf(copy, sizeof(copy), SLICE_FMT, SLICE_ARG(w->scan.text));
+	v = strtod(copy, NULL);
+	if (v >= (double)rule->min && v <= (double)rule->max)
+		return true;
+	return refuse(w, 0, "must be from %g to %g", (double)rule->min, (double)rule->max);
+}
+
 static bool check_value(struct walk *w, enum scan_kind kind, const struct shape_rule *rule)
 {
 	const struct scan *s = &w->scan;
@@ -194,6 +209,8 @@ static bool check_value(struct walk *w, enum scan_kind kind, const struct shape_
 	if (!(rule->may & 1u << kind))
 		return wrong_kind(w, rule->may, kind >= SCAN_ARRAY);
 	if (kind == SCAN_INT && !check_range(w, rule))
+		return false;
+	if (kind == SCAN_REAL && !check_real(w, rule))
 		return false;
 	if (kind == SCAN_STRING && !check_string(w, rule))
 		return false;

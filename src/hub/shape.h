@@ -38,7 +38,7 @@ struct shape_rule {
 	unsigned int may;
 	enum shape_form form;
 	unsigned int slot;	    /* remember the value there; 0: do not */
-	int64_t min, max;	    /* of an integer; both 0: any */
+	int64_t min, max;	    /* of a number; both 0: any */
 	const char *const *words;   /* ends with NULL */
 	const struct shape *inside; /* of an array or object; NULL: free */
 };

@@ -12,17 +12,19 @@
 		.rules = (table), .n = ARRAY_SIZE(table), .n_required = (required) \
 	}
 
-#define NAME	     .may = MAY_STRING, .form = FORM_NAME
-#define TEXT	     .may = MAY_STRING | MAY_NULL, .form = FORM_TEXT
-#define LONG_TEXT    .may = MAY_STRING | MAY_NULL
-#define TIME	     .may = MAY_STRING | MAY_NULL, .form = FORM_TIME
-#define FLAG	     .may = MAY_BOOL | MAY_NULL
-#define COUNT	     .may = MAY_INT | MAY_NULL, .min = 0, .max = INT64_MAX
-#define NUMBER	     .may = MAY_NUMBER | MAY_NULL
-#define VMID	     .may = MAY_INT, .min = 100, .max = 999999999
-#define WORD(list)   .may = MAY_STRING, .form = FORM_WORD, .words = (list)
-#define OBJECT(what) .may = MAY_OBJECT | MAY_NULL, .inside = &(what)
-#define LIST(what)   .may = MAY_ARRAY, .inside = &(what)
+#define NAME	  .may = MAY_STRING, .form = FORM_NAME
+#define TEXT	  .may = MAY_STRING | MAY_NULL, .form = FORM_TEXT
+#define LONG_TEXT .may = MAY_STRING | MAY_NULL
+#define TIME	  .may = MAY_STRING | MAY_NULL, .form = FORM_TIME
+#define FLAG	  .may = MAY_BOOL | MAY_NULL
+#define COUNT	  .may = MAY_INT | MAY_NULL, .min = 0, .max = INT64_MAX
+/* Of larger ones no mean can be made: their squares are past a double's range. */
+#define NUMBER	      .may = MAY_NUMBER | MAY_NULL, .min = -WIRE_NUMBER_MAX, .max = WIRE_NUMBER_MAX
+#define VMID	      .may = MAY_INT, .min = 100, .max = 999999999
+#define WORD(list)    .may = MAY_STRING, .form = FORM_WORD, .words = (list)
+#define OBJECT(what)  .may = MAY_OBJECT | MAY_NULL, .inside = &(what)
+#define LIST(what)    .may = MAY_ARRAY, .inside = &(what)
+#define LIST_IF(what) .may = MAY_ARRAY | MAY_NULL, .inside = &(what)
 
 static const char *const schemas[] = { WIRE_SCHEMA, NULL };
 static const char *const guest_types[] = { "qemu", "lxc", NULL };
@@ -170,10 +172,29 @@ static const struct shape_rule ha_rules[] = {
 };
 static const struct shape ha = SHAPE(ha_rules, 0);
 
+/* What other parts published is free, but for what becomes a finding. */
+static const struct shape_rule dm_finding_rules[] = {
+	{ KEY("class"), TEXT },
+	{ KEY("severity"), TEXT },
+	{ KEY("vmid"), COUNT },
+};
+static const struct shape dm_finding = SHAPE(dm_finding_rules, 0);
+static const struct shape_rule dm_finding_row = { .may = MAY_OBJECT, .inside = &dm_finding };
+static const struct shape dm_findings = { .rules = &dm_finding_row, .n = 1 };
+static const struct shape_rule dm_rules[] = { { KEY("findings"), LIST_IF(dm_findings) } };
+static const struct shape dm = SHAPE(dm_rules, 0);
+
+static const struct shape_rule watched_rules[] = { { KEY("vmid"), COUNT }, { KEY("state"), TEXT } };
+static const struct shape watched = SHAPE(watched_rules, 0);
+static const struct shape_rule watched_row = { .may = MAY_OBJECT, .inside = &watched };
+static const struct shape watched_guests = { .rules = &watched_row, .n = 1 };
+static const struct shape_rule watch_rules[] = { { KEY("guests"), LIST_IF(watched_guests) } };
+static const struct shape watch = SHAPE(watch_rules, 0);
+
 static const struct shape free_object;
 static const struct shape_rule parts_rules[] = {
-	{ KEY("dm"), OBJECT(free_object) },
-	{ KEY("watch"), OBJECT(free_object) },
+	{ KEY("dm"), OBJECT(dm) },
+	{ KEY("watch"), OBJECT(watch) },
 	{ KEY("array"), OBJECT(free_object) },
 };
 static const struct shape parts = SHAPE(parts_rules, 0);

@@ -118,6 +118,7 @@ int store_open(struct store **ret, const char *where, unsigned int flags, struct
 	s->ops = pg ? &store_pg_ops : &store_sqlite_ops;
 	s->where = xstrdup(where);
 	s->flags = flags;
+	s->document_ms = STORE_DOCUMENT_MS;
 	r = s->ops->open(s, where, flags, e);
 	if (r == 0)
 		r = check_version(s, e);

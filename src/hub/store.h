@@ -62,7 +62,8 @@ struct store_document {
 	struct slice body;
 
 	/* The store's answer, set when store_ingest() has returned. */
-	int error; /* 0; else what happened to this one alone, and it left no trace */
+	int error; /* 0; else what happened to this one alone, and it left no trace; -ETIME: it kept
+		      the database busy for longer than 20 s */
 	char why[256];
 	bool duplicate; /* never of one older than 48 h when it came: that only fills history */
 	bool configs_wanted;
@@ -249,7 +250,8 @@ int store_device_take(struct store *s, const uint8_t device_hash[STORE_HASH], in
 
 /* One small step of what time brings: minute rows older than 48 h are gathered into hours,
  * documents older than that are forgotten, hours older than 400 days and spent codes, sessions and
- * tokens go. A step is the oldest hour of one cluster, in a transaction; *ret_more: call again. */
+ * tokens go. A step is the oldest hour of one cluster, in a transaction; *ret_more: call again. It
+ * goes past a cluster that fails, and says so with the last step. */
 int store_retain(struct store *s, int64_t now, bool *ret_more, struct err *e);
 
 /* Moves what was committed from SQLite's log into its database beside the writers, so that no

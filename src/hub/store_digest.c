@@ -357,7 +357,9 @@ static size_t join_fixed(struct guest_parts *p)
 	add_truth(b, c[TEMPLATE]);
 	add_truth(b, c[BACKUP]);
 	add_value(b, c[DIGEST], "null");
-	add_value(b, buf_slice(&p->rest), "{}");
+	buf_adds(b, ",\"");
+	add_escaped(b, buf_slice(&p->rest));
+	buf_addc(b, '"');
 	return at;
 }
 

@@ -25,7 +25,7 @@ struct digest {
 
 	/* Made: arrays, and their hashes ("" without). */
 	struct buf guests; /* [vmid, type, identity, hash, node, name, status, lock, tags, template,
-			      backup, digest, {the rest}, "{live}"] */
+			      backup, digest, "{the rest}", "{live}"] */
 	size_t n_guests;
 	struct buf touch;   /* {"VMID": "HASH{live}"} of every guest: for those that are not news */
 	struct buf ids;	    /* [vmid, identity] of every guest */

@@ -14,6 +14,9 @@ enum { STORE_COLUMNS = 40, STORE_PARAMS = 32 };
 /* How long single documents and their minutes are remembered. */
 enum { STORE_MEMORY_S = 48 * 3600 };
 
+/* What a document may take. Nobody else writes meanwhile. */
+enum { STORE_DOCUMENT_MS = 20000 };
+
 struct store_value {
 	enum { STORE_INT, STORE_TEXT } type;
 	bool null;
@@ -62,6 +65,9 @@ struct store_ops {
 	int (*begin)(struct store *s, bool writes, struct err *e);
 	int (*commit)(struct store *s, struct err *e);
 	void (*rollback)(struct store *s);
+	/* Statements of this transaction end with -ETIME once so long has gone by from now; what it
+	 * has done so far may be gone as well. */
+	int (*limit)(struct store *s, int64_t ms, struct err *e);
 	/* Several statements without parameters; migrations. */
 	int (*script)(struct store *s, const char *sql, struct err *e);
 	/* One prepared statement. @each and @changes may be NULL. */
@@ -85,9 +91,12 @@ struct store {
 	char *where;
 	bool in_transaction;
 	unsigned int flags;
+	int64_t document_ms;
 	/* Behind which one store_retain() goes on. */
 	char retain_org[STORE_ORG_MAX], retain_cluster[STORE_NAME_MAX];
 	bool retain_gone; /* documents went: their views are to be looked through */
+	int retain_error; /* of a cluster that it went past, told at the end of the round */
+	struct err retain_why;
 };
 
 extern const struct store_ops store_sqlite_ops, store_pg_ops;

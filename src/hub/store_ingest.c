@@ -520,12 +520,31 @@ static int ingest_carefully(struct store *s, struct store_document *d, struct er
 	if (r < 0)
 		return r;
 	r = ingest_one(s, d, &why);
-	if (is_general(r))
+	if (is_general(r) || r == -ETIME)
 		return err_set(e, r, "%s", why.text);
 	back = s->ops->script(s, r < 0 ? "ROLLBACK TO document" : "RELEASE document", e);
 	d->error = r;
 	(void)snprintf(d->why, sizeof(d->why), "%.255s", r < 0 ? why.text : "");
 	return back;
+}
+
+/* One that took too long is not tried again: with it all of the transaction is gone. */
+static int ingest_in_time(struct store *s, const struct batch *b, struct store_document *d,
+			  struct err *e)
+{
+	int r;
+
+	if (d->error == -ETIME)
+		return 0;
+	r = s->ops->limit(s, s->document_ms, e);
+	if (r == 0)
+		r = b->careful ? ingest_carefully(s, d, e) : ingest_one(s, d, e);
+	if (r == -ETIME) {
+		d->error = r;
+		(void)snprintf(d->why, sizeof(d->why), "took the database longer than %lld s",
+			       (long long)s->document_ms / 1000);
+	}
+	return r;
 }
 
 static int ingest_batch(struct store *s, void *ctx, struct err *e)
@@ -534,22 +553,33 @@ static int ingest_batch(struct store *s, void *ctx, struct err *e)
 	int r = lock_clusters(s, b, e);
 
 	for (size_t i = 0; r == 0 && i < b->n; i++)
-		r = b->careful ? ingest_carefully(s, b->docs[i], e) : ingest_one(s, b->docs[i], e);
+		r = ingest_in_time(s, b, b->docs[i], e);
 	return r;
 }
 
-/* First all in a row; only if one of them is refused, once more with a savepoint for each. */
+/* Once more without the one that took too long, or with a savepoint for each. */
+static bool again(struct batch *b, int r)
+{
+	bool careful = b->careful;
+
+	if (r == 0 || is_general(r))
+		return false;
+	b->careful = careful || r != -ETIME;
+	return r == -ETIME || !careful;
+}
+
+/* First all in a row; only if one of them is refused, again with a savepoint for each. */
 int store_ingest(struct store *s, struct store_document *const *docs, size_t n, struct err *e)
 {
 	struct batch b = { docs, n, false };
-	int r;
+	int r = 0;
 
+	for (size_t i = 0; i < n; i++)
+		docs[i]->error = 0;
 	if (!n)
 		return 0;
-	r = store_transaction(s, ingest_batch, &b, e);
-	if (r == 0 || is_general(r))
-		return r == -ENOSPC ? -EIO : r;
-	b.careful = true;
-	r = store_transaction(s, ingest_batch, &b, e);
+	do
+		r = store_transaction(s, ingest_batch, &b, e);
+	while (again(&b, r));
 	return r == -ENOSPC ? -EIO : r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "hub/store_engine.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 enum { HOUR = 3600, HOURS_S = 400 * 24 * HOUR };
@@ -78,21 +79,43 @@ static int retain_step(struct store *s, void *ctx, struct err *e)
 	return r < 0 ? r : STORE_RUN(s, SQL_DEVICE_EXPIRE, NULL, NULL, NULL, e, val_int(t->now));
 }
 
+/* A cluster that fails must not keep the others, and tokens, from their turn. */
+static void go_past(struct store *s, struct retain *t, int error, const struct err *why)
+{
+	t->more = false;
+	s->retain_error = error;
+	(void)err_set(&s->retain_why, error, "cluster %s: %s", t->cluster, why->text);
+}
+
+static int end_round(struct store *s, struct err *e)
+{
+	int r = s->retain_error;
+
+	*s->retain_org = *s->retain_cluster = '\0';
+	s->retain_error = 0;
+	return r < 0 ? err_set(e, r, "%s", s->retain_why.text) : 0;
+}
+
 int store_retain(struct store *s, int64_t now, bool *ret_more, struct err *e)
 {
 	struct retain t = { .now = now };
-	int r = store_transaction(s, retain_step, &t, e);
+	struct err why = {};
+	int r = store_transaction(s, retain_step, &t, &why);
 
-	*ret_more = r == 0 && t.any;
-	if (r == 0)
-		s->retain_gone = t.more && t.gone;
-	if (r == 0 && !t.any) {
-		*s->retain_org = *s->retain_cluster = '\0';
-	} else if (r == 0 && !t.more) {
+	*ret_more = false;
+	if (r < 0 && (!t.any || r == -EBUSY))
+		return err_set(e, r, "%s", why.text);
+	if (r < 0)
+		go_past(s, &t, r, &why);
+	s->retain_gone = t.more && t.gone;
+	*ret_more = t.any;
+	if (!t.any)
+		return end_round(s, e);
+	if (!t.more) {
 		memcpy(s->retain_org, t.org, sizeof(t.org));
 		memcpy(s->retain_cluster, t.cluster, sizeof(t.cluster));
 	}
-	return r;
+	return 0;
 }
 
 static int take_counts(void *ctx, const struct store_row *row)

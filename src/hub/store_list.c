@@ -244,13 +244,28 @@ static bool take_value(struct slice *rest, struct slice *ret)
 	return true;
 }
 
+/* Anybody may write a cursor: what no column holds does not reach the database. */
+static bool value_of(struct slice text, char kind, struct store_value *ret)
+{
+	uint64_t number;
+
+	if (kind != KIND_INT) {
+		*ret = val_slice(text);
+		return str_utf8_valid(text) && !memchr(text.p, '\0', text.n);
+	}
+	if (!str_to_u64(text, &number) || number > INT64_MAX)
+		return false;
+	*ret = val_int((int64_t)number);
+	return true;
+}
+
 /* "AND (a, b) > (x, y)": the row behind which the page begins. */
 static int add_cursor(struct query *q, const struct sort *sort, const char *cursor, bool down,
 		      struct buf *plain, struct err *e)
 {
 	struct slice rest, name, value;
 	size_t n = strlen(sort->kinds);
-	uint64_t number;
+	struct store_value v;
 
 	if (!from_hex(cursor, plain))
 		return err_set(e, -EINVAL, "this cursor is none of ours");
@@ -262,13 +277,10 @@ static int add_cursor(struct query *q, const struct sort *sort, const char *curs
 		buf_addf(&q->sql, "%s%s", i ? ", " : "", sort->columns[i]);
 	buf_addf(&q->sql, ") %c (", down ? '<' : '>');
 	for (size_t i = 0; i < n; i++) {
-		if (!take_value(&rest, &value) ||
-		    (sort->kinds[i] == KIND_INT && !str_to_u64(value, &number)))
+		if (!take_value(&rest, &value) || !value_of(value, sort->kinds[i], &v))
 			return err_set(e, -EINVAL, "this cursor is none of ours");
 		buf_adds(&q->sql, i ? ", " : "");
-		add_fragment(
-			q, "@",
-			sort->kinds[i] == KIND_INT ? val_int((int64_t)number) : val_slice(value));
+		add_fragment(q, "@", v);
 	}
 	buf_adds(&q->sql, ")");
 	return 0;

@@ -5,6 +5,8 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 
+#include "util/clock.h"
+
 enum {
 	OID_INT8 = 20,
 	OID_TEXT = 25,
@@ -15,6 +17,7 @@ enum {
 struct pg {
 	PGconn *conn;
 	bool prepared[SQL_COUNT];
+	int64_t until_ms; /* 0: this transaction has no limit */
 };
 
 static struct pg *pg_of(struct store *s)
@@ -27,13 +30,20 @@ static bool is_class(const char *state, const char *class)
 	return strncmp(state, class, strlen(class)) == 0;
 }
 
-/* A serialization failure or a deadlock: the same again may succeed. */
+static bool is_late(const struct pg *p)
+{
+	return p->until_ms && clock_boot_ms() >= p->until_ms;
+}
+
+/* A serialization failure, a deadlock, or a person who cancelled it: the same again may succeed. */
 static int code_of(const struct pg *p, const PGresult *res)
 {
 	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
 
 	if (PQstatus(p->conn) != CONNECTION_OK || !state)
 		return -EIO;
+	if (is_class(state, "57014"))
+		return is_late(p) ? -ETIME : -ERESTART;
 	if (is_class(state, "40"))
 		return -ERESTART;
 	if (is_class(state, "23505"))
@@ -129,12 +139,30 @@ static int pg_begin(struct store *s, bool writes, struct err *e)
 			  e);
 
 	s->in_transaction = r == 0;
+	pg_of(s)->until_ms = 0;
+	return r;
+}
+
+/* The server's limit is for each statement, and stays; between them it is looked at here. */
+static int pg_limit(struct store *s, int64_t ms, struct err *e)
+{
+	struct pg *p = pg_of(s);
+	char sql[64];
+	int r = 0;
+
+	(void)snprintf(sql, sizeof(sql), "SET LOCAL statement_timeout = %lld", (long long)ms);
+	if (!p->until_ms)
+		r = pg_script(s, sql, e);
+	p->until_ms = clock_boot_ms() + ms;
 	return r;
 }
 
 static int pg_commit(struct store *s, struct err *e)
 {
-	int r = pg_script(s, "COMMIT", e);
+	int r;
+
+	pg_of(s)->until_ms = 0;
+	r = pg_script(s, "COMMIT", e);
 
 	if (r == 0)
 		s->in_transaction = false;
@@ -143,6 +171,7 @@ static int pg_commit(struct store *s, struct err *e)
 
 static void pg_rollback(struct store *s)
 {
+	pg_of(s)->until_ms = 0;
 	if (PQtransactionStatus(pg_of(s)->conn) != PQTRANS_IDLE)
 		(void)pg_script(s, "ROLLBACK", NULL);
 	s->in_transaction = false;
@@ -217,6 +246,8 @@ static int pg_run(struct store *s, enum sql id, const struct store_value *v, siz
 	struct bound b;
 	int r = 0;
 
+	if (is_late(p))
+		return err_set(e, -ETIME, "PostgreSQL: %s: no time is left", sql_names[id]);
 	bind_all(&b, v, n);
 	if (!p->prepared[id])
 		r = finish(p, PQprepare(p->conn, sql_names[id], sql_texts[1][id], (int)n, b.types),
@@ -302,6 +333,7 @@ const struct store_ops store_pg_ops = {
 	.begin = pg_begin,
 	.commit = pg_commit,
 	.rollback = pg_rollback,
+	.limit = pg_limit,
 	.script = pg_script,
 	.run = pg_run,
 	.query = pg_query,

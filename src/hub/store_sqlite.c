@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/clock.h"
 #include "util/file.h"
 
 enum {
@@ -16,11 +17,13 @@ enum {
 	BACKUP_PAGES = 1000,
 	BACKUP_PAUSE_MS = 5,
 	WAL_PAUSE_MS = 20,
+	LOOK_STEPS = 10000,
 };
 
 struct lite {
 	sqlite3 *db;
 	sqlite3_stmt *prepared[SQL_COUNT];
+	int64_t until_ms; /* 0: as long as it takes */
 };
 
 static struct lite *lite_of(struct store *s)
@@ -40,6 +43,8 @@ static int code_of(int rc)
 		return -EBUSY;
 	case SQLITE_CONSTRAINT:
 		return -EEXIST;
+	case SQLITE_INTERRUPT:
+		return -ETIME;
 	case SQLITE_FULL:
 		return -ENOSPC;
 	case SQLITE_IOERR:
@@ -64,6 +69,20 @@ static int lite_script(struct store *s, const char *sql, struct err *e)
 	int rc = sqlite3_exec(lite_of(s)->db, sql, NULL, NULL, NULL);
 
 	return rc == SQLITE_OK ? 0 : failed(s, rc, "script", e);
+}
+
+static int out_of_time(void *ctx)
+{
+	const struct lite *l = ctx;
+
+	return l->until_ms && clock_boot_ms() >= l->until_ms;
+}
+
+static int lite_limit(struct store *s, int64_t ms, struct err *e)
+{
+	(void)e;
+	lite_of(s)->until_ms = clock_boot_ms() + ms;
+	return 0;
 }
 
 /* Of several that open a new file at once, the ones that come second do not get their turn by the
@@ -144,6 +163,7 @@ static int lite_open(struct store *s, const char *where, unsigned int flags, str
 	if (rc != SQLITE_OK)
 		return failed(s, rc, "open", e);
 	sqlite3_extended_result_codes(l->db, 1);
+	sqlite3_progress_handler(l->db, LOOK_STEPS, out_of_time, l);
 	return configure(s, flags, e);
 }
 
@@ -176,7 +196,10 @@ static int lite_begin(struct store *s, bool writes, struct err *e)
 
 static int lite_commit(struct store *s, struct err *e)
 {
-	int r = lite_script(s, "COMMIT", e);
+	int r;
+
+	lite_of(s)->until_ms = 0;
+	r = lite_script(s, "COMMIT", e);
 
 	if (r == 0)
 		s->in_transaction = false;
@@ -185,6 +208,7 @@ static int lite_commit(struct store *s, struct err *e)
 
 static void lite_rollback(struct store *s)
 {
+	lite_of(s)->until_ms = 0;
 	if (!sqlite3_get_autocommit(lite_of(s)->db))
 		(void)lite_script(s, "ROLLBACK", NULL);
 	s->in_transaction = false;
@@ -384,6 +408,7 @@ const struct store_ops store_sqlite_ops = {
 	.begin = lite_begin,
 	.commit = lite_commit,
 	.rollback = lite_rollback,
+	.limit = lite_limit,
 	.script = lite_script,
 	.run = lite_run,
 	.query = lite_query,

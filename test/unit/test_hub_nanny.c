@@ -203,6 +203,8 @@ static void refused(void **state)
 		{ STORE_CLUSTER, "{}", 422, "$" },
 		{ STORE_CLUSTER, "{\"name\":\"\"}", 422, "$" },
 		{ STORE_CLUSTER, "{\"name\":{}}", 422, "$.name" },
+		{ STORE_NODE, "{\"name\":\"n\",\"cpu\":1e200}", 422, "$.cpu" },
+		{ STORE_NODE, "{\"name\":\"n\",\"loadavg\":[\"0\",\"-2e18\"]}", 422, "$.loadavg" },
 		{ STORE_CLUSTER, "{\"cluster_name\":[],\"name\":\"x\"}", 422, "$.cluster_name" },
 		{ STORE_CLUSTER, "{\"name\":\"x\",\"quorate\":2}", 422, "$.quorate" },
 		{ STORE_CLUSTER, "{\"name\":\"x\",\"quorate\":\"yes\"}", 422, "$.quorate" },

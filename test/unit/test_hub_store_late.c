@@ -164,6 +164,54 @@ static void test_steps(void **state)
 	history_done(&h);
 }
 
+static const char *const breaks[] = {
+	"CREATE TRIGGER broken BEFORE INSERT ON hours WHEN new.cluster = 'bad' "
+	"BEGIN SELECT RAISE(ABORT, 'no'); END",
+	/* The square of what they differ in is past what a double holds. */
+	"UPDATE node_minutes SET cpu = CASE slot % 120 WHEN 0 THEN 1e200 ELSE -1e200 END "
+	"WHERE cluster = 'bad'",
+};
+
+/* What cannot be gathered stays where it is, and keeps nobody else from his turn. */
+static void test_past_a_failure(void **state)
+{
+	struct fixture *f = *state;
+	struct history h = {};
+	struct err e = {};
+	bool more = true;
+	int r = 0;
+
+	history_make(&h, 5, 1, 10);
+	for (size_t i = 0; i < h.n; i++)
+		(void)snprintf(h.items[i].cluster, sizeof(h.items[i].cluster), "%s",
+			       i % 2 ? "bad" : "good");
+	put_all(f, &h, 0);
+	for (size_t i = 0; i < h.n; i++)
+		h.items[i].sequence += 1000, h.items[i].at += 60;
+	put_all(f, &h, 0);
+	assert_int_equal(fixture_script(f, "INSERT INTO tokens VALUES ('o', 'h', 'i', 1, '', '', "
+					   "'', 1, 2, 0, 0)"),
+			 0);
+	assert_int_equal(fixture_script(f, breaks[fixture_engine]), 0);
+	for (int i = 0; r == 0 && more && i < 100; i++)
+		r = store_retain(f->s, T + 200 * HOUR, &more, &e);
+	assert_true(r < 0);
+	assert_false(more);
+	assert_non_null(strstr(e.text, "cluster bad: "));
+	assert_rows(f, "SELECT count(*) > 0 FROM node_minutes WHERE cluster = 'bad'", yes());
+	assert_rows(f, "SELECT count(*) FROM node_minutes WHERE cluster = 'good'", "0\n");
+	assert_rows(f, "SELECT count(*) > 0 FROM hours WHERE cluster = 'good'", yes());
+	assert_rows(f, "SELECT count(*) FROM tokens", "0\n");
+	/* The next round begins at the start, with nothing to complain of once it is well. */
+	assert_int_equal(fixture_script(f, fixture_engine ? "UPDATE node_minutes SET cpu = 0"
+							  : "DROP TRIGGER broken"),
+			 0);
+	for (more = true; more;)
+		assert_int_equal(store_retain(f->s, T + 200 * HOUR, &more, &e), 0);
+	assert_rows(f, "SELECT count(*) FROM node_minutes", "0\n");
+	history_done(&h);
+}
+
 static struct store_document of(const char *node, uint64_t sequence, int64_t at, const char *body)
 {
 	return (struct store_document){
@@ -365,10 +413,10 @@ static void test_every_where(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_forgotten),	FIXTURE_TEST(test_far_behind),
-		FIXTURE_TEST(test_steps),	FIXTURE_TEST(test_repeats),
-		FIXTURE_TEST(test_reporter),	FIXTURE_TEST(test_wanted),
-		FIXTURE_TEST(test_every_where),
+		FIXTURE_TEST(test_forgotten), FIXTURE_TEST(test_far_behind),
+		FIXTURE_TEST(test_steps),     FIXTURE_TEST(test_past_a_failure),
+		FIXTURE_TEST(test_repeats),   FIXTURE_TEST(test_reporter),
+		FIXTURE_TEST(test_wanted),    FIXTURE_TEST(test_every_where),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));

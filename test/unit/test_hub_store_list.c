@@ -76,6 +76,39 @@ static void test_pages(void **state)
 	history_done(&h);
 }
 
+static void assert_no_cursor(struct fixture *f, enum store_list list, const char *plain, size_t n)
+{
+	CLEANUP(buf_done) struct buf hex = {}, items = {}, next = {};
+	struct store_query q = { .org = "acme", .list = list, .limit = 2 };
+	struct err e = {};
+
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&hex, "%02x", (uint8_t)plain[i]);
+	q.cursor = buf_str(&hex);
+	assert_int_equal(store_list(f->s, &q, &items, &next, &e), -EINVAL);
+	assert_string_equal(e.text, "this cursor is none of ours");
+}
+
+/* Whoever writes his own is told so by us, not by the database. */
+static void test_cursors(void **state)
+{
+	static const char not_utf8[] = "cluster\n2:c\xff", with_nul[] = "cluster\n3:a\0b",
+			  far[] = "vmid\n20:184467440737095516151:c1:x";
+	CLEANUP(buf_done) struct buf items = {}, next = {};
+	struct store_query q = { .org = "acme",
+				 .list = STORE_LIST_CLUSTERS,
+				 .limit = 2,
+				 .cursor = "636c75737465720a323ac3a4" };
+	struct fixture *f = *state;
+	struct err e = {};
+
+	assert_no_cursor(f, STORE_LIST_CLUSTERS, not_utf8, sizeof(not_utf8) - 1);
+	assert_no_cursor(f, STORE_LIST_CLUSTERS, with_nul, sizeof(with_nul) - 1);
+	assert_no_cursor(f, STORE_LIST_GUESTS, far, sizeof(far) - 1);
+	if (store_list(f->s, &q, &items, &next, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
 static void test_one_and_keeping(void **state)
 {
 	CLEANUP(buf_done) struct buf one = {}, counts = {};
@@ -147,6 +180,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_pages),
+		FIXTURE_TEST(test_cursors),
 		FIXTURE_TEST(test_one_and_keeping),
 		FIXTURE_TEST(test_nanny),
 	};

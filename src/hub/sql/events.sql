@@ -28,34 +28,40 @@ DELETE FROM events WHERE org = $1 AND cluster = $2 AND at = $3 AND doc = $4
 -- name: events_own
 -- $3 at, $4 doc, $5 node, $6 $7 own and list before, $8 $9 own and list now
 INSERT INTO events (org, cluster, at, id, doc, kind, node, vmid, data)
-WITH p AS (SELECT j.value ->> 0 AS vmid, j.value ->> 1 AS identity, j.value ->> 2 AS status,
+WITH p AS MATERIALIZED (SELECT (j.value ->> 0) || '/' || (j.value ->> 1) AS guest, j.value ->> 0 AS vmid, j.value ->> 1 AS identity, j.value ->> 2 AS status,
 		j.value ->> 3 AS digest, j.value ->> 4 AS name
 		FROM views AS v, EACH(v.body, j) WHERE v.org = $1 AND v.cluster = $2 AND v.hash = $6),
-	c AS (SELECT j.value ->> 0 AS vmid, j.value ->> 1 AS identity, j.value ->> 2 AS status,
+	c AS MATERIALIZED (SELECT (j.value ->> 0) || '/' || (j.value ->> 1) AS guest, j.value ->> 0 AS vmid, j.value ->> 1 AS identity, j.value ->> 2 AS status,
 		j.value ->> 3 AS digest, j.value ->> 4 AS name
 		FROM views AS v, EACH(v.body, j) WHERE v.org = $1 AND v.cluster = $2 AND v.hash = $8),
-	pl AS (SELECT j.value ->> 0 AS vmid, j.value ->> 2 AS node
+	pl AS MATERIALIZED (SELECT j.value ->> 0 AS vmid, j.value ->> 2 AS node
 		FROM views AS v, EACH(v.body, j) WHERE v.org = $1 AND v.cluster = $2 AND v.hash = $7),
-	cl AS (SELECT j.value ->> 0 AS vmid
+	cl AS MATERIALIZED (SELECT j.value ->> 0 AS vmid
 		FROM views AS v, EACH(v.body, j) WHERE v.org = $1 AND v.cluster = $2 AND v.hash = $9),
+	came AS MATERIALIZED (SELECT c.vmid, c.identity, c.name FROM c
+		WHERE c.guest NOT IN (SELECT p.guest FROM p)),
+	went AS MATERIALIZED (SELECT p.vmid, p.identity, p.name FROM p
+		WHERE p.guest NOT IN (SELECT c.guest FROM c)),
+	-- By the number alone, each expanded once: a list has 50,000 of them.
+	elsewhere AS MATERIALIZED (SELECT pl.vmid, min(pl.node) AS node FROM pl
+		WHERE pl.vmid IN (SELECT came.vmid FROM came) AND pl.vmid NOT IN (SELECT p.vmid FROM p)
+		AND pl.node <> $5 GROUP BY pl.vmid),
+	both_now AS MATERIALIZED (SELECT c.vmid, c.identity, c.name, p.status AS was, c.status AS now,
+		p.digest AS digest_was, c.digest AS digest_now
+		FROM c JOIN p ON p.guest = c.guest),
 	found AS (
-		SELECT 'guest.created' AS kind, c.vmid, c.identity, c.name, NULL AS was FROM c
-			WHERE NOT EXISTS (SELECT 1 FROM p WHERE p.vmid = c.vmid AND p.identity = c.identity)
-			AND (EXISTS (SELECT 1 FROM p WHERE p.vmid = c.vmid)
-				OR NOT EXISTS (SELECT 1 FROM pl WHERE pl.vmid = c.vmid))
-		UNION ALL SELECT 'guest.moved', c.vmid, c.identity, c.name, pl.node FROM c
-			JOIN pl ON pl.vmid = c.vmid AND pl.node <> $5
-			WHERE NOT EXISTS (SELECT 1 FROM p WHERE p.vmid = c.vmid)
-		UNION ALL SELECT 'guest.destroyed', p.vmid, p.identity, p.name, NULL FROM p
-			WHERE NOT EXISTS (SELECT 1 FROM c WHERE p.vmid = c.vmid AND p.identity = c.identity)
-			AND (EXISTS (SELECT 1 FROM c WHERE p.vmid = c.vmid)
-				OR NOT EXISTS (SELECT 1 FROM cl WHERE cl.vmid = p.vmid))
-		UNION ALL SELECT CASE WHEN p.status = 'stopped' THEN 'guest.started' ELSE 'guest.stopped' END,
-			c.vmid, c.identity, c.name, p.status FROM c JOIN p ON p.vmid = c.vmid AND p.identity = c.identity
-			WHERE p.status <> c.status AND (p.status = 'stopped' OR c.status = 'stopped')
-			AND p.status NOT IN ('', 'unknown') AND c.status NOT IN ('', 'unknown')
-		UNION ALL SELECT 'guest.changed', c.vmid, c.identity, c.name, NULL
-			FROM c JOIN p ON p.vmid = c.vmid AND p.identity = c.identity WHERE p.digest <> c.digest)
+		SELECT 'guest.created' AS kind, came.vmid, came.identity, came.name, NULL AS was FROM came
+			WHERE came.vmid IN (SELECT p.vmid FROM p) OR came.vmid NOT IN (SELECT pl.vmid FROM pl)
+		UNION ALL SELECT 'guest.moved', came.vmid, came.identity, came.name, elsewhere.node
+			FROM came JOIN elsewhere ON elsewhere.vmid = came.vmid
+		UNION ALL SELECT 'guest.destroyed', went.vmid, went.identity, went.name, NULL FROM went
+			WHERE went.vmid IN (SELECT c.vmid FROM c) OR went.vmid NOT IN (SELECT cl.vmid FROM cl)
+		UNION ALL SELECT CASE WHEN was = 'stopped' THEN 'guest.started' ELSE 'guest.stopped' END,
+			vmid, identity, name, was FROM both_now
+			WHERE was <> now AND (was = 'stopped' OR now = 'stopped')
+			AND was NOT IN ('', 'unknown') AND now NOT IN ('', 'unknown')
+		UNION ALL SELECT 'guest.changed', vmid, identity, name, NULL
+			FROM both_now WHERE digest_was <> digest_now)
 SELECT $1, $2, $3, $4 || '/' || kind || '/' || vmid || '/' || identity, $4, kind, $5, CAST(vmid AS BIGINT),
 	CAST(OBJECT('name', name, 'identity', identity, 'was', was) AS TEXT) FROM found WHERE true
 ON CONFLICT DO NOTHING

@@ -74,20 +74,32 @@ FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS vmid, j.value ->> 1 AS identity FR
 WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = d.vmid AND g.identity = d.identity AND g.first_at > $3
 -- name: guests_reopen
 -- Those that are new or were closed before this sighting: what has later documents said of them?
-UPDATE guests AS g SET closed_at = (SELECT min(x.at) FROM (
-	SELECT l.at FROM (SELECT d.list, min(d.at) AS at FROM docs AS d WHERE d.org = $1 AND d.cluster = $2
-			AND d.at > $3 AND d.list IS NOT NULL GROUP BY d.list) AS l
-		WHERE NOT EXISTS (SELECT 1 FROM EACH((SELECT v.body FROM views AS v WHERE v.org = $1
-			AND v.cluster = $2 AND v.hash = l.list), k) WHERE CAST(k.value ->> 0 AS BIGINT) = g.vmid)
-	UNION ALL
-	SELECT i.at FROM (SELECT d.ids, min(d.at) AS at FROM docs AS d WHERE d.org = $1 AND d.cluster = $2
-			AND d.at > $3 GROUP BY d.ids) AS i
-		WHERE EXISTS (SELECT 1 FROM EACH((SELECT v.body FROM views AS v WHERE v.org = $1
-			AND v.cluster = $2 AND v.hash = i.ids), k)
-			WHERE CAST(k.value ->> 0 AS BIGINT) = g.vmid AND k.value ->> 1 <> g.identity)
-	) AS x)
-FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS vmid, j.value ->> 1 AS identity FROM EACH($6, j)) AS n
-WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = n.vmid AND g.identity = n.identity AND g.closed_at <= $3
+-- Each later list is taken apart once, and only for these guests (n).
+WITH n AS MATERIALIZED (SELECT g.vmid, g.identity FROM EACH($6, j) CROSS JOIN guests AS g
+		WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = CAST(j.value ->> 0 AS BIGINT)
+		AND g.identity = j.value ->> 1 AND g.closed_at <= $3
+		AND g.seen_at = $3 AND g.seen_node = $4 AND g.seen_seq = $5),
+	l AS MATERIALIZED (SELECT d.list AS hash, min(d.at) AS at FROM docs AS d WHERE d.org = $1 AND d.cluster = $2
+		AND d.at > $3 AND d.list IS NOT NULL AND EXISTS (SELECT 1 FROM n) GROUP BY d.list),
+	i AS MATERIALIZED (SELECT d.ids AS hash, min(d.at) AS at FROM docs AS d WHERE d.org = $1 AND d.cluster = $2
+		AND d.at > $3 AND EXISTS (SELECT 1 FROM n) GROUP BY d.ids),
+	listed AS MATERIALIZED (SELECT l.hash, CAST(k.value ->> 0 AS BIGINT) AS vmid
+		FROM l CROSS JOIN EACH((SELECT v.body FROM views AS v
+			WHERE v.org = $1 AND v.cluster = $2 AND v.hash = l.hash), k)
+		WHERE CAST(k.value ->> 0 AS BIGINT) IN (SELECT n.vmid FROM n)),
+	shown AS MATERIALIZED (SELECT i.at, CAST(k.value ->> 0 AS BIGINT) AS vmid, k.value ->> 1 AS identity
+		FROM i CROSS JOIN EACH((SELECT v.body FROM views AS v
+			WHERE v.org = $1 AND v.cluster = $2 AND v.hash = i.hash), k)
+		WHERE CAST(k.value ->> 0 AS BIGINT) IN (SELECT n.vmid FROM n)
+		AND (k.value ->> 0) || '/' || (k.value ->> 1) NOT IN (SELECT n.vmid || '/' || n.identity FROM n)),
+	ends AS MATERIALIZED (SELECT CAST(j.value ->> 0 AS BIGINT) AS vmid, j.value ->> 1 AS identity,
+			CAST(NULL AS BIGINT) AS at FROM EACH($6, j)
+		UNION ALL SELECT n.vmid, NULL, l.at FROM n CROSS JOIN l
+			WHERE l.hash || n.vmid NOT IN (SELECT listed.hash || listed.vmid FROM listed)
+		UNION ALL SELECT shown.vmid, NULL, shown.at FROM shown)
+UPDATE guests AS g SET closed_at = x.at
+FROM (SELECT ends.vmid, max(ends.identity) AS identity, min(ends.at) AS at FROM ends GROUP BY ends.vmid) AS x
+WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = x.vmid AND g.identity = x.identity AND g.closed_at <= $3
 	AND g.seen_at = $3 AND g.seen_node = $4 AND g.seen_seq = $5
 -- name: guests_replace
 -- Another identity of the same number ends the others; they look again at their next sighting.
@@ -106,7 +118,7 @@ SELECT count(*) FROM guests WHERE org = $1 AND cluster = $2 AND closed_at IS NUL
 -- name: configs_put
 INSERT INTO configs (org, cluster, vmid, at, node, seq, digest, body)
 SELECT $1, $2, CAST(j.value ->> 'vmid' AS BIGINT), $3, $4, $5, j.value ->> 'digest', CAST(j.value AS TEXT)
-FROM EACH($6, j) WHERE true
+FROM EACH_AS_WRITTEN($6, j) WHERE true
 ON CONFLICT (org, cluster, vmid) DO UPDATE SET at = excluded.at, node = excluded.node,
 	seq = excluded.seq, digest = excluded.digest, body = excluded.body
 WHERE (configs.at, configs.node, configs.seq) < (excluded.at, excluded.node, excluded.seq)
@@ -117,7 +129,7 @@ SELECT count(*) FROM docs WHERE org = $1 AND cluster = $2 AND node = $3 AND stor
 -- name: storages_put
 INSERT INTO storages (org, cluster, node, name, at, seq, type, data)
 SELECT $1, $2, $3, j.value ->> 'name', $4, $5, j.value ->> 'type', CAST(j.value AS TEXT)
-FROM EACH($6, j) WHERE true
+FROM EACH_AS_WRITTEN($6, j) WHERE true
 ON CONFLICT (org, cluster, node, name) DO UPDATE SET at = excluded.at, seq = excluded.seq,
 	type = excluded.type, data = excluded.data
 -- name: storages_gone
@@ -128,12 +140,12 @@ DELETE FROM findings WHERE org = $1 AND cluster = $2 AND node = $3
 -- name: findings_dm
 INSERT INTO findings (org, cluster, node, part, number, at, class, severity, vmid, data)
 SELECT $1, $2, $3, 'dm', row_number() OVER (), $4, j.value ->> 'class', j.value ->> 'severity',
-	CAST(j.value ->> 'vmid' AS BIGINT), CAST(j.value AS TEXT) FROM EACH($5, j)
+	CAST(j.value ->> 'vmid' AS BIGINT), CAST(j.value AS TEXT) FROM EACH_AS_WRITTEN($5, j)
 -- name: findings_watch
 INSERT INTO findings (org, cluster, node, part, number, at, class, severity, vmid, data)
 SELECT $1, $2, $3, 'watch', row_number() OVER (), $4, j.value ->> 'state',
 	CASE WHEN j.value ->> 'state' IN ('exhausted', 'stuck') THEN 'critical' ELSE 'warning' END,
-	CAST(j.value ->> 'vmid' AS BIGINT), CAST(j.value AS TEXT) FROM EACH($5, j)
+	CAST(j.value ->> 'vmid' AS BIGINT), CAST(j.value AS TEXT) FROM EACH_AS_WRITTEN($5, j)
 WHERE j.value ->> 'state' NOT IN ('serving', 'off', 'booting', 'starting', 'stopping')
 
 -- name: node_minute
