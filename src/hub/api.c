@@ -275,7 +275,7 @@ int api_metrics(struct call *c, struct store *s)
 {
 	struct counts_now now = { .waiting_bytes = budget_used(c->hub->budget),
 				  .connections = atomic_load(&c->hub->connections) };
-	bool all = call_is_local(c) && !c->request.authorization;
+	bool all = c->request.local && !c->request.authorization;
 
 	if (!all) {
 		if (!s)

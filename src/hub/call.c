@@ -48,14 +48,6 @@ void call_begin(struct call *c, uint64_t announced, const char *content_encoding
 	}
 }
 
-bool call_is_local(const struct call *c)
-{
-	const char *peer = c->request.peer;
-
-	return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0 ||
-	       strncmp(peer, "::ffff:127.", 11) == 0;
-}
-
 /* --- who speaks, and how much -------------------------------------------------------------- */
 
 static bool within(struct call *c, const char *kind, const char *name, struct limit_rate rate)
@@ -78,7 +70,7 @@ static bool within_limits(struct call *c)
 
 	switch (c->match.route->need) {
 	case NEED_NOBODY:
-		return call_is_local(c) ||
+		return c->request.local ||
 		       within(c, "address", c->request.peer, conf->address_rate);
 	case NEED_AGENT:
 		return within(c, "token", c->who.token.id, conf->token_rate) &&

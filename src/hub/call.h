@@ -69,9 +69,6 @@ bool call_body(struct call *c, const char *data, size_t n);
 /* Gives back what the call holds. */
 void call_done(struct call *c);
 
-/* This machine asks, and nobody through it. */
-bool call_is_local(const struct call *c);
-
 /* Fills the reply for a negative errno of the store; returns -EIO if the store is to be opened
  * anew, else 0. */
 int call_store_error(struct call *c, int error, const struct err *e);

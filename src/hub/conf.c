@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "hub/listen.h"
 #include "util/file.h"
 #include "util/ini.h"
 #include "util/log.h"
@@ -106,21 +107,33 @@ static const char *take_listen(struct slice v, void *into, struct arena *a)
 	return NULL;
 }
 
+static const char *take_addresses(struct slice v, void *into, struct arena *a)
+{
+	const char *text;
+
+	(void)ini_take_text(v, &text, a);
+	if (!listen_are_addresses(text))
+		return "addresses with blanks between them";
+	memcpy(into, &text, sizeof(text));
+	return NULL;
+}
+
 #define KEY(name, take)                                              \
 	{                                                            \
 		"hub", #name, take, offsetof(struct hub_conf, name), \
 	}
 
 static const struct ini_key keys[] = {
-	KEY(listen, take_listen),	 KEY(db, ini_take_text),
-	KEY(tls_cert, ini_take_text),	 KEY(tls_key, ini_take_text),
-	KEY(public_url, ini_take_text),	 KEY(state_dir, ini_take_text),
-	KEY(connections, take_many),	 KEY(connections_per_address, take_any),
-	KEY(idle_timeout, take_seconds), KEY(body_timeout, take_seconds),
-	KEY(body_rate, take_bytes),	 KEY(memory_mib, take_many),
-	KEY(workers, take_threads),	 KEY(writers, take_threads),
-	KEY(token_rate, take_rate),	 KEY(org_rate, take_rate),
-	KEY(address_rate, take_rate),	 KEY(read_rate, take_rate),
+	KEY(listen, take_listen),	    KEY(db, ini_take_text),
+	KEY(tls_cert, ini_take_text),	    KEY(tls_key, ini_take_text),
+	KEY(public_url, ini_take_text),	    KEY(state_dir, ini_take_text),
+	KEY(connections, take_many),	    KEY(connections_per_address, take_any),
+	KEY(idle_timeout, take_seconds),    KEY(body_timeout, take_seconds),
+	KEY(body_rate, take_bytes),	    KEY(memory_mib, take_many),
+	KEY(workers, take_threads),	    KEY(writers, take_threads),
+	KEY(token_rate, take_rate),	    KEY(org_rate, take_rate),
+	KEY(address_rate, take_rate),	    KEY(read_rate, take_rate),
+	KEY(trusted_proxy, take_addresses),
 };
 
 void hub_conf_read(struct hub_conf *c, struct slice text, const char *file, struct arena *a,

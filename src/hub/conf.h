@@ -18,7 +18,8 @@ struct hub_conf {
 	const char *tls_cert, *tls_key; /* PEM files; NULL: http */
 	const char *public_url;		/* how people reach this hub; NULL: made of listen */
 	const char *state_dir;
-	uint32_t connections;		  /* at the same time */
+	const char *trusted_proxy; /* addresses whose forwarding headers are believed, or NULL */
+	uint32_t connections;	   /* at the same time */
 	uint32_t connections_per_address; /* 0: no limit of its own */
 	uint32_t idle_timeout;		  /* seconds until a silent connection goes */
 	uint32_t body_timeout;		  /* seconds for a body, */

@@ -177,8 +177,18 @@ static const char *query_of(const struct request *r, const char *key)
 	return target_param(&((const struct call *)r->from)->target, key);
 }
 
+static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *key,
+				   const char *value)
+{
+	(void)kind;
+	listen_header(cls, key, value);
+	return MHD_YES;
+}
+
 static void read_headers(struct web_call *w, const char *method)
 {
+	const struct hub_conf *conf = atomic_load(&w->call.hub->conf);
+	struct listen_said said = {};
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(w->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct request *r = &w->call.request;
@@ -197,8 +207,8 @@ static void read_headers(struct web_call *w, const char *method)
 		.query = query_of,
 		.from = &w->call,
 	};
-	listen_peer(info->client_addr, w->web->tls, header(w, "X-Forwarded-For"),
-		    header(w, "X-Forwarded-Proto"), r);
+	(void)MHD_get_connection_values(w->connection, MHD_HEADER_KIND, note_header, &said);
+	listen_peer(info->client_addr, w->web->tls, &said, conf->trusted_proxy, r);
 }
 
 static enum MHD_Result wait_for(struct web_call *w, enum phase phase, void (*go)(struct call *c))
