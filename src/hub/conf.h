@@ -31,6 +31,7 @@ struct hub_conf {
 	struct limit_rate org_rate;	  /* documents of one org */
 	struct limit_rate address_rate;	  /* requests without a token from one address */
 	struct limit_rate read_rate;	  /* questions of one reader */
+	struct limit_rate org_read_rate;  /* questions of all readers of one org */
 };
 
 void hub_conf_default(struct hub_conf *c);

@@ -77,7 +77,7 @@ static void write_documents(struct writer *w, struct write_item *const *items, s
 		r = try_ingest(s, docs, n, &e);
 	counts_add(w->counts, r ? COUNT_COMMITS_FAILED : COUNT_COMMITS, 1);
 	/* One that somebody else holds is not away. */
-	if (s && r && r != -EBUSY)
+	if (s && r && store_is_lost(s))
 		hold_failed(&w->hold, e.text);
 	if (!r)
 		count_documents(w, items, n);
@@ -94,7 +94,7 @@ static void write_object(struct writer *w, struct write_item *item)
 	if (s)
 		r = store_object(s, item->object.kind, item->object.org, item->object.agent,
 				 item->object.body, item->object.now, item->object.id, &e);
-	if (s && r == -EIO)
+	if (s && store_is_lost(s))
 		hold_failed(&w->hold, e.text);
 	if (!r)
 		counts_add(w->counts, COUNT_OBJECTS, 1);
