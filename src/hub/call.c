@@ -123,6 +123,91 @@ static int check_who(struct call *c, struct store *s)
 	return auth_check(c->hub->auth, s, &c->request, needs[need], &c->who, &c->reply);
 }
 
+/* --- the body ------------------------------------------------------------------------------ */
+
+static bool is_stranger(const struct call *c)
+{
+	return c->match.route->need == NEED_NOBODY;
+}
+
+static bool take_memory(struct call *c, size_t n)
+{
+	bool ok = is_stranger(c) ? budget_take(c->hub->strangers, c->stranger, n)
+				 : budget_take(c->hub->budget, c->who.org, n);
+
+	if (ok)
+		c->charged += n;
+	return ok;
+}
+
+static void give_memory(struct call *c)
+{
+	if (c->charged && is_stranger(c))
+		budget_give(c->hub->strangers, c->stranger, c->charged);
+	else if (c->charged)
+		budget_give(c->hub->budget, c->who.org, c->charged);
+	c->charged = 0;
+}
+
+static void reply_busy(struct call *c, const char *sentence)
+{
+	buf_done(&c->reply.body);
+	c->reply = (struct reply){};
+	reply_error(&c->reply, 503, "busy", NULL, "%s", sentence);
+	c->reply.retry_after = 1;
+}
+
+static bool charge(struct call *c, size_t upto)
+{
+	size_t more;
+
+	if (upto <= c->charged)
+		return true;
+	more = upto - c->charged;
+	if (take_memory(c, more < CHARGE_MIN ? CHARGE_MIN : more))
+		return true;
+	reply_busy(c, "more is on its way to the disk than may wait");
+	return false;
+}
+
+/* Until it is sent, which is up to the other side. A large one counts as half of a share, so that
+ * it can be had at all. */
+static void charge_reply(struct call *c)
+{
+	size_t share = budget_share(is_stranger(c) ? c->hub->strangers : c->hub->budget);
+	size_t n = c->reply.body.cap < share / 2 ? c->reply.body.cap : share / 2;
+
+	if (!c->reply.body.len)
+		buf_done(&c->reply.body);
+	else if (n > CHARGE_MIN && !(is_stranger(c) && c->request.local) && !take_memory(c, n))
+		reply_busy(c, "you have more replies on their way than may wait");
+}
+
+bool call_body(struct call *c, const char *data, size_t n)
+{
+	size_t max = c->match.route->body_max;
+
+	if (n > max - c->body.len) {
+		reply_error(&c->reply, 413, "too_large", NULL, "the body has more than %zu bytes",
+			    max);
+		return false;
+	}
+	/* By what the buffer will have, so that small pieces are not asked for one by one. */
+	if (c->body.len + n > c->charged && !charge(c, 2 * c->body.len + n))
+		return false;
+	buf_add(&c->body, data, n);
+	return true;
+}
+
+void call_done(struct call *c)
+{
+	give_memory(c);
+	target_done(&c->target);
+	buf_done(&c->body);
+	buf_done(&c->reply.body);
+	store_document_done(&c->item.document);
+}
+
 /* --- the way through the pool -------------------------------------------------------------- */
 
 /* In whose line the call waits, and from whose memory it takes. */
@@ -178,51 +263,6 @@ void call_run(struct call *c)
 		to_pool(c, kind_of(c), run_job);
 	else
 		call_admit(c);
-}
-
-/* --- the body ------------------------------------------------------------------------------ */
-
-static bool charge(struct call *c, size_t upto)
-{
-	size_t more;
-
-	if (upto <= c->charged)
-		return true;
-	more = upto - c->charged;
-	more = more < CHARGE_MIN ? CHARGE_MIN : more;
-	if (budget_take(c->hub->budget, c->who.org, more)) {
-		c->charged += more;
-		return true;
-	}
-	reply_error(&c->reply, 503, "busy", NULL, "more is on its way to the disk than may wait");
-	c->reply.retry_after = 1;
-	return false;
-}
-
-bool call_body(struct call *c, const char *data, size_t n)
-{
-	size_t max = c->match.route->body_max;
-
-	if (n > max - c->body.len) {
-		reply_error(&c->reply, 413, "too_large", NULL, "the body has more than %zu bytes",
-			    max);
-		return false;
-	}
-	/* By what the buffer will have, so that small pieces are not asked for one by one. */
-	if (c->body.len + n > c->charged && !charge(c, 2 * c->body.len + n))
-		return false;
-	buf_add(&c->body, data, n);
-	return true;
-}
-
-void call_done(struct call *c)
-{
-	if (c->charged)
-		budget_give(c->hub->budget, c->who.org, c->charged);
-	target_done(&c->target);
-	buf_done(&c->body);
-	buf_done(&c->reply.body);
-	store_document_done(&c->item.document);
 }
 
 /* --- the work ------------------------------------------------------------------------------ */
@@ -304,6 +344,8 @@ static void run_job(struct pool_job *job, struct store *s)
 	struct call *c = (struct call *)job;
 
 	/* Without a reply it is with the writers now, and may be gone already. */
-	if (run(c, s) != INGEST_UNDER_WAY)
-		c->finished(c);
+	if (run(c, s) == INGEST_UNDER_WAY)
+		return;
+	charge_reply(c);
+	c->finished(c);
 }

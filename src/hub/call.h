@@ -28,7 +28,8 @@ struct hub {
 	char base[300]; /* public_url, or what stands in for it */
 	struct auth *auth;
 	struct limit *limit;
-	struct budget *budget;
+	struct budget *budget;	  /* of orgs */
+	struct budget *strangers; /* of addresses: who has no token takes nothing from the orgs */
 	struct counts *counts;
 	struct pool *pool;
 	struct writers *writers;
@@ -49,7 +50,7 @@ struct call {
 	bool whole;	    /* the body is here, or there is none */
 	struct reply reply; /* status 0: there is none yet */
 	struct buf body;
-	size_t charged; /* to the budget, for the body */
+	size_t charged; /* for body and reply */
 	struct check_texts texts;
 	int64_t began_us;
 	void (*finished)(struct call *call); /* the pool or a writer is done with it */

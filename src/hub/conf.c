@@ -20,7 +20,9 @@ void hub_conf_default(struct hub_conf *c)
 		.listen = "127.0.0.1:8480",
 		.state_dir = "/var/lib/pvewarden/hub",
 		.connections = 12000,
+		.connections_per_address = 1000,
 		.idle_timeout = 120,
+		.silent_timeout = 10,
 		.body_timeout = 30,
 		.body_rate = 65536,
 		.memory_mib = 64,
@@ -125,16 +127,17 @@ static const char *take_addresses(struct slice v, void *into, struct arena *a)
 	}
 
 static const struct ini_key keys[] = {
-	KEY(listen, take_listen),	 KEY(db, ini_take_text),
-	KEY(tls_cert, ini_take_text),	 KEY(tls_key, ini_take_text),
-	KEY(public_url, ini_take_text),	 KEY(state_dir, ini_take_text),
-	KEY(connections, take_many),	 KEY(connections_per_address, take_any),
-	KEY(idle_timeout, take_seconds), KEY(body_timeout, take_seconds),
-	KEY(body_rate, take_bytes),	 KEY(memory_mib, take_many),
-	KEY(workers, take_threads),	 KEY(writers, take_threads),
-	KEY(token_rate, take_rate),	 KEY(org_rate, take_rate),
-	KEY(address_rate, take_rate),	 KEY(read_rate, take_rate),
-	KEY(org_read_rate, take_rate),	 KEY(trusted_proxy, take_addresses),
+	KEY(listen, take_listen),	    KEY(db, ini_take_text),
+	KEY(tls_cert, ini_take_text),	    KEY(tls_key, ini_take_text),
+	KEY(public_url, ini_take_text),	    KEY(state_dir, ini_take_text),
+	KEY(connections, take_many),	    KEY(connections_per_address, take_any),
+	KEY(idle_timeout, take_seconds),    KEY(body_timeout, take_seconds),
+	KEY(body_rate, take_bytes),	    KEY(memory_mib, take_many),
+	KEY(workers, take_threads),	    KEY(writers, take_threads),
+	KEY(token_rate, take_rate),	    KEY(org_rate, take_rate),
+	KEY(address_rate, take_rate),	    KEY(read_rate, take_rate),
+	KEY(silent_timeout, take_seconds),  KEY(org_read_rate, take_rate),
+	KEY(trusted_proxy, take_addresses),
 };
 
 void hub_conf_read(struct hub_conf *c, struct slice text, const char *file, struct arena *a,

@@ -22,6 +22,7 @@ struct hub_conf {
 	uint32_t connections;	   /* at the same time */
 	uint32_t connections_per_address; /* 0: no limit of its own */
 	uint32_t idle_timeout;		  /* seconds until a silent connection goes */
+	uint32_t silent_timeout;	  /* the same of one that has not shown a token */
 	uint32_t body_timeout;		  /* seconds for a body, */
 	uint32_t body_rate;		  /* and one more for each so many bytes that came */
 	uint32_t memory_mib;		  /* for bodies on their way to the disk */

@@ -101,6 +101,14 @@ void listen_network(const char *peer, char ret[64])
 	(void)inet_ntop(AF_INET6, &a.six.sin6_addr, ret, 64);
 }
 
+void listen_network_of(const struct sockaddr *address, char ret[64])
+{
+	char peer[64];
+
+	address_text(address, peer);
+	listen_network(peer, ret);
+}
+
 static bool is_loopback(const char *text)
 {
 	return strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0;
@@ -187,6 +195,7 @@ void listen_peer(const struct sockaddr *address, bool tls, const struct listen_s
 	r->local = loopback && !said->forwarded;
 	if (!said->forwarded || (!loopback && !(trusted && is_in(trusted, r->peer))))
 		return;
+	r->forwarded = true;
 	if (!said->peer || !read_address(last_of(said->peer), r->peer))
 		(void)snprintf(r->peer, sizeof(r->peer), "unknown");
 	r->secure = r->secure && says_https(said->proto);

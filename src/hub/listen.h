@@ -17,6 +17,9 @@ size_t listen_make_room(size_t wanted);
  * one address of a /64 has all of them. */
 void listen_network(const char *peer, char ret[64]);
 
+/* The same of a socket. */
+void listen_network_of(const struct sockaddr *address, char ret[64]);
+
 /* What a request says of whom it is forwarded for. */
 struct listen_said {
 	bool forwarded;		  /* anything at all */

@@ -101,22 +101,26 @@ static void write_object(struct writer *w, struct write_item *item)
 	answer(item, r, &e);
 }
 
-static void write_batch(struct writer *w, struct queue_item *const *taken, size_t n)
+static size_t write_batch(struct writer *w, struct queue_item *const *taken, size_t n)
 {
 	struct write_item *documents[WRITER_BATCH];
 	size_t n_documents = 0;
 
-	/* An item is its queue_item: the first member. */
-	for (size_t i = 0; i < n; i++) {
-		struct write_item *item = (struct write_item *)taken[i];
-
-		if (item->is_object)
-			write_object(w, item);
-		else
-			documents[n_documents++] = item;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (!((struct write_item *)taken[i])->is_object)
+			documents[n_documents++] = (struct write_item *)taken[i];
 	if (n_documents)
 		write_documents(w, documents, n_documents);
+	return n_documents;
+}
+
+/* Each is a transaction of its own: they come after the documents. */
+static void write_objects(struct writer *w, struct queue_item *const *taken, const bool *objects,
+			  size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (objects[i])
+			write_object(w, (struct write_item *)taken[i]);
 }
 
 static void adapt(struct writer *w, int64_t took_us)
@@ -136,9 +140,14 @@ static void *writer_main(void *arg)
 	(void)pthread_setname_np(pthread_self(), "writer");
 	while ((n = queue_take(w->queue, taken, WRITER_BATCH, w->batch_bytes)) > 0) {
 		int64_t begun = clock_boot_us();
+		bool objects[WRITER_BATCH];
 
-		write_batch(w, taken, n);
-		adapt(w, clock_boot_us() - begun);
+		/* What is answered may be gone. */
+		for (size_t i = 0; i < n; i++)
+			objects[i] = ((struct write_item *)taken[i])->is_object;
+		if (write_batch(w, taken, n))
+			adapt(w, clock_boot_us() - begun);
+		write_objects(w, taken, objects, n);
 	}
 	hold_done(&w->hold);
 	return NULL;
