@@ -83,9 +83,9 @@ def replies():
     with Hub(config="read_rate = off\norg_read_rate = off\n") as hub:
         token, other = hub.tokens(hub.org("large")), hub.tokens(hub.org("other"))
         large = document(guests=1)
-        large["configs"] = [{"vmid": 100, "type": "qemu", "node": "pve1", "digest": "d100", "text": "#" * 7_500_000}]
+        large["configs"] = [{"vmid": 100, "type": "qemu", "digest": "d100", "options": ["#" * 250_000] * 30}]
         a = hub.post("/api/v1/documents", token, large)
-        path = "/api/v1/clusters/c1/guests/100"
+        path = "/api/v1/clusters/uuid-c1/guests/100"
         size = len(hub.get(path, token).body)
         check("a guest with a large config", a.status == 200 and size > 7_000_000, (a, size))
         held = []
