@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "hub/listen.h"
 #include "util/file.h"
 #include "util/ini.h"
 #include "util/log.h"
@@ -19,7 +20,9 @@ void hub_conf_default(struct hub_conf *c)
 		.listen = "127.0.0.1:8480",
 		.state_dir = "/var/lib/pvewarden/hub",
 		.connections = 12000,
+		.connections_per_address = 1000,
 		.idle_timeout = 120,
+		.silent_timeout = 10,
 		.body_timeout = 30,
 		.body_rate = 65536,
 		.memory_mib = 64,
@@ -29,6 +32,7 @@ void hub_conf_default(struct hub_conf *c)
 		.org_rate = { 10000, 5000 },
 		.address_rate = { 60, 10 },
 		.read_rate = { 200, 100 },
+		.org_read_rate = { 1000, 500 },
 	};
 }
 
@@ -106,21 +110,34 @@ static const char *take_listen(struct slice v, void *into, struct arena *a)
 	return NULL;
 }
 
+static const char *take_addresses(struct slice v, void *into, struct arena *a)
+{
+	const char *text;
+
+	(void)ini_take_text(v, &text, a);
+	if (!listen_are_addresses(text))
+		return "addresses with blanks between them";
+	memcpy(into, &text, sizeof(text));
+	return NULL;
+}
+
 #define KEY(name, take)                                              \
 	{                                                            \
 		"hub", #name, take, offsetof(struct hub_conf, name), \
 	}
 
 static const struct ini_key keys[] = {
-	KEY(listen, take_listen),	 KEY(db, ini_take_text),
-	KEY(tls_cert, ini_take_text),	 KEY(tls_key, ini_take_text),
-	KEY(public_url, ini_take_text),	 KEY(state_dir, ini_take_text),
-	KEY(connections, take_many),	 KEY(connections_per_address, take_any),
-	KEY(idle_timeout, take_seconds), KEY(body_timeout, take_seconds),
-	KEY(body_rate, take_bytes),	 KEY(memory_mib, take_many),
-	KEY(workers, take_threads),	 KEY(writers, take_threads),
-	KEY(token_rate, take_rate),	 KEY(org_rate, take_rate),
-	KEY(address_rate, take_rate),	 KEY(read_rate, take_rate),
+	KEY(listen, take_listen),	    KEY(db, ini_take_text),
+	KEY(tls_cert, ini_take_text),	    KEY(tls_key, ini_take_text),
+	KEY(public_url, ini_take_text),	    KEY(state_dir, ini_take_text),
+	KEY(connections, take_many),	    KEY(connections_per_address, take_any),
+	KEY(idle_timeout, take_seconds),    KEY(body_timeout, take_seconds),
+	KEY(body_rate, take_bytes),	    KEY(memory_mib, take_many),
+	KEY(workers, take_threads),	    KEY(writers, take_threads),
+	KEY(token_rate, take_rate),	    KEY(org_rate, take_rate),
+	KEY(address_rate, take_rate),	    KEY(read_rate, take_rate),
+	KEY(silent_timeout, take_seconds),  KEY(org_read_rate, take_rate),
+	KEY(trusted_proxy, take_addresses),
 };
 
 void hub_conf_read(struct hub_conf *c, struct slice text, const char *file, struct arena *a,

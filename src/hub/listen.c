@@ -90,33 +90,113 @@ static void address_text(const struct sockaddr *any, char text[64])
 		memmove(text, text + 7, strlen(text + 7) + 1);
 }
 
+void listen_network(const char *peer, char ret[64])
+{
+	union address a = {};
+
+	(void)snprintf(ret, 64, "%s", peer);
+	if (inet_pton(AF_INET6, peer, &a.six.sin6_addr) != 1)
+		return;
+	memset(&a.six.sin6_addr.s6_addr[8], 0, 8);
+	(void)inet_ntop(AF_INET6, &a.six.sin6_addr, ret, 64);
+}
+
+void listen_network_of(const struct sockaddr *address, char ret[64])
+{
+	char peer[64];
+
+	address_text(address, peer);
+	listen_network(peer, ret);
+}
+
 static bool is_loopback(const char *text)
 {
 	return strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0;
 }
 
-/* The last one of a list, if it is an address: the proxy itself has written it. */
-static bool last_address(const char *list, char text[64])
+void listen_header(struct listen_said *said, const char *name, const char *value)
 {
-	const char *comma = strrchr(list, ',');
-	struct slice s = slice_trim(slice_of(comma ? comma + 1 : list));
-	unsigned char raw[16];
+	static const char *const others[] = { "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host" };
 
-	if (s.n >= 64)
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	return inet_pton(AF_INET, text, raw) == 1 || inet_pton(AF_INET6, text, raw) == 1;
+	value = value ? value : "";
+	if (strcasecmp(name, "X-Forwarded-For") == 0)
+		said->peer = value;
+	else if (strcasecmp(name, "X-Forwarded-Proto") == 0)
+		said->proto = value;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		said->forwarded = said->forwarded || strcasecmp(name, others[i]) == 0;
+	said->forwarded = said->forwarded || said->peer || said->proto;
 }
 
-void listen_peer(const struct sockaddr *address, bool tls, const char *forwarded_for,
-		 const char *forwarded_proto, struct request *r)
+static struct slice last_of(const char *list)
 {
+	const char *comma = strrchr(list, ',');
+
+	return slice_trim(slice_of(comma ? comma + 1 : list));
+}
+
+/* As the system writes it, so that one address has one text. */
+static bool read_address(struct slice s, char text[64])
+{
+	union address a = {};
+	char raw[64];
+
+	if (s.n >= sizeof(raw))
+		return false;
+	memcpy(raw, s.p, s.n);
+	raw[s.n] = '\0';
+	if (inet_pton(AF_INET, raw, &a.four.sin_addr) == 1)
+		a.any.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, raw, &a.six.sin6_addr) == 1)
+		a.any.sa_family = AF_INET6;
+	else
+		return false;
+	address_text(&a.any, text);
+	return true;
+}
+
+bool listen_are_addresses(const char *list)
+{
+	struct slice rest = slice_of(list), one;
+	char text[64];
+
+	while (slice_split(&rest, ' ', &one))
+		if (!slice_empty(one) && !read_address(one, text))
+			return false;
+	return slice_empty(rest) || read_address(rest, text);
+}
+
+static bool is_in(const char *list, const char *peer)
+{
+	struct slice rest = slice_of(list), one;
+	char text[64];
+
+	while (slice_split(&rest, ' ', &one))
+		if (read_address(one, text) && strcmp(text, peer) == 0)
+			return true;
+	return read_address(rest, text) && strcmp(text, peer) == 0;
+}
+
+static bool says_https(const char *proto)
+{
+	struct slice last = last_of(proto ? proto : "");
+
+	return last.n == 5 && strncasecmp(last.p, "https", 5) == 0;
+}
+
+void listen_peer(const struct sockaddr *address, bool tls, const struct listen_said *said,
+		 const char *trusted, struct request *r)
+{
+	bool loopback;
+
 	address_text(address, r->peer);
-	r->secure = tls || is_loopback(r->peer);
-	if (!is_loopback(r->peer) || !forwarded_for)
+	loopback = is_loopback(r->peer);
+	r->secure = tls || loopback;
+	r->local = loopback && !said->forwarded;
+	if (!said->forwarded || (!loopback && !(trusted && is_in(trusted, r->peer))))
 		return;
-	if (!last_address(forwarded_for, r->peer))
+	r->forwarded = true;
+	if (!said->peer || !read_address(last_of(said->peer), r->peer))
 		(void)snprintf(r->peer, sizeof(r->peer), "unknown");
-	r->secure = forwarded_proto && strcasecmp(forwarded_proto, "https") == 0;
+	r->secure = r->secure && says_https(said->proto);
 }

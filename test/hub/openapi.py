@@ -249,7 +249,7 @@ def tenants(hub):
 
 same_routes()
 # Pages of one are asked for faster than a client may.
-with Hub(config="read_rate = off\n") as main_hub:
+with Hub(config="read_rate = off\norg_read_rate = off\n") as main_hub:
     all_operations(main_hub)
     tenants(main_hub)
 done()

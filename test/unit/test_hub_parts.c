@@ -10,12 +10,21 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #include "hub/budget.h"
 #include "hub/conf.h"
 #include "hub/etag.h"
+#include "hub/hold.h"
 #include "hub/limit.h"
+#include "hub/listen.h"
+#include "hub/pool.h"
 #include "hub/queue.h"
 #include "hub/route.h"
 #include "hub/store.h"
@@ -283,6 +292,134 @@ static void threads_lose_nothing(void **state)
 	queue_free(q);
 }
 
+/* --- the pool ------------------------------------------------------------------------------ */
+
+struct job {
+	struct pool_job job;
+	pthread_mutex_t *lock;
+	char **log;	     /* who ran, a letter each */
+	int *running, *most; /* of this kind, at the same time */
+	int *left;
+};
+
+static void run_one(struct pool_job *job, struct store *s)
+{
+	struct job *j = (struct job *)job;
+	static const struct timespec pause = { .tv_nsec = 2000000 };
+	bool has_store = s != NULL;
+
+	(void)pthread_mutex_lock(j->lock);
+	if (++*j->running > *j->most)
+		*j->most = *j->running;
+	*(*j->log)++ = has_store ? job->queue.org[0] : '-';
+	(void)pthread_mutex_unlock(j->lock);
+	(void)nanosleep(&pause, NULL);
+	(void)pthread_mutex_lock(j->lock);
+	--*j->running;
+	--*j->left;
+	(void)pthread_mutex_unlock(j->lock);
+}
+
+static void make_store(char where[64])
+{
+	struct store *s;
+	struct err e = {};
+
+	(void)snprintf(where, 64, "/tmp/test-hub-parts-XXXXXX");
+	assert_non_null(mkdtemp(where));
+	strcat(where, "/hub.db");
+	assert_int_equal(store_open(&s, where, STORE_CREATE | STORE_ANY_VERSION, &e), 0);
+	assert_int_equal(store_migrate(s, NULL, NULL, &e), 0);
+	store_close(s);
+}
+
+static void remove_store(char where[64])
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	char path[80];
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", where, ends[i]);
+		(void)unlink(path);
+	}
+	*strrchr(where, '/') = '\0';
+	(void)rmdir(where);
+}
+
+/* Runs @n jobs of @kind of orgs "a", and one of "b" at the end; returns how many ran at once. */
+static int run_jobs(const char *where, enum pool_kind kind, size_t threads, int n, char log[64])
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct job jobs[64] = {};
+	int running = 0, most = 0, left = n + 1;
+	char *at = log;
+	struct pool *p;
+	struct err e = {};
+
+	memset(log, 0, 64);
+	assert_int_equal(pool_start(&p, where, threads, &e), 0);
+	for (int i = 0; i <= n; i++) {
+		jobs[i] = (struct job){
+			.lock = &lock, .log = &at, .running = &running, .most = &most, .left = &left
+		};
+		jobs[i].job = (struct pool_job){ .kind = kind,
+						 .run = run_one,
+						 .queue.org = i < n ? "a" : "b" };
+		assert_int_equal(pool_put(p, &jobs[i].job), 0);
+	}
+	pool_end(p);
+	assert_int_equal(pool_put(p, &jobs[0].job), -ESHUTDOWN);
+	pool_free(p);
+	assert_int_equal(left, 0);
+	return most;
+}
+
+static void the_pool_serves_in_turn(void **state)
+{
+	char where[64], log[64];
+
+	(void)state;
+	make_store(where);
+	(void)run_jobs(where, POOL_WORK, 1, 30, log);
+	assert_null(strchr(log, '-'));
+	assert_true(strchr(log, 'b') - log < 4);
+	assert_in_range(run_jobs(where, POOL_WORK, 4, 30, log), 1, 4);
+	assert_int_equal(run_jobs(where, POOL_LOGIN, 4, 10, log), 1);
+	assert_in_range(run_jobs(where, POOL_READ, 4, 30, log), 1, 3);
+	remove_store(where);
+}
+
+static void without_a_database_all_are_answered(void **state)
+{
+	char log[64];
+
+	(void)state;
+	(void)run_jobs("/nowhere/hub.db", POOL_WORK, 2, 20, log);
+	assert_int_equal(strspn(log, "-"), 21);
+	(void)run_jobs("/nowhere/hub.db", POOL_ADMIT, 2, 20, log);
+	assert_int_equal(strspn(log, "-"), 21);
+}
+
+static void a_store_opens_again_at_once(void **state)
+{
+	struct hold hold = {};
+	struct err e = {};
+	char where[64];
+
+	(void)state;
+	make_store(where);
+	hold.where = where;
+	assert_non_null(hold_get(&hold, &e));
+	assert_false(store_is_lost(hold.store));
+	hold.tried_ms -= 1001;
+	hold_failed(&hold, "test");
+	assert_non_null(hold_get(&hold, &e));
+	hold_failed(&hold, "test");
+	assert_null(hold_get(&hold, &e));
+	hold_done(&hold);
+	remove_store(where);
+}
+
 /* --- the configuration --------------------------------------------------------------------- */
 
 static void reads_its_section(void **state)
@@ -386,17 +523,92 @@ static void tags_are_compared(void **state)
 	assert_false(etag_matches("", "\"a\""));
 }
 
+/* --- who is at the other end --------------------------------------------------------------- */
+
+static struct request peer_of(const char *address, bool tls, const char *const lines[][2],
+			      const char *trusted)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct listen_said said = {};
+	struct request r = {};
+
+	assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
+	for (; (*lines)[0]; lines++)
+		listen_header(&said, (*lines)[0], (*lines)[1]);
+	listen_peer((const struct sockaddr *)&in, tls, &said, trusted, &r);
+	return r;
+}
+
+#define LINES(...) ((const char *const[][2]){ __VA_ARGS__ __VA_OPT__(, ){ NULL, NULL } })
+
+static void a_proxy_writes_at_the_end(void **state)
+{
+	struct request r = peer_of("127.0.0.1", false, LINES(), NULL);
+
+	(void)state;
+	assert_true(r.local && r.secure);
+	r = peer_of("127.0.0.1", false,
+		    LINES({ "x-forwarded-for", "127.0.0.1" },
+			  { "X-Forwarded-For", "192.0.2.1, 198.51.100.7" },
+			  { "X-Forwarded-Proto", "https" }, { "X-Forwarded-Proto", "http" }),
+		    NULL);
+	assert_string_equal(r.peer, "198.51.100.7");
+	assert_false(r.local || r.secure);
+	r = peer_of("127.0.0.1", false,
+		    LINES({ "X-Forwarded-For", "::1" }, { "X-Forwarded-Proto", "http, HTTPS" }),
+		    NULL);
+	assert_string_equal(r.peer, "::1");
+	assert_true(!r.local && r.secure);
+	r = peer_of("127.0.0.1", false, LINES({ "X-Forwarded-For", "127.0.0.1, " }), NULL);
+	assert_string_equal(r.peer, "unknown");
+	assert_false(r.local || r.secure);
+	r = peer_of("127.0.0.1", true, LINES({ "Forwarded", "for=127.0.0.1" }), NULL);
+	assert_string_equal(r.peer, "unknown");
+	assert_false(r.local || r.secure);
+}
+
+static void strangers_forward_nothing(void **state)
+{
+	const char *const(*lines)[2] =
+		LINES({ "X-Forwarded-For", "127.0.0.1" }, { "X-Forwarded-Proto", "https" });
+	struct request r = peer_of("192.0.2.9", false, lines, "192.0.2.8 ::1");
+
+	(void)state;
+	assert_string_equal(r.peer, "192.0.2.9");
+	assert_false(r.local || r.secure);
+	assert_true(peer_of("192.0.2.9", true, lines, NULL).secure);
+	/* A proxy elsewhere speaks for others, but not over plain http. */
+	r = peer_of("192.0.2.9", true, lines, "192.0.2.8 192.0.2.9");
+	assert_string_equal(r.peer, "127.0.0.1");
+	assert_true(!r.local && r.secure);
+	assert_false(peer_of("192.0.2.9", false, lines, "192.0.2.9").secure);
+	assert_true(listen_are_addresses("192.0.2.9  2001:db8::1 "));
+	assert_false(listen_are_addresses("192.0.2.0/24"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_targets_apart), cmocka_unit_test(refuses_hostile_targets),
-		cmocka_unit_test(finds_routes),	       cmocka_unit_test(knows_no_other_paths),
-		cmocka_unit_test(limits_a_rate),       cmocka_unit_test(strangers_cost_no_memory),
-		cmocka_unit_test(an_org_leaves_room),  cmocka_unit_test(serves_orgs_in_turn),
-		cmocka_unit_test(bounds_a_batch),      cmocka_unit_test(threads_lose_nothing),
-		cmocka_unit_test(reads_its_section),   cmocka_unit_test(knows_addresses),
-		cmocka_unit_test(shows_no_password),   cmocka_unit_test(ages_do_not_count),
+		cmocka_unit_test(takes_targets_apart),
+		cmocka_unit_test(refuses_hostile_targets),
+		cmocka_unit_test(finds_routes),
+		cmocka_unit_test(knows_no_other_paths),
+		cmocka_unit_test(limits_a_rate),
+		cmocka_unit_test(strangers_cost_no_memory),
+		cmocka_unit_test(an_org_leaves_room),
+		cmocka_unit_test(serves_orgs_in_turn),
+		cmocka_unit_test(bounds_a_batch),
+		cmocka_unit_test(threads_lose_nothing),
+		cmocka_unit_test(reads_its_section),
+		cmocka_unit_test(knows_addresses),
+		cmocka_unit_test(shows_no_password),
+		cmocka_unit_test(ages_do_not_count),
 		cmocka_unit_test(tags_are_compared),
+		cmocka_unit_test(a_proxy_writes_at_the_end),
+		cmocka_unit_test(strangers_forward_nothing),
+		cmocka_unit_test(the_pool_serves_in_turn),
+		cmocka_unit_test(without_a_database_all_are_answered),
+		cmocka_unit_test(a_store_opens_again_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
