@@ -48,6 +48,14 @@ int store_backup(struct store *s, const char *path, struct err *e);
 
 /* --- documents --- */
 
+/* What an agent's stamp counts as. One from a clock that is ahead would beat all that this clock
+ * says after it was set back, until its hour has come: it is what it was when it came. */
+enum { STORE_AHEAD_MAX_S = 300 };
+static inline int64_t store_stamp(int64_t collected_at, int64_t received_at)
+{
+	return collected_at > received_at + STORE_AHEAD_MAX_S ? received_at : collected_at;
+}
+
 struct store_document {
 	/* The caller's; the body has been checked against docs/wire.md (types, depth, lengths). */
 	const char *org;
@@ -83,10 +91,11 @@ void store_document_done(struct store_document *d);
 int store_ingest(struct store *s, struct store_document *const *docs, size_t n, struct err *e);
 
 /* An object of the four NannyAPI endpoints, already in our words: {"cluster": {...}} or {"node":
- * {...}} or {"guest": {...}} as hub/nanny.h writes them. Stamped with received_at, unless it has
- * collected_at. It is kept as it came, for NannyAPI's own lists, and shows in all other lists as
- * docs/wire.md says. -ENOENT: a guest of a node that this agent has not sent (the sentence is "Node
- * not found: X"). When an agent names its cluster, its node and guests move there from "agent:ID".
+ * {...}} or {"guest": {...}} as hub/nanny.h writes them. Stamped with @now, or with its
+ * collected_at as store_stamp() says. It is kept as it came, for NannyAPI's own lists, and shows in
+ * all other lists as docs/wire.md says. -ENOENT: a guest of a node that this agent has not sent
+ * (the sentence is "Node not found: X"). When an agent names its cluster, its node and guests move
+ * there from "agent:ID".
  */
 enum store_object { STORE_CLUSTER, STORE_NODE, STORE_LXC, STORE_QEMU };
 int store_object(struct store *s, enum store_object kind, const char *org, const char *agent,
