@@ -211,6 +211,16 @@ int store_token_each(struct store *s, const char *org,
 		     void (*each)(void *ctx, const struct store_token *t, const char *org_name),
 		     void *ctx, struct err *e);
 
+/* One more access token of the refresh token @old; its agent and org are @access'. -EKEYREVOKED. */
+int store_token_refresh(struct store *s, const struct store_token *old, struct store_token *access,
+			int64_t now, struct err *e);
+/* A new pair instead of @old, which is good until @until yet because the reply may be lost. Asked
+ * again with @old, a pair that nobody has used is revoked and another made; once it is in use there
+ * is no further one (*ret_renewed is false), only the access token. -EKEYREVOKED. */
+int store_token_renew(struct store *s, const struct store_token *old, struct store_token *access,
+		      struct store_token *refresh, int64_t now, int64_t until, bool *ret_renewed,
+		      struct err *e);
+
 struct store_agent {
 	char id[STORE_ID_MAX]; /* made by the store on add */
 	char hostname[STORE_NAME_MAX];
@@ -227,21 +237,31 @@ struct store_user {
 };
 int store_user_find(struct store *s, const char *org, const char *name, struct store_user *ret,
 		    struct err *e);
+/* Sets the password, and ends the sessions that there are; @u->created_at is this moment. */
 int store_user_put(struct store *s, const struct store_user *u, bool must_be_new, struct err *e);
+/* And the sessions and approvals of that person; what was registered stays. -ENOENT. */
+int store_user_remove(struct store *s, const char *org, const char *name, int64_t now,
+		      struct err *e);
+/* The session of @u, whose password was compared. -ENOENT: it is another one by now. */
+int store_session_add(struct store *s, const struct store_user *u, struct store_token *t,
+		      struct err *e);
 int store_user_each(struct store *s, const char *org,
 		    void (*each)(void *ctx, const struct store_user *u, const char *org_name),
 		    void *ctx, struct err *e);
 
-/* The registration flow. Codes are kept as SHA-256 and for ten minutes; at most 10,000 wait. */
+/* The registration flow. Codes are kept as SHA-256 and for ten minutes; at most 10,000 wait, and 20
+ * of one network. */
 struct store_device {
 	uint8_t device_hash[STORE_HASH];
 	uint8_t user_hash[STORE_HASH];
 	int64_t expires_at;
 	char org[STORE_ORG_MAX];   /* "" until a person has approved it */
 	char user[STORE_NAME_MAX]; /* who did */
-	bool used;		   /* an agent has registered with it: once only */
+	bool used;		   /* an agent has registered with it */
 	char from[64];		   /* the address that asked, shown to the person who approves */
+	char network[64];	   /* it, or the /64 it is of */
 };
+/* -EAGAIN: as many wait as may. */
 int store_device_add(struct store *s, const struct store_device *d, int64_t now, struct err *e);
 int store_device_by_user_code(struct store *s, const uint8_t user_hash[STORE_HASH], int64_t now,
 			      struct store_device *ret, struct err *e);
@@ -249,16 +269,24 @@ int store_device_approve(struct store *s, const uint8_t user_hash[STORE_HASH], c
 			 const char *user, int64_t now, struct err *e);
 /* A person has said no: the code is forgotten. */
 int store_device_refuse(struct store *s, const uint8_t user_hash[STORE_HASH], struct err *e);
-/* -EAGAIN: not approved yet; -ENOENT: no such code, or its time is over, or it was used. Marks it
- * used and returns whose it is, in one step. */
-int store_device_take(struct store *s, const uint8_t device_hash[STORE_HASH], int64_t now,
-		      char ret_org[STORE_ORG_MAX], struct err *e);
+/* Whose agent the code makes. -EAGAIN: not approved yet; -ENOENT: no such code, or its time is
+ * over. */
+int store_device_org(struct store *s, const uint8_t device_hash[STORE_HASH], int64_t now,
+		     char ret_org[STORE_ORG_MAX], struct err *e);
+/* The agent and its pair of tokens (of store_device_org()'s org; the store fills in the agent), and
+ * the code is spent, all or nothing. The same code again, in its time: the reply was lost, the
+ * agent gets another pair and the earlier one is revoked. -ENOENT: no such code, its time is over,
+ * or the pair is in use. */
+int store_agent_register(struct store *s, const uint8_t device_hash[STORE_HASH], int64_t now,
+			 struct store_agent *a, struct store_token *access,
+			 struct store_token *refresh, struct err *e);
 
 /* --- keeping --- */
 
 /* One small step of what time brings: minute rows older than 48 h are gathered into hours,
  * documents older than that are forgotten, hours older than 400 days and spent codes, sessions and
- * tokens go. A step is the oldest hour of one cluster, in a transaction; *ret_more: call again. */
+ * tokens go, and agents that never sent anything and cannot any more. A step is the oldest hour of
+ * one cluster, in a transaction; *ret_more: call again. */
 int store_retain(struct store *s, int64_t now, bool *ret_more, struct err *e);
 
 /* Moves what was committed from SQLite's log into its database beside the writers, so that no
