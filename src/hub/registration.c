@@ -316,6 +316,8 @@ static void answer_made(const struct ask *q, int r, const struct pair *p)
 static void keep_refresh(struct pair *p, const struct store_token *old)
 {
 	p->refresh = *old;
+	if (old->revoked_at && old->revoked_at < old->expires_at)
+		p->refresh.expires_at = old->revoked_at;
 	p->refresh_text[0] = '\0';
 }
 

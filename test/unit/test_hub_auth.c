@@ -668,6 +668,7 @@ static void renewing(void **state)
 	json_decref(doc);
 	h->r.now += AUTH_OVERLAP_S - 1201;
 	ask_with(h, "refresh", "refresh_token", old, 200, &doc);
+	assert_int_equal(number(doc, "refresh_token_expires_in"), 1);
 	json_decref(doc);
 	h->r.now += 1;
 	ask_with(h, "refresh", "refresh_token", old, 403, &doc);
