@@ -51,7 +51,7 @@ static void look(const struct approval *x)
 		show(x, 200, PAGE_ASK_CODE, NULL, NULL);
 		return;
 	}
-	if (!pages_may_try(x->a, x->r, x->reply))
+	if (!pages_may_try(x->a, AUTH_TRY_CODE, x->r, x->reply))
 		return;
 	auth_hash_code(x->code, hash);
 	r = store_device_by_user_code(x->s, hash, x->r->now, &d, NULL);
@@ -95,7 +95,7 @@ static void take_form(struct approval *x)
 		show(x, 400, PAGE_ASK_CODE, "A code has eight letters and digits.", NULL);
 	} else if (!pages_csrf_fits(x->r, AUTH_SESSION_COOKIE, csrf)) {
 		show(x, 403, PAGE_ASK_CODE, "This form was too old. Please try again.", NULL);
-	} else if (pages_may_try(x->a, x->r, x->reply)) {
+	} else if (pages_may_try(x->a, AUTH_TRY_CODE, x->r, x->reply)) {
 		decide(x, strcmp(answer, "approve") == 0);
 	}
 }

@@ -23,8 +23,11 @@ enum auth_need { AUTH_AGENT, AUTH_READER, AUTH_PERSON };
 int auth_check(struct auth *a, struct store *s, const struct request *r, enum auth_need need,
 	       struct identity *ret, struct reply *reply);
 
-/* Tries and attempts per address, shared by login, device codes and wrong tokens. */
-bool auth_may_try(struct auth *a, const char *peer, int64_t now, unsigned int *ret_wait);
+/* Guesses are counted by address, each kind for itself: whoever has used up one may do the others.
+ */
+enum auth_try { AUTH_TRY_LOGIN, AUTH_TRY_CODE, AUTH_TRY_START, AUTH_TRY_TOKEN };
+bool auth_may_try(struct auth *a, enum auth_try what, const char *peer, int64_t now,
+		  unsigned int *ret_wait);
 
 /* POST /api/agent: device-auth-start, authorize, register, refresh, renew-refresh-token,
  * register-with-token (facts A3). @base: how people reach this hub, for verification_uri. */

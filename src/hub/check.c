@@ -6,9 +6,6 @@
 
 #include "hub/shape.h"
 
-/* A clock that is a day ahead would keep the node's next documents "older" for a day. */
-enum { CLOCK_AHEAD_MAX_S = 86400 };
-
 static int refuse(struct check_fault *fault, unsigned int status, const char *path, const char *why)
 {
 	fault->status = status;
@@ -33,8 +30,8 @@ int check_document(struct slice body, int64_t now, struct check_texts *texts,
 
 	if (r < 0)
 		return r;
-	if (v[SLOT_COLLECTED].integer > now + CLOCK_AHEAD_MAX_S)
-		return refuse(fault, 422, "$.collected_at", "more than a day ahead of this clock");
+	if (v[SLOT_COLLECTED].integer > now + CHECK_AHEAD_MAX_S)
+		return refuse(fault, 422, "$.collected_at", CHECK_AHEAD);
 	if (!scan_unescape(v[SLOT_CLUSTER].text, texts->cluster, sizeof(texts->cluster)) ||
 	    !scan_unescape(v[SLOT_NODE].text, texts->node, sizeof(texts->node)) ||
 	    !scan_unescape(v[SLOT_INSTANCE].text, texts->instance, sizeof(texts->instance)))
@@ -43,7 +40,7 @@ int check_document(struct slice body, int64_t now, struct check_texts *texts,
 	ret->node = texts->node;
 	ret->instance = texts->instance;
 	ret->sequence = (uint64_t)v[SLOT_SEQUENCE].integer;
-	ret->collected_at = v[SLOT_COLLECTED].integer;
+	ret->collected_at = store_stamp(v[SLOT_COLLECTED].integer, now);
 	ret->body = body;
 	return 0;
 }

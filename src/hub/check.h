@@ -16,9 +16,13 @@ struct check_fault {
 	char why[256];
 };
 
+/* A clock so far ahead is wrong, and its owner should hear of it. */
+enum { CHECK_AHEAD_MAX_S = 86400 };
+#define CHECK_AHEAD "more than a day ahead of this clock"
+
 /* Fills the envelope of @ret (cluster, node, instance, sequence, collected_at) into @texts; body is
  * @body itself. -EBADMSG with the fault. Times of the far future are refused (more than @now + a
- * day). */
+ * day); those of the near one become store_stamp(). */
 struct check_texts {
 	char cluster[STORE_NAME_MAX], node[STORE_NAME_MAX], instance[64];
 };

@@ -122,6 +122,30 @@ static int passwd(const struct cli *cli, struct cmd_store *c, struct buf *out)
 	return put(cli, c, false, out);
 }
 
+/* --- remove --- */
+
+static int remove_user(const struct cli *cli, struct cmd_store *c, struct buf *out)
+{
+	char org[STORE_ORG_MAX];
+	const char *org_name;
+	struct err e = {};
+	int r;
+
+	if (cli->n_operands != 2)
+		return cli_usage(cli, "user remove needs a NAME");
+	r = cmd_store_org(cli, c, false, org, &org_name);
+	if (r != CLI_OK)
+		return r;
+	r = store_user_remove(c->store, org, cli->operands[1], clock_now(), &e);
+	if (r < 0)
+		return cmd_store_failed(cli, r, &e);
+	if (!cli->json)
+		buf_addf(out, "Removed a user of %s; their sessions are over.\n", org_name);
+	else
+		buf_adds(out, "{\"schema\": \"pvewarden.hub-user/1\", \"success\": true}\n");
+	return CLI_OK;
+}
+
 /* --- list --- */
 
 struct listing {
@@ -196,7 +220,9 @@ int cmd_hub_user(const struct cli *cli)
 	static const struct {
 		const char *name;
 		int (*run)(const struct cli *cli, struct cmd_store *c, struct buf *out);
-	} actions[] = { { "add", add }, { "passwd", passwd }, { "list", list } };
+	} actions[] = {
+		{ "add", add }, { "passwd", passwd }, { "remove", remove_user }, { "list", list }
+	};
 	CLEANUP(buf_done) struct buf out = {};
 	struct cmd_store c;
 
@@ -212,5 +238,5 @@ int cmd_hub_user(const struct cli *cli)
 		cmd_store_close(&c);
 		return r == CLI_OK ? cmd_store_print(&out) : r;
 	}
-	return cli_usage(cli, "'%s': expected add, passwd or list", cli->operands[0]);
+	return cli_usage(cli, "'%s': expected add, passwd, remove or list", cli->operands[0]);
 }

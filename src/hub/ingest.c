@@ -135,7 +135,7 @@ int ingest_object(struct call *c, struct store *s)
 	enum store_object kind = (enum store_object)c->match.route->detail;
 
 	(void)s;
-	if (nanny_read(kind, c->request.body, &words, &fault)) {
+	if (nanny_read(kind, c->request.body, c->request.now, &words, &fault)) {
 		buf_done(&words);
 		return refuse(c, &fault);
 	}

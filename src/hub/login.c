@@ -47,12 +47,12 @@ void pages_away(struct reply *reply)
 	reply->retry_after = AUTH_RETRY_S;
 }
 
-bool pages_may_try(struct auth *a, const struct request *r, struct reply *reply)
+bool pages_may_try(struct auth *a, enum auth_try what, const struct request *r, struct reply *reply)
 {
 	unsigned int wait = 0;
 	char text[128];
 
-	if (auth_may_try(a, r->peer, r->now, &wait))
+	if (auth_may_try(a, what, r->peer, r->now, &wait))
 		return true;
 	(void)snprintf(text, sizeof(text),
 		       "Too many tries from your address. Try again in %u seconds.", wait);
@@ -78,7 +78,7 @@ void pages_query_code(const struct request *r, char ret[AUTH_CODE_LEN + 1])
 
 void pages_csrf(const struct request *r, const char *cookie, char ret[DIGEST_SECRET_MAX])
 {
-	digest_derive("csrf", token_cookie(r->cookie, cookie), ret);
+	digest_derive("csrf", auth_cookie(r, cookie), ret);
 }
 
 /* The form came from a page of ours: only that knows what belongs to the cookie. */
@@ -86,7 +86,7 @@ bool pages_csrf_fits(const struct request *r, const char *cookie, const char *sh
 {
 	char right[DIGEST_SECRET_MAX];
 
-	if (slice_empty(token_cookie(r->cookie, cookie)))
+	if (slice_empty(auth_cookie(r, cookie)))
 		return false;
 	pages_csrf(r, cookie, right);
 	return digest_equal_text(shown, right);
@@ -94,26 +94,17 @@ bool pages_csrf_fits(const struct request *r, const char *cookie, const char *sh
 
 /* --- cookies --- */
 
-/* A browser on this machine may come without TLS, and some then drop Secure cookies. */
-static bool is_loopback(const struct request *r)
-{
-	static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
-
-	for (size_t i = 0; r->host && i < ARRAY_SIZE(names); i++) {
-		size_t n = strlen(names[i]);
-
-		if (strncmp(r->host, names[i], n) == 0 && (r->host[n] == ':' || !r->host[n]))
-			return true;
-	}
-	return false;
-}
-
+/* A browser on this machine may come without TLS, and some then drop Secure cookies. What Host says
+ * does not matter: a proxy may say anything there. */
 static void set_cookie(const struct request *r, struct reply *reply, const char *name,
 		       const char *value, unsigned int seconds)
 {
+	char full[AUTH_COOKIE_NAME_MAX];
+
+	auth_cookie_name(r, name, full);
 	(void)snprintf(reply->set_cookie, sizeof(reply->set_cookie),
-		       "%s=%s; Path=/; Max-Age=%u; HttpOnly; SameSite=Strict%s", name, value,
-		       seconds, is_loopback(r) ? "" : "; Secure");
+		       "%s=%s; Path=/; Max-Age=%u; HttpOnly; SameSite=Strict%s", full, value,
+		       seconds, r->local ? "" : "; Secure");
 }
 
 /* --- GET /login --- */
@@ -121,7 +112,7 @@ static void set_cookie(const struct request *r, struct reply *reply, const char 
 static void show_login(const struct request *r, const struct login *l, const char *problem,
 		       unsigned int status, struct reply *reply)
 {
-	struct slice visit = token_cookie(r->cookie, AUTH_VISIT_COOKIE);
+	struct slice visit = auth_cookie(r, AUTH_VISIT_COOKIE);
 	char fresh[DIGEST_SECRET_MAX], csrf[DIGEST_SECRET_MAX];
 
 	pages_begin(reply, status);
@@ -183,7 +174,7 @@ static int begin_session(struct auth *a, struct store *s, const struct request *
 	(void)snprintf(t.label, sizeof(t.label), "from %s", r->peer);
 	token_text_make(u->org, text);
 	digest_sha256(slice_of(text), t.hash);
-	done = store_token_add(s, &t, NULL);
+	done = store_session_add(s, u, &t, NULL);
 	if (done == 0)
 		set_cookie(r, reply, AUTH_SESSION_COOKIE, text, AUTH_SESSION_S);
 	return done;
@@ -199,18 +190,17 @@ static void try_login(struct auth *a, struct store *s, const struct request *r,
 		show_login(r, l, "This form was too old. Please try again.", 403, reply);
 		return;
 	}
-	if (!pages_may_try(a, r, reply))
+	if (!pages_may_try(a, AUTH_TRY_LOGIN, r, reply))
 		return;
 	found = find_person(s, l, &user);
-	if (found == -ENOENT) {
+	if (found == 0)
+		found = begin_session(a, s, r, &user, reply);
+	if (found == -ENOENT)
 		show_login(r, l, "Name, password or organisation is wrong.", 403, reply);
-		return;
-	}
-	pages_go(reply, "/agent/authorize", l->code);
-	if (found < 0 || begin_session(a, s, r, &user, reply) < 0) {
-		reply->location[0] = '\0';
+	else if (found < 0)
 		pages_away(reply);
-	}
+	else
+		pages_go(reply, "/agent/authorize", l->code);
 }
 
 void auth_login(struct auth *a, struct store *s, const struct request *r, struct reply *reply)

@@ -10,8 +10,8 @@ static const struct cli_verb verbs[] = {
 	  "Copy the database to FILE while the hub serves", cmd_hub_backup },
 	{ "hub", "token", "add|list|revoke [ID]", 1, 2, hub_token_options,
 	  "Make, list and revoke the tokens of agents and readers", cmd_hub_token },
-	{ "hub", "user", "add|passwd|list [NAME]", 1, 2, hub_user_options,
-	  "Make and list people, and set their passwords", cmd_hub_user },
+	{ "hub", "user", "add|passwd|remove|list [NAME]", 1, 2, hub_user_options,
+	  "Make, remove and list people, and set their passwords", cmd_hub_user },
 };
 
 /* `pvewarden-hub serve` is `pvewarden hub serve`. */

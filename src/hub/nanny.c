@@ -478,24 +478,36 @@ static int add_text(const char *text, size_t n, void *to)
 	return 0;
 }
 
-static int read_object(enum store_object kind, const json_t *in, struct buf *ret,
-		       struct check_fault *fault)
+/* "collected_at", if it was sent. */
+static int take_stamp(struct taking *t, int64_t now)
 {
 	static const struct field collected = { "collected_at", TAKE_TIME, { "collected_at" } };
+	int64_t at = 0;
+	int r = take_field(t, &collected);
+
+	if (r == 0 && shape_time(slice_of(json_str(t->out, "collected_at") ?: ""), &at) &&
+	    at > now + CHECK_AHEAD_MAX_S)
+		return refuse(t, "$.collected_at", CHECK_AHEAD);
+	return r;
+}
+
+static int read_object(enum store_object kind, const json_t *in, int64_t now, struct buf *ret,
+		       struct check_fault *fault)
+{
 	struct taking t = { fault, in, json_object() };
 	struct taking outer = { fault, in, json_object() };
 	int r = kinds[kind].take(&t);
 
 	(void)json_object_set_new(outer.out, kinds[kind].word, t.out);
 	if (r == 0)
-		r = take_field(&outer, &collected);
+		r = take_stamp(&outer, now);
 	if (r == 0)
 		(void)json_dump_callback(outer.out, add_text, ret, JSON_COMPACT);
 	json_decref(outer.out);
 	return r;
 }
 
-int nanny_read(enum store_object kind, struct slice body, struct buf *ret,
+int nanny_read(enum store_object kind, struct slice body, int64_t now, struct buf *ret,
 	       struct check_fault *fault)
 {
 	json_t *in = NULL;
@@ -509,7 +521,7 @@ int nanny_read(enum store_object kind, struct slice body, struct buf *ret,
 		(void)snprintf(fault->why, sizeof(fault->why), "not readable");
 		return -EBADMSG;
 	}
-	r = read_object(kind, in, ret, fault);
+	r = read_object(kind, in, now, ret, fault);
 	json_decref(in);
 	return r;
 }

@@ -17,7 +17,8 @@
 
 #include "hub/check.h"
 
-int nanny_read(enum store_object kind, struct slice body, struct buf *ret,
+/* -EBADMSG with the fault; a "collected_at" more than a day after @now is one. */
+int nanny_read(enum store_object kind, struct slice body, int64_t now, struct buf *ret,
 	       struct check_fault *fault);
 
 /* {"success": true, "message": "Node ingested successfully", "id": ...} */

@@ -12,7 +12,8 @@ void pages_away(struct reply *reply);
 
 /* False: the reply is a page that says why not. */
 bool pages_are_private(const struct request *r, struct reply *reply);
-bool pages_may_try(struct auth *a, const struct request *r, struct reply *reply);
+bool pages_may_try(struct auth *a, enum auth_try what, const struct request *r,
+		   struct reply *reply);
 
 /* 303 to @path, with the code if it is not "". */
 void pages_go(struct reply *reply, const char *path, const char *code);

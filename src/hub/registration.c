@@ -5,6 +5,7 @@
 
 #include "hub/auth_inside.h"
 #include "hub/check.h"
+#include "hub/listen.h"
 #include "util/json.h"
 #include "util/jsonw.h"
 #include "util/str.h"
@@ -106,18 +107,26 @@ static void start(const struct ask *q)
 {
 	struct store_device d = { .expires_at = q->r->now + AUTH_CODE_S };
 	char device_code[DIGEST_SECRET_MAX], user_code[AUTH_CODE_LEN + 1];
+	struct err e = {};
+	int r;
 
-	if (!auth_try(q->a, q->r, q->reply))
+	if (!auth_try(q->a, AUTH_TRY_START, q->r, q->reply))
 		return;
 	digest_secret(device_code);
 	make_code(user_code);
 	digest_sha256(slice_of(device_code), d.device_hash);
 	auth_hash_code(user_code, d.user_hash);
 	write_from(q, d.from);
-	if (store_device_add(q->s, &d, q->r->now, NULL) < 0)
+	listen_network(q->r->peer, d.network);
+	r = store_device_add(q->s, &d, q->r->now, &e);
+	if (r == -EAGAIN) {
+		reply_error(q->reply, 429, "too_many_codes", NULL, "%s", e.text);
+		q->reply->retry_after = AUTH_FULL_RETRY_S;
+	} else if (r < 0) {
 		away(q);
-	else
+	} else {
 		answer_start(q, device_code, user_code);
+	}
 }
 
 /* --- authorize: the page without a page, for a person's own program --- */
@@ -139,7 +148,7 @@ static void authorize(const struct ask *q)
 		reply_error(q->reply, 401, "unauthorized", NULL, "log in first");
 		return;
 	}
-	if (!auth_try(q->a, q->r, q->reply))
+	if (!auth_try(q->a, AUTH_TRY_CODE, q->r, q->reply))
 		return;
 	r = -ENOENT;
 	if (typed && auth_read_code(typed, code)) {
@@ -165,28 +174,19 @@ struct pair {
 	char access_text[TOKEN_TEXT_MAX], refresh_text[TOKEN_TEXT_MAX]; /* "": not a new one */
 };
 
-static int make_token(const struct ask *q, enum store_token_kind kind, const char *org,
-		      const char *agent, int64_t lifetime, struct store_token *ret,
-		      char ret_text[TOKEN_TEXT_MAX])
+/* What the store puts down; the agent is known by then. */
+static void begin_token(const struct ask *q, enum store_token_kind kind, const char *org,
+			const char *agent, int64_t lifetime, struct store_token *ret,
+			char ret_text[TOKEN_TEXT_MAX])
 {
-	return auth_token_make(q->s, org, kind, agent, "", q->r->now, lifetime, ret, ret_text,
-			       NULL);
+	auth_token_begin(org, kind, agent, "", q->r->now, lifetime, ret, ret_text);
 }
 
-static int make_access(const struct ask *q, const char *org, const char *agent, struct pair *p)
+static void begin_pair(const struct ask *q, const char *org, const char *agent, struct pair *p)
 {
-	return make_token(q, STORE_TOKEN_ACCESS, org, agent, AUTH_ACCESS_S, &p->access,
-			  p->access_text);
-}
-
-static int make_pair(const struct ask *q, const char *org, const char *agent, struct pair *p)
-{
-	int r = make_access(q, org, agent, p);
-
-	if (r < 0)
-		return r;
-	return make_token(q, STORE_TOKEN_REFRESH, org, agent, AUTH_REFRESH_S, &p->refresh,
-			  p->refresh_text);
+	begin_token(q, STORE_TOKEN_ACCESS, org, agent, AUTH_ACCESS_S, &p->access, p->access_text);
+	begin_token(q, STORE_TOKEN_REFRESH, org, agent, AUTH_REFRESH_S, &p->refresh,
+		    p->refresh_text);
 }
 
 static void answer_tokens(const struct ask *q, const struct pair *p)
@@ -204,7 +204,7 @@ static void answer_tokens(const struct ask *q, const struct pair *p)
 	jsonw_end(&w);
 }
 
-static int add_agent(const struct ask *q, const char *org, struct store_agent *agent)
+static void name_agent(const struct ask *q, struct store_agent *agent)
 {
 	const char *hostname = json_str(q->body, "hostname");
 	const char *version = json_str(q->body, "version");
@@ -212,37 +212,70 @@ static int add_agent(const struct ask *q, const char *org, struct store_agent *a
 	agent->created_at = q->r->now;
 	str_printable(agent->hostname, sizeof(agent->hostname), slice_of(hostname ? hostname : ""));
 	str_printable(agent->version, sizeof(agent->version), slice_of(version ? version : ""));
-	return store_agent_add(q->s, org, agent, NULL);
+}
+
+static int register_with(const struct ask *q, const uint8_t hash[STORE_HASH], const char *org,
+			 struct pair *p)
+{
+	struct store_agent agent = {};
+
+	name_agent(q, &agent);
+	begin_pair(q, org, "", p);
+	return store_agent_register(q->s, hash, q->r->now, &agent, &p->access, &p->refresh, NULL);
+}
+
+/* Whose the code is; else -errno of store_device_org(). */
+static int find_code(const struct ask *q, uint8_t ret_hash[STORE_HASH], char ret_org[STORE_ORG_MAX])
+{
+	const char *device_code = json_str(q->body, "device_code");
+
+	if (!device_code)
+		return -ENOENT;
+	digest_sha256(slice_of(device_code), ret_hash);
+	return store_device_org(q->s, ret_hash, q->r->now, ret_org, NULL);
+}
+
+static bool may_register(const struct ask *q, const uint8_t hash[STORE_HASH], const char *org)
+{
+	char id[DIGEST_SECRET_MAX];
+
+	digest_derive("code", (struct slice){ (const char *)hash, STORE_HASH }, id);
+	return auth_may_make(q->a, AUTH_MAKER_ALONE, id, org, q->r, q->reply);
 }
 
 static void register_agent(const struct ask *q)
 {
-	const char *device_code = json_str(q->body, "device_code");
-	struct store_agent agent = {};
 	char org[STORE_ORG_MAX];
 	struct pair p = {};
 	uint8_t hash[STORE_HASH];
-	int r = -ENOENT;
+	int r = find_code(q, hash, org);
 
-	if (device_code) {
-		digest_sha256(slice_of(device_code), hash);
-		r = store_device_take(q->s, hash, q->r->now, org, NULL);
-	}
-	if (r == -EAGAIN) {
+	if (r == 0 && !may_register(q, hash, org))
+		return;
+	if (r == 0)
+		r = register_with(q, hash, org, &p);
+	if (r == 0) {
+		answer_tokens(q, &p);
+	} else if (r == -EAGAIN) {
 		reply_error(q->reply, 400, "device not authorized", NULL,
 			    "nobody has approved this code yet");
-		return;
-	}
-	if (r == -ENOENT) {
-		if (auth_try(q->a, q->r, q->reply))
-			reply_error(q->reply, 400, "unknown code", NULL,
-				    "this code was used, or its ten minutes are over: begin again");
-		return;
-	}
-	if (r < 0 || add_agent(q, org, &agent) < 0 || make_pair(q, org, agent.id, &p) < 0)
+	} else if (r != -ENOENT) {
 		away(q);
-	else
-		answer_tokens(q, &p);
+	} else if (auth_try(q->a, AUTH_TRY_CODE, q->r, q->reply)) {
+		reply_error(q->reply, 400, "unknown code", NULL,
+			    "this code was used, or its ten minutes are over: begin again");
+	}
+}
+
+static void unknown_agent(const struct ask *q)
+{
+	reply_error(q->reply, 401, "unauthorized", NULL,
+		    "this hub does not know this agent: register it again");
+}
+
+static void revoked_agent(const struct ask *q)
+{
+	reply_error(q->reply, 403, "revoked", NULL, "this agent was revoked: register it again");
 }
 
 /* Whose refresh token the request shows; false with the reply. The words are chosen: agents throw
@@ -252,50 +285,71 @@ static bool take_refresh(const struct ask *q, struct store_token *ret)
 	const char *text = json_str(q->body, "refresh_token");
 	int r = text ? auth_find(q->s, slice_of(text), q->r->now, ret) : -ENOENT;
 
-	if (r < 0 && r != -ENOENT) {
+	if (r == 0 && ret->kind != STORE_TOKEN_REFRESH)
+		r = -ENOENT;
+	if (r == -EKEYEXPIRED) {
+		unknown_agent(q);
+	} else if (r == -ENOENT) {
+		if (auth_try(q->a, AUTH_TRY_TOKEN, q->r, q->reply))
+			unknown_agent(q);
+	} else if (r < 0) {
 		away(q);
-	} else if (r < 0 || ret->kind != STORE_TOKEN_REFRESH) {
-		if (auth_try(q->a, q->r, q->reply))
-			reply_error(q->reply, 401, "unauthorized", NULL,
-				    "this hub does not know this agent: register it again");
 	} else if (auth_is_revoked(ret, q->r->now)) {
-		reply_error(q->reply, 403, "revoked", NULL,
-			    "this agent was revoked: register it again");
-	} else {
+		revoked_agent(q);
+	} else if (auth_may_make(q->a, AUTH_MAKER_ALONE, ret->id, ret->org, q->r, q->reply)) {
 		auth_note(q->a, ret, q->r->now);
 		return true;
 	}
 	return false;
 }
 
-static void refresh(const struct ask *q)
+static void answer_made(const struct ask *q, int r, const struct pair *p)
 {
-	struct pair p = {};
-
-	if (!take_refresh(q, &p.refresh))
-		return;
-	if (make_access(q, p.refresh.org, p.refresh.agent, &p) < 0)
+	if (r == -EKEYREVOKED)
+		revoked_agent(q);
+	else if (r < 0)
 		away(q);
 	else
-		answer_tokens(q, &p);
+		answer_tokens(q, p);
 }
 
+/* Only the access token is a new one. */
+static void keep_refresh(struct pair *p, const struct store_token *old)
+{
+	p->refresh = *old;
+	if (old->revoked_at && old->revoked_at < old->expires_at)
+		p->refresh.expires_at = old->revoked_at;
+	p->refresh_text[0] = '\0';
+}
+
+static void refresh(const struct ask *q)
+{
+	struct store_token old;
+	struct pair p = {};
+
+	if (!take_refresh(q, &old))
+		return;
+	begin_pair(q, old.org, old.agent, &p);
+	keep_refresh(&p, &old);
+	answer_made(q, store_token_refresh(q->s, &old, &p.access, q->r->now, NULL), &p);
+}
+
+/* The answer may be lost, so the old one is good for a while yet. */
 static void renew(const struct ask *q)
 {
-	int64_t end = q->r->now + AUTH_OVERLAP_S;
 	struct store_token old;
+	bool renewed = false;
 	struct pair p = {};
 	int r;
 
 	if (!take_refresh(q, &old))
 		return;
-	r = make_pair(q, old.org, old.agent, &p);
-	if (r == 0 && !old.revoked_at && old.expires_at > end)
-		r = store_token_revoke(q->s, old.org, old.id, end, NULL);
-	if (r < 0)
-		away(q);
-	else
-		answer_tokens(q, &p);
+	begin_pair(q, old.org, old.agent, &p);
+	r = store_token_renew(q->s, &old, &p.access, &p.refresh, q->r->now,
+			      q->r->now + AUTH_OVERLAP_S, &renewed, NULL);
+	if (!renewed)
+		keep_refresh(&p, &old);
+	answer_made(q, r, &p);
 }
 
 /* --- register-with-token: a token of `hub token add` on a machine that gets no other --- */
@@ -324,7 +378,10 @@ static void register_with_token(const struct ask *q)
 	r.cookie = NULL;
 	if (auth_check(q->a, q->s, &r, AUTH_AGENT, &who, q->reply) < 0)
 		return;
-	if (add_agent(q, who.org, &agent) < 0) {
+	if (!auth_may_make(q->a, AUTH_MAKER_SHARED, who.token.id, who.org, q->r, q->reply))
+		return;
+	name_agent(q, &agent);
+	if (store_agent_add(q->s, who.org, &agent, NULL) < 0) {
 		away(q);
 		return;
 	}

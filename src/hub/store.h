@@ -51,6 +51,14 @@ int store_backup(struct store *s, const char *path, struct err *e);
 
 /* --- documents --- */
 
+/* What an agent's stamp counts as. One from a clock that is ahead would beat all that this clock
+ * says after it was set back, until its hour has come: it is what it was when it came. */
+enum { STORE_AHEAD_MAX_S = 300 };
+static inline int64_t store_stamp(int64_t collected_at, int64_t received_at)
+{
+	return collected_at > received_at + STORE_AHEAD_MAX_S ? received_at : collected_at;
+}
+
 struct store_document {
 	/* The caller's; the body has been checked against docs/wire.md (types, depth, lengths). */
 	const char *org;
@@ -87,10 +95,11 @@ void store_document_done(struct store_document *d);
 int store_ingest(struct store *s, struct store_document *const *docs, size_t n, struct err *e);
 
 /* An object of the four NannyAPI endpoints, already in our words: {"cluster": {...}} or {"node":
- * {...}} or {"guest": {...}} as hub/nanny.h writes them. Stamped with received_at, unless it has
- * collected_at. It is kept as it came, for NannyAPI's own lists, and shows in all other lists as
- * docs/wire.md says. -ENOENT: a guest of a node that this agent has not sent (the sentence is "Node
- * not found: X"). When an agent names its cluster, its node and guests move there from "agent:ID".
+ * {...}} or {"guest": {...}} as hub/nanny.h writes them. Stamped with @now, or with its
+ * collected_at as store_stamp() says. It is kept as it came, for NannyAPI's own lists, and shows in
+ * all other lists as docs/wire.md says. -ENOENT: a guest of a node that this agent has not sent
+ * (the sentence is "Node not found: X"). When an agent names its cluster, its node and guests move
+ * there from "agent:ID".
  */
 enum store_object { STORE_CLUSTER, STORE_NODE, STORE_LXC, STORE_QEMU };
 int store_object(struct store *s, enum store_object kind, const char *org, const char *agent,
@@ -206,6 +215,16 @@ int store_token_each(struct store *s, const char *org,
 		     void (*each)(void *ctx, const struct store_token *t, const char *org_name),
 		     void *ctx, struct err *e);
 
+/* One more access token of the refresh token @old; its agent and org are @access'. -EKEYREVOKED. */
+int store_token_refresh(struct store *s, const struct store_token *old, struct store_token *access,
+			int64_t now, struct err *e);
+/* A new pair instead of @old, which is good until @until yet because the reply may be lost. Asked
+ * again with @old, a pair that nobody has used is revoked and another made; once it is in use there
+ * is no further one (*ret_renewed is false), only the access token. -EKEYREVOKED. */
+int store_token_renew(struct store *s, const struct store_token *old, struct store_token *access,
+		      struct store_token *refresh, int64_t now, int64_t until, bool *ret_renewed,
+		      struct err *e);
+
 struct store_agent {
 	char id[STORE_ID_MAX]; /* made by the store on add */
 	char hostname[STORE_NAME_MAX];
@@ -222,21 +241,31 @@ struct store_user {
 };
 int store_user_find(struct store *s, const char *org, const char *name, struct store_user *ret,
 		    struct err *e);
+/* Sets the password, and ends the sessions that there are; @u->created_at is this moment. */
 int store_user_put(struct store *s, const struct store_user *u, bool must_be_new, struct err *e);
+/* And the sessions and approvals of that person; what was registered stays. -ENOENT. */
+int store_user_remove(struct store *s, const char *org, const char *name, int64_t now,
+		      struct err *e);
+/* The session of @u, whose password was compared. -ENOENT: it is another one by now. */
+int store_session_add(struct store *s, const struct store_user *u, struct store_token *t,
+		      struct err *e);
 int store_user_each(struct store *s, const char *org,
 		    void (*each)(void *ctx, const struct store_user *u, const char *org_name),
 		    void *ctx, struct err *e);
 
-/* The registration flow. Codes are kept as SHA-256 and for ten minutes; at most 10,000 wait. */
+/* The registration flow. Codes are kept as SHA-256 and for ten minutes; at most 10,000 wait, and 20
+ * of one network. */
 struct store_device {
 	uint8_t device_hash[STORE_HASH];
 	uint8_t user_hash[STORE_HASH];
 	int64_t expires_at;
 	char org[STORE_ORG_MAX];   /* "" until a person has approved it */
 	char user[STORE_NAME_MAX]; /* who did */
-	bool used;		   /* an agent has registered with it: once only */
+	bool used;		   /* an agent has registered with it */
 	char from[64];		   /* the address that asked, shown to the person who approves */
+	char network[64];	   /* it, or the /64 it is of */
 };
+/* -EAGAIN: as many wait as may. */
 int store_device_add(struct store *s, const struct store_device *d, int64_t now, struct err *e);
 int store_device_by_user_code(struct store *s, const uint8_t user_hash[STORE_HASH], int64_t now,
 			      struct store_device *ret, struct err *e);
@@ -244,17 +273,25 @@ int store_device_approve(struct store *s, const uint8_t user_hash[STORE_HASH], c
 			 const char *user, int64_t now, struct err *e);
 /* A person has said no: the code is forgotten. */
 int store_device_refuse(struct store *s, const uint8_t user_hash[STORE_HASH], struct err *e);
-/* -EAGAIN: not approved yet; -ENOENT: no such code, or its time is over, or it was used. Marks it
- * used and returns whose it is, in one step. */
-int store_device_take(struct store *s, const uint8_t device_hash[STORE_HASH], int64_t now,
-		      char ret_org[STORE_ORG_MAX], struct err *e);
+/* Whose agent the code makes. -EAGAIN: not approved yet; -ENOENT: no such code, or its time is
+ * over. */
+int store_device_org(struct store *s, const uint8_t device_hash[STORE_HASH], int64_t now,
+		     char ret_org[STORE_ORG_MAX], struct err *e);
+/* The agent and its pair of tokens (of store_device_org()'s org; the store fills in the agent), and
+ * the code is spent, all or nothing. The same code again, in its time: the reply was lost, the
+ * agent gets another pair and the earlier one is revoked. -ENOENT: no such code, its time is over,
+ * or the pair is in use. */
+int store_agent_register(struct store *s, const uint8_t device_hash[STORE_HASH], int64_t now,
+			 struct store_agent *a, struct store_token *access,
+			 struct store_token *refresh, struct err *e);
 
 /* --- keeping --- */
 
 /* One small step of what time brings: minute rows older than 48 h are gathered into hours,
  * documents older than that are forgotten, hours older than 400 days and spent codes, sessions and
- * tokens go. A step is the oldest hour of one cluster, in a transaction; *ret_more: call again. It
- * goes past a cluster that fails, and says so with the last step. */
+ * tokens go, and agents that never sent anything and cannot any more. A step is the oldest hour of
+ * one cluster, in a transaction; *ret_more: call again. It goes past a cluster that fails, and says
+ * so with the last step. */
 int store_retain(struct store *s, int64_t now, bool *ret_more, struct err *e);
 
 /* Moves what was committed from SQLite's log into its database beside the writers, so that no

@@ -122,3 +122,9 @@ int store_transaction(struct store *s, int (*work)(struct store *s, void *ctx, s
 /* A UUIDv7 as 32 hex digits. */
 void store_new_id(char ret[STORE_ORG_MAX]);
 void store_hex(const uint8_t hash[STORE_HASH], char ret[2 * STORE_HASH + 1]);
+void store_unhex(struct slice s, uint8_t ret[STORE_HASH]);
+
+/* store_token_add() and store_agent_add() within a transaction. @parent: the id of the refresh
+ * token that led to this one, or "". */
+int store_put_token(struct store *s, struct store_token *t, const char *parent, struct err *e);
+int store_put_agent(struct store *s, const char *org, struct store_agent *a, struct err *e);

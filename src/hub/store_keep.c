@@ -76,6 +76,9 @@ static int retain_step(struct store *s, void *ctx, struct err *e)
 	if (r < 0 || t->any)
 		return r < 0 ? r : retain_cluster(s, t, e);
 	r = STORE_RUN(s, SQL_DROP_TOKENS, NULL, NULL, NULL, e, val_int(t->now - STORE_MEMORY_S));
+	if (r == 0)
+		r = STORE_RUN(s, SQL_DROP_AGENTS, NULL, NULL, NULL, e,
+			      val_int(t->now - STORE_MEMORY_S), val_int(t->now));
 	return r < 0 ? r : STORE_RUN(s, SQL_DEVICE_EXPIRE, NULL, NULL, NULL, e, val_int(t->now));
 }
 

@@ -195,6 +195,7 @@ int store_object(struct store *s, enum store_object kind, const char *org, const
 		return err_set(e, -EINVAL, "no %s", members[kind]);
 	if (at.p && !clock_parse(at, &o.at))
 		o.at = now;
+	o.at = store_stamp(o.at, now);
 	return store_transaction(s, store_one_object, &o, e);
 }
 

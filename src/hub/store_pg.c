@@ -18,7 +18,7 @@ struct pg {
 	PGconn *conn;
 	bool prepared[SQL_COUNT];
 	int64_t until_ms; /* 0: this transaction has no limit */
-	bool *lost; /* the store's */
+	bool *lost;	  /* the store's */
 };
 
 static struct pg *pg_of(struct store *s)

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { DEVICES_MAX = 10000 };
-
 /* A row that one caller waits for. */
 struct found {
 	bool any;
@@ -39,7 +37,7 @@ int store_org_add(struct store *s, const char *name, char ret[STORE_ORG_MAX], st
 	return r < 0 || changes ? r : err_set(e, -EEXIST, "there is an organisation %s", name);
 }
 
-static void unhex(struct slice s, uint8_t ret[STORE_HASH])
+void store_unhex(struct slice s, uint8_t ret[STORE_HASH])
 {
 	for (size_t i = 0; i < STORE_HASH && 2 * i + 1 < s.n; i++) {
 		char pair[3] = { s.p[2 * i], s.p[2 * i + 1] };
@@ -71,7 +69,7 @@ static int take_token(void *ctx, const struct store_row *row)
 
 	f->any = true;
 	read_token(row, t);
-	unhex(row->col[10], t->hash);
+	store_unhex(row->col[10], t->hash);
 	return 0;
 }
 
@@ -87,19 +85,27 @@ int store_token_find(struct store *s, const char *org, const uint8_t hash[STORE_
 	return r < 0 || f.any ? r : err_set(e, -ENOENT, "no such token");
 }
 
-int store_token_add(struct store *s, struct store_token *t, struct err *e)
+int store_put_token(struct store *s, struct store_token *t, const char *parent, struct err *e)
 {
 	char hex[2 * STORE_HASH + 1], id[STORE_ORG_MAX];
 	int r;
 
 	store_hex(t->hash, hex);
 	store_new_id(id);
-	r = STORE_ONE(s, SQL_TOKEN_ADD, NULL, NULL, NULL, e, val_text(t->org), val_text(hex),
+	r = STORE_RUN(s, SQL_TOKEN_ADD, NULL, NULL, NULL, e, val_text(t->org), val_text(hex),
 		      val_text(id), val_int(t->kind), val_text(t->agent), val_text(t->user),
-		      val_text(t->label), val_int(t->created_at), val_int(t->expires_at));
+		      val_text(t->label), val_int(t->created_at), val_int(t->expires_at),
+		      val_text(parent));
 	if (r == 0)
 		memcpy(t->id, id, sizeof(id));
 	return r;
+}
+
+int store_token_add(struct store *s, struct store_token *t, struct err *e)
+{
+	int r = s->ops->ready(s, e);
+
+	return r < 0 ? r : store_put_token(s, t, "", e);
 }
 
 int store_token_revoke(struct store *s, const char *org, const char *id, int64_t now, struct err *e)
@@ -177,11 +183,18 @@ int store_token_each(struct store *s, const char *org,
 	return r < 0 ? r : s->ops->run(s, SQL_TOKEN_EACH_ORG, NULL, 0, pass_token, &to, NULL, e);
 }
 
-int store_agent_add(struct store *s, const char *org, struct store_agent *a, struct err *e)
+int store_put_agent(struct store *s, const char *org, struct store_agent *a, struct err *e)
 {
 	store_new_id(a->id);
-	return STORE_ONE(s, SQL_AGENT_ADD, NULL, NULL, NULL, e, val_text(org), val_text(a->id),
+	return STORE_RUN(s, SQL_AGENT_ADD, NULL, NULL, NULL, e, val_text(org), val_text(a->id),
 			 val_text(a->hostname), val_text(a->version), val_int(a->created_at));
+}
+
+int store_agent_add(struct store *s, const char *org, struct store_agent *a, struct err *e)
+{
+	int r = s->ops->ready(s, e);
+
+	return r < 0 ? r : store_put_agent(s, org, a, e);
 }
 
 static int take_user(void *ctx, const struct store_row *row)
@@ -206,13 +219,86 @@ int store_user_find(struct store *s, const char *org, const char *name, struct s
 	return r < 0 || f.any ? r : err_set(e, -ENOENT, "there is no user %s", name);
 }
 
+struct user_work {
+	const struct store_user *u;
+	const char *org, *name;
+	struct store_token *session;
+	int64_t now;
+	bool must_be_new;
+};
+
+static int end_sessions(struct store *s, const struct user_work *w, struct err *e)
+{
+	return STORE_RUN(s, SQL_TOKEN_REVOKE_SESSIONS, NULL, NULL, NULL, e, val_text(w->org),
+			 val_text(w->name), val_int(STORE_TOKEN_SESSION), val_int(w->now));
+}
+
+/* Also of a new one: there may have been somebody of that name. */
+static int put_user(struct store *s, void *ctx, struct err *e)
+{
+	const struct user_work *w = ctx;
+	int r = STORE_RUN(s, w->must_be_new ? SQL_USER_ADD : SQL_USER_PUT, NULL, NULL, NULL, e,
+			  val_text(w->org), val_text(w->name), val_text(w->u->password),
+			  val_int(w->u->created_at));
+
+	return r < 0 ? r : end_sessions(s, w, e);
+}
+
 int store_user_put(struct store *s, const struct store_user *u, bool must_be_new, struct err *e)
 {
-	int r = STORE_ONE(s, must_be_new ? SQL_USER_ADD : SQL_USER_PUT, NULL, NULL, NULL, e,
-			  val_text(u->org), val_text(u->name), val_text(u->password),
-			  val_int(u->created_at));
+	struct user_work w = { u, u->org, u->name, NULL, u->created_at, must_be_new };
+	int r = store_transaction(s, put_user, &w, e);
 
 	return r == -EEXIST ? err_set(e, r, "there is a user %s", u->name) : r;
+}
+
+static int remove_user(struct store *s, void *ctx, struct err *e)
+{
+	const struct user_work *w = ctx;
+	int64_t changes = 0;
+	int r = STORE_RUN(s, SQL_USER_REMOVE, NULL, NULL, &changes, e, val_text(w->org),
+			  val_text(w->name));
+
+	if (r == 0 && !changes)
+		return err_set(e, -ENOENT, "there is no user %s", w->name);
+	if (r == 0)
+		r = STORE_RUN(s, SQL_DEVICE_FORGET, NULL, NULL, NULL, e, val_text(w->org),
+			      val_text(w->name));
+	return r < 0 ? r : end_sessions(s, w, e);
+}
+
+int store_user_remove(struct store *s, const char *org, const char *name, int64_t now,
+		      struct err *e)
+{
+	struct user_work w = { .org = org, .name = name, .now = now };
+
+	return store_transaction(s, remove_user, &w, e);
+}
+
+static int take_password(void *ctx, const struct store_row *row)
+{
+	row_text(row, 0, ctx, sizeof(((struct store_user *)NULL)->password));
+	return 0;
+}
+
+static int add_session(struct store *s, void *ctx, struct err *e)
+{
+	const struct user_work *w = ctx;
+	char password[sizeof(w->u->password)] = "";
+	int r = STORE_RUN(s, SQL_USER_LOCK, take_password, password, NULL, e, val_text(w->org),
+			  val_text(w->name));
+
+	if (r == 0 && strcmp(password, w->u->password) != 0)
+		return err_set(e, -ENOENT, "the password was changed meanwhile");
+	return r < 0 ? r : store_put_token(s, w->session, "", e);
+}
+
+int store_session_add(struct store *s, const struct store_user *u, struct store_token *t,
+		      struct err *e)
+{
+	struct user_work w = { .u = u, .org = u->org, .name = u->name, .session = t };
+
+	return store_transaction(s, add_session, &w, e);
 }
 
 struct each_user {
@@ -244,130 +330,4 @@ int store_user_each(struct store *s, const char *org,
 		return STORE_ONE(s, SQL_USER_EACH, pass_user, &to, NULL, e, val_text(org));
 	r = s->ops->ready(s, e);
 	return r < 0 ? r : s->ops->run(s, SQL_USER_EACH_ORG, NULL, 0, pass_user, &to, NULL, e);
-}
-
-struct device_work {
-	const struct store_device *d;
-	const uint8_t *device_hash;
-	int64_t now;
-	char *ret_org;
-	bool used, any;
-};
-
-static int take_count(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
-static int add_device(struct store *s, void *ctx, struct err *e)
-{
-	char device[2 * STORE_HASH + 1], user[2 * STORE_HASH + 1];
-	struct device_work *w = ctx;
-	int64_t waiting = 0;
-	int r = STORE_RUN(s, SQL_DEVICE_EXPIRE, NULL, NULL, NULL, e, val_int(w->now));
-
-	if (r == 0)
-		r = s->ops->run(s, SQL_DEVICE_COUNT, NULL, 0, take_count, &waiting, NULL, e);
-	if (r == 0 && waiting >= DEVICES_MAX)
-		r = err_set(e, -EBUSY, "%d registrations are waiting already", DEVICES_MAX);
-	if (r < 0)
-		return r;
-	store_hex(w->d->device_hash, device);
-	store_hex(w->d->user_hash, user);
-	return STORE_RUN(s, SQL_DEVICE_ADD, NULL, NULL, NULL, e, val_text(device), val_text(user),
-			 val_int(w->d->expires_at), val_text(w->d->from));
-}
-
-int store_device_add(struct store *s, const struct store_device *d, int64_t now, struct err *e)
-{
-	struct device_work w = { .d = d, .now = now };
-
-	return store_transaction(s, add_device, &w, e);
-}
-
-static int take_device(void *ctx, const struct store_row *row)
-{
-	struct found *f = ctx;
-	struct store_device *d = f->to;
-
-	f->any = true;
-	*d = (struct store_device){ .expires_at = row_int(row, 2), .used = row_int(row, 5) };
-	unhex(row->col[0], d->device_hash);
-	unhex(row->col[1], d->user_hash);
-	row_text(row, 3, d->org, sizeof(d->org));
-	row_text(row, 4, d->user, sizeof(d->user));
-	row_text(row, 6, d->from, sizeof(d->from));
-	return 0;
-}
-
-int store_device_by_user_code(struct store *s, const uint8_t user_hash[STORE_HASH], int64_t now,
-			      struct store_device *ret, struct err *e)
-{
-	struct found f = { .to = ret };
-	char hex[2 * STORE_HASH + 1];
-	int r;
-
-	store_hex(user_hash, hex);
-	r = STORE_ONE(s, SQL_DEVICE_BY_USER_CODE, take_device, &f, NULL, e, val_text(hex),
-		      val_int(now));
-	return r < 0 || f.any ? r : err_set(e, -ENOENT, "no registration waits with this code");
-}
-
-int store_device_approve(struct store *s, const uint8_t user_hash[STORE_HASH], const char *org,
-			 const char *user, int64_t now, struct err *e)
-{
-	char hex[2 * STORE_HASH + 1];
-	int64_t changes = 0;
-	int r;
-
-	store_hex(user_hash, hex);
-	r = STORE_ONE(s, SQL_DEVICE_APPROVE, NULL, NULL, &changes, e, val_text(hex), val_text(org),
-		      val_text(user), val_int(now));
-	return r < 0 || changes ? r : err_set(e, -ENOENT, "no registration waits with this code");
-}
-
-int store_device_refuse(struct store *s, const uint8_t user_hash[STORE_HASH], struct err *e)
-{
-	char hex[2 * STORE_HASH + 1];
-
-	store_hex(user_hash, hex);
-	return STORE_ONE(s, SQL_DEVICE_REFUSE, NULL, NULL, NULL, e, val_text(hex));
-}
-
-static int take_org(void *ctx, const struct store_row *row)
-{
-	struct device_work *w = ctx;
-
-	w->any = true;
-	w->used = row_int(row, 1);
-	row_text(row, 0, w->ret_org, STORE_ORG_MAX);
-	return 0;
-}
-
-static int take_code(struct store *s, void *ctx, struct err *e)
-{
-	char hex[2 * STORE_HASH + 1];
-	struct device_work *w = ctx;
-	int64_t changes = 0;
-	int r;
-
-	store_hex(w->device_hash, hex);
-	r = STORE_RUN(s, SQL_DEVICE_TAKE, NULL, NULL, &changes, e, val_text(hex), val_int(w->now));
-	if (r == 0)
-		r = STORE_RUN(s, SQL_DEVICE_BY_CODE, take_org, w, NULL, e, val_text(hex),
-			      val_int(w->now));
-	if (r < 0 || changes)
-		return r;
-	if (!w->any || w->used)
-		return err_set(e, -ENOENT, "no such code, or its time is over");
-	return err_set(e, -EAGAIN, "device not authorized");
-}
-
-int store_device_take(struct store *s, const uint8_t device_hash[STORE_HASH], int64_t now,
-		      char ret_org[STORE_ORG_MAX], struct err *e)
-{
-	struct device_work w = { .device_hash = device_hash, .now = now, .ret_org = ret_org };
-
-	return store_transaction(s, take_code, &w, e);
 }

@@ -50,7 +50,7 @@ def at_terminal(db, *args, lines):
 def completion():
     for words, expected in ((("hub",), {"serve", "migrate", "backup", "token", "user"}),
                             (("hub", "token"), {"add", "list", "revoke", "--kind=", "--label="}),
-                            (("hub", "user"), {"add", "passwd", "list", "--org="}),
+                            (("hub", "user"), {"add", "passwd", "remove", "list", "--org="}),
                             (("hub", "serve"), {"--listen=", "--tls-cert=", "--config="})):
         out = subprocess.run([HUB, "--complete", *words], text=True, capture_output=True, check=True).stdout.split()
         ok(f"completion after {' '.join(words)}", expected <= set(out), out)
@@ -117,6 +117,15 @@ with tempfile.TemporaryDirectory() as folder:
     r = hub(db, "user", "list", "--format", "json")
     ok("people are listed", sorted(u["name"] for u in json.loads(r.stdout)["users"])
        == ["alice", "carol"], r)
+
+    ok("nobody is removed", hub(db, "user", "remove", "bob").returncode == 2)
+    ok("usage: user remove", hub(db, "user", "remove").returncode == 64)
+    hub(db, "user", "add", "dave", given="a long password\n")
+    ok("somebody is removed", hub(db, "user", "remove", "dave").returncode == 0)
+    ok("and can be made again", hub(db, "user", "add", "dave", given="a long password\n").returncode == 0
+       and hub(db, "user", "remove", "dave", "--format", "json").stdout.startswith("{"))
+    ok("not of an organisation that is not there",
+       hub(db, "user", "remove", "alice", "--org", "nowhere").returncode == 2)
 
     copy = f"{folder}/copy.db"
     ok("a backup", hub(db, "backup", copy).returncode == 0)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "hub/password.h"
+#include "hub/store_engine.h"
 #include "util/json.h"
 #include "util/str.h"
 
@@ -228,14 +229,22 @@ static void a_cookie_is_a_session_only(void **state)
 	char text[TOKEN_TEXT_MAX], cookie[TOKEN_TEXT_MAX + 64];
 
 	make(h, 0, STORE_TOKEN_SESSION, 60, &t, text);
-	(void)snprintf(cookie, sizeof(cookie), "a=b; pvw_session=%s", text);
+	(void)snprintf(cookie, sizeof(cookie), "a=b; __Host-pvw_session=%s", text);
 	h->r.cookie = cookie;
 	assert_int_equal(auth_check(h->auth, h->store, &h->r, AUTH_PERSON, &who, &h->reply), 0);
 	assert_int_equal(auth_check(h->auth, h->store, &h->r, AUTH_READER, &who, &h->reply), 0);
 	assert_int_equal(auth_check(h->auth, h->store, &h->r, AUTH_AGENT, &who, &h->reply),
 			 -EACCES);
-	make(h, 0, STORE_TOKEN_AGENT, 60, &t, text);
+	/* Without the prefix any other host of the domain could have set it. */
 	(void)snprintf(cookie, sizeof(cookie), "pvw_session=%s", text);
+	assert_int_equal(auth_check(h->auth, h->store, &h->r, AUTH_READER, &who, &h->reply),
+			 -EACCES);
+	assert_int_equal(h->reply.status, 401);
+	h->r.local = true;
+	assert_int_equal(auth_check(h->auth, h->store, &h->r, AUTH_READER, &who, &h->reply), 0);
+	h->r.local = false;
+	make(h, 0, STORE_TOKEN_AGENT, 60, &t, text);
+	(void)snprintf(cookie, sizeof(cookie), "__Host-pvw_session=%s", text);
 	assert_int_equal(auth_check(h->auth, h->store, &h->r, AUTH_READER, &who, &h->reply),
 			 -EACCES);
 	assert_int_equal(h->reply.status, 403);
@@ -359,11 +368,33 @@ static void tries_are_counted_by_network(void **state)
 		char peer[64];
 
 		(void)snprintf(peer, sizeof(peer), "2001:db8:0:1::%x", i + 1);
-		assert_true(auth_may_try(h->auth, peer, NOW, &wait));
+		assert_true(auth_may_try(h->auth, AUTH_TRY_TOKEN, peer, NOW, &wait));
 	}
-	assert_false(auth_may_try(h->auth, "2001:db8:0:1:ffff::1", NOW, &wait));
-	assert_true(auth_may_try(h->auth, "2001:db8:0:2::1", NOW, &wait));
-	assert_true(auth_may_try(h->auth, "192.0.2.7", NOW, &wait));
+	assert_false(auth_may_try(h->auth, AUTH_TRY_TOKEN, "2001:db8:0:1:ffff::1", NOW, &wait));
+	assert_true(auth_may_try(h->auth, AUTH_TRY_TOKEN, "2001:db8:0:2::1", NOW, &wait));
+	assert_true(auth_may_try(h->auth, AUTH_TRY_TOKEN, "192.0.2.7", NOW, &wait));
+	/* Whoever guesses tokens keeps nobody there from logging in. */
+	assert_true(auth_may_try(h->auth, AUTH_TRY_LOGIN, "2001:db8:0:1::1", NOW, &wait));
+	assert_true(auth_may_try(h->auth, AUTH_TRY_CODE, "2001:db8:0:1::1", NOW, &wait));
+	assert_true(auth_may_try(h->auth, AUTH_TRY_START, "2001:db8:0:1::1", NOW, &wait));
+}
+
+/* A fleet behind one address after an outage: nobody is told to wait for having been away. */
+static void over_is_no_try(void **state)
+{
+	struct hub *h = *state;
+	struct store_token t;
+	struct identity who;
+	char text[TOKEN_TEXT_MAX];
+
+	make(h, 0, STORE_TOKEN_ACCESS, 60, &t, text);
+	h->r.now = NOW + 60;
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(check(h, text, AUTH_AGENT, &who), -EACCES);
+		assert_error(h, 401, "unauthorized");
+		assert_true(h->reply.challenge);
+		assert_harmless(h);
+	}
 }
 
 static void the_store_is_away(void **state)
@@ -481,12 +512,87 @@ static void registration(void **state)
 	assert_int_equal(check(h, json_str(doc, "refresh_token"), AUTH_AGENT, &who), -EACCES);
 	json_decref(doc);
 
-	/* Once only. */
+	/* It has arrived: once only. */
+	assert_int_equal(auth_write_used(h->auth, h->store, NULL), 0);
 	ask_with(h, "register", "device_code", json_str(device, "device_code"), 400, &doc);
 	assert_string_equal(json_str(doc, "error"), "unknown code");
 	assert_harmless(h);
 	json_decref(doc);
 	json_decref(device);
+}
+
+/* Approved once is enough: the same code gets another pair, and the lost one is good for nothing.
+ */
+static void a_lost_registration(void **state)
+{
+	struct hub *h = *state;
+	json_t *device = ask(h, "{\"action\":\"device-auth-start\"}", 200), *lost, *pair, *doc;
+	struct identity who;
+
+	approve_code(h, 1, json_str(device, "user_code"));
+	ask_with(h, "register", "device_code", json_str(device, "device_code"), 200, &lost);
+	h->r.now = NOW + 30;
+	ask_with(h, "register", "device_code", json_str(device, "device_code"), 200, &pair);
+	assert_string_equal(json_str(pair, "agent_id"), json_str(lost, "agent_id"));
+	assert_int_equal(check(h, json_str(lost, "access_token"), AUTH_AGENT, &who), -EACCES);
+	assert_error(h, 403, "revoked");
+	ask_with(h, "refresh", "refresh_token", json_str(lost, "refresh_token"), 403, &doc);
+	json_decref(doc);
+	assert_int_equal(check(h, json_str(pair, "access_token"), AUTH_AGENT, &who), 0);
+	assert_string_equal(who.org, h->org[1]);
+	ask_with(h, "refresh", "refresh_token", json_str(pair, "refresh_token"), 200, &doc);
+	json_decref(doc);
+	/* Now somebody has it. */
+	ask_with(h, "register", "device_code", json_str(device, "device_code"), 400, &doc);
+	assert_string_equal(json_str(doc, "error"), "unknown code");
+	json_decref(doc);
+	h->r.now = NOW + 600;
+	ask_with(h, "register", "device_code", json_str(device, "device_code"), 400, &doc);
+	json_decref(doc);
+	json_decref(pair);
+	json_decref(lost);
+	json_decref(device);
+}
+
+/* A busy database voids no code that a person has approved. */
+static void registering_when_busy(void **state)
+{
+	struct hub *h = *state;
+	json_t *device = ask(h, "{\"action\":\"device-auth-start\"}", 200), *doc;
+	struct store *other = NULL;
+
+	approve_code(h, 0, json_str(device, "user_code"));
+	assert_int_equal(store_open(&other, h->path, 0, NULL), 0);
+	assert_int_equal(other->ops->begin(other, true, NULL), 0);
+	ask_with(h, "register", "device_code", json_str(device, "device_code"), 503, &doc);
+	assert_true(h->reply.retry_after > 0);
+	json_decref(doc);
+	other->ops->rollback(other);
+	store_close(other);
+	ask_with(h, "register", "device_code", json_str(device, "device_code"), 200, &doc);
+	json_decref(doc);
+	json_decref(device);
+}
+
+/* Twenty of one network may wait; that is no fault of the database. */
+static void waiting_codes(void **state)
+{
+	struct hub *h = *state;
+
+	for (int i = 0; i < 20; i++) {
+		h->r.now = NOW + 6 * i;
+		(void)snprintf(h->r.peer, sizeof(h->r.peer), "2001:db8::%x", i + 1);
+		json_decref(ask(h, "{\"action\":\"device-auth-start\"}", 200));
+	}
+	h->r.now += 6;
+	json_decref(ask(h, "{\"action\":\"device-auth-start\"}", 429));
+	assert_error(h, 429, "too_many_codes");
+	assert_true(h->reply.retry_after > 0);
+	(void)snprintf(h->r.peer, sizeof(h->r.peer), "2001:db8:0:1::1");
+	json_decref(ask(h, "{\"action\":\"device-auth-start\"}", 200));
+	(void)snprintf(h->r.peer, sizeof(h->r.peer), "2001:db8::1");
+	h->r.now = NOW + 600;
+	json_decref(ask(h, "{\"action\":\"device-auth-start\"}", 200));
 }
 
 static void codes_end(void **state)
@@ -533,32 +639,111 @@ static void refreshing(void **state)
 	json_decref(pair);
 }
 
-/* The answer to a renewal may be lost: the old one renews again, for a day. */
+/* The answer to a renewal may be lost: the old one renews again, for a day. What was lost is good
+ * for nothing then, and once the new one is in use the old one makes no other. */
 static void renewing(void **state)
 {
 	struct hub *h = *state;
-	json_t *pair = registered(h, 0), *lost, *got, *doc;
+	json_t *pair = registered(h, 0), *lost, *got, *next, *doc;
 	const char *old = json_str(pair, "refresh_token");
+	struct identity who;
 
 	h->r.now = NOW + 25 * 86400;
 	ask_with(h, "renew-refresh-token", "refresh_token", old, 200, &lost);
 	assert_string_not_equal(json_str(lost, "refresh_token"), old);
 	assert_int_equal(number(lost, "refresh_token_expires_in"), 30 * 86400);
-	h->r.now += 3600;
+	h->r.now += 1200;
 	ask_with(h, "renew-refresh-token", "refresh_token", old, 200, &got);
 	assert_string_not_equal(json_str(got, "refresh_token"), json_str(lost, "refresh_token"));
-	h->r.now += AUTH_OVERLAP_S - 3601;
+	ask_with(h, "refresh", "refresh_token", json_str(lost, "refresh_token"), 403, &doc);
+	json_decref(doc);
+	assert_int_equal(check(h, json_str(lost, "access_token"), AUTH_AGENT, &who), -EACCES);
+	assert_error(h, 403, "revoked");
+	assert_int_equal(check(h, json_str(got, "access_token"), AUTH_AGENT, &who), 0);
+	ask_with(h, "refresh", "refresh_token", json_str(got, "refresh_token"), 200, &doc);
+	json_decref(doc);
+	ask_with(h, "renew-refresh-token", "refresh_token", old, 200, &doc);
+	assert_null(json_str(doc, "refresh_token"));
+	assert_int_equal(check(h, json_str(doc, "access_token"), AUTH_AGENT, &who), 0);
+	json_decref(doc);
+	h->r.now += AUTH_OVERLAP_S - 1201;
 	ask_with(h, "refresh", "refresh_token", old, 200, &doc);
+	assert_int_equal(number(doc, "refresh_token_expires_in"), 1);
 	json_decref(doc);
 	h->r.now += 1;
 	ask_with(h, "refresh", "refresh_token", old, 403, &doc);
 	assert_string_equal(json_str(doc, "error"), "revoked");
 	json_decref(doc);
-	ask_with(h, "refresh", "refresh_token", json_str(got, "refresh_token"), 200, &doc);
+	ask_with(h, "renew-refresh-token", "refresh_token", json_str(got, "refresh_token"), 200,
+		 &next);
+	ask_with(h, "refresh", "refresh_token", json_str(next, "refresh_token"), 200, &doc);
 	json_decref(doc);
+	json_decref(next);
 	json_decref(got);
 	json_decref(lost);
 	json_decref(pair);
+}
+
+/* A document with the new access token says as well that the renewal has arrived. */
+static void a_renewal_in_use(void **state)
+{
+	struct hub *h = *state;
+	json_t *pair = registered(h, 0), *got, *doc;
+	const char *old = json_str(pair, "refresh_token");
+	struct identity who;
+
+	ask_with(h, "renew-refresh-token", "refresh_token", old, 200, &got);
+	assert_int_equal(check(h, json_str(got, "access_token"), AUTH_AGENT, &who), 0);
+	assert_int_equal(auth_write_used(h->auth, h->store, NULL), 0);
+	ask_with(h, "renew-refresh-token", "refresh_token", old, 200, &doc);
+	assert_null(json_str(doc, "refresh_token"));
+	json_decref(doc);
+	ask_with(h, "refresh", "refresh_token", json_str(got, "refresh_token"), 200, &doc);
+	json_decref(doc);
+	json_decref(got);
+	json_decref(pair);
+}
+
+/* Each token writes a row: no agent asks so often, and a fleet does not notice. */
+static void too_many_tokens(void **state)
+{
+	struct hub *h = *state;
+	json_t *pair = registered(h, 0), *other = registered(h, 0), *doc;
+
+	for (int i = 0; i < 10; i++) {
+		ask_with(h, "refresh", "refresh_token", json_str(pair, "refresh_token"), 200, &doc);
+		json_decref(doc);
+	}
+	ask_with(h, "refresh", "refresh_token", json_str(pair, "refresh_token"), 429, &doc);
+	assert_in_range(h->reply.retry_after, 1, 6);
+	json_decref(doc);
+	ask_with(h, "renew-refresh-token", "refresh_token", json_str(pair, "refresh_token"), 429,
+		 &doc);
+	json_decref(doc);
+	ask_with(h, "refresh", "refresh_token", json_str(other, "refresh_token"), 200, &doc);
+	json_decref(doc);
+	h->r.now += 6;
+	ask_with(h, "refresh", "refresh_token", json_str(pair, "refresh_token"), 200, &doc);
+	json_decref(doc);
+	json_decref(other);
+	json_decref(pair);
+}
+
+static void too_many_agents(void **state)
+{
+	struct hub *h = *state;
+	struct store_token t;
+	char text[TOKEN_TEXT_MAX];
+	unsigned int taken = 0;
+	json_t *doc;
+
+	make(h, 0, STORE_TOKEN_AGENT, 0, &t, text);
+	while (auth_may_make(h->auth, AUTH_MAKER_SHARED, t.id, t.org, &h->r, &h->reply))
+		taken++;
+	assert_int_equal(taken, 1000);
+	ask_with(h, "register-with-token", "token", text, 429, &doc);
+	assert_true(h->reply.retry_after > 0);
+	json_decref(doc);
 }
 
 static void a_revoked_agent(void **state)
@@ -616,7 +801,7 @@ static void approval_by_program(void **state)
 	token_text_make(h->org[0], text);
 	digest_sha256(slice_of(text), t.hash);
 	assert_int_equal(store_token_add(h->store, &t, NULL), 0);
-	(void)snprintf(cookie, sizeof(cookie), "pvw_session=%s", text);
+	(void)snprintf(cookie, sizeof(cookie), "__Host-pvw_session=%s", text);
 	h->r.cookie = cookie;
 	ask_with(h, "authorize", "user_code", "AAAAAAAA", 400, &doc);
 	json_decref(doc);
@@ -735,11 +920,18 @@ int main(void)
 		WITH_HUB(not_over_plain_http),
 		WITH_HUB(many_wrong_tokens),
 		WITH_HUB(tries_are_counted_by_network),
+		WITH_HUB(over_is_no_try),
 		WITH_HUB(the_store_is_away),
 		WITH_HUB(registration),
+		WITH_HUB(a_lost_registration),
+		WITH_HUB(registering_when_busy),
+		WITH_HUB(waiting_codes),
 		WITH_HUB(codes_end),
 		WITH_HUB(refreshing),
 		WITH_HUB(renewing),
+		WITH_HUB(a_renewal_in_use),
+		WITH_HUB(too_many_tokens),
+		WITH_HUB(too_many_agents),
 		WITH_HUB(a_revoked_agent),
 		WITH_HUB(static_tokens),
 		WITH_HUB(approval_by_program),

@@ -426,6 +426,13 @@ static void the_future_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(check_document(SLICE(text), NOW - 86400, &texts, &doc, &fault), 0);
+	/* A clock that is ahead freezes nothing until it has been set back and its hour comes
+	 * again. */
+	assert_int_equal(doc.collected_at, NOW - 86400);
+	assert_int_equal(check_document(SLICE(text), NOW - 301, &texts, &doc, &fault), 0);
+	assert_int_equal(doc.collected_at, NOW - 301);
+	assert_int_equal(check_document(SLICE(text), NOW - 300, &texts, &doc, &fault), 0);
+	assert_int_equal(doc.collected_at, NOW);
 	assert_int_equal(check_document(SLICE(text), NOW - 86401, &texts, &doc, &fault), -EBADMSG);
 	assert_int_equal(fault.status, 422);
 	assert_string_equal(fault.path, "$.collected_at");

@@ -12,6 +12,8 @@
 #include "util/file.h"
 #include "util/json.h"
 
+enum { NOW = 1795269600 };
+
 /* Both as JSON: the same whatever the order of members. */
 static bool same(const char *got, const char *wanted)
 {
@@ -28,7 +30,7 @@ static void expect(enum store_object kind, struct slice in, const char *wanted)
 	CLEANUP(buf_done) struct buf out = {};
 	struct check_fault fault = {};
 
-	if (nanny_read(kind, in, &out, &fault) < 0)
+	if (nanny_read(kind, in, NOW, &out, &fault) < 0)
 		fail_msg(SLICE_FMT ": %s at %s", SLICE_ARG(in), fault.why, fault.path);
 	if (!same(buf_str(&out), wanted))
 		fail_msg(SLICE_FMT "\nis   %s\nwant %s", SLICE_ARG(in), buf_str(&out), wanted);
@@ -179,7 +181,7 @@ static void tolerated(void **state)
 		char in[512];
 
 		(void)snprintf(in, sizeof(in), "{\"vmid\":100,\"node\":\"n\",%s}", cases[i].sent);
-		if (nanny_read(STORE_LXC, slice_of(in), &out, &fault) < 0)
+		if (nanny_read(STORE_LXC, slice_of(in), NOW, &out, &fault) < 0)
 			fail_msg("%s: %s at %s", in, fault.why, fault.path);
 		doc = json_loads(buf_str(&out), 0, NULL);
 		want = json_loads(cases[i].value, JSON_DECODE_ANY, NULL);
@@ -216,6 +218,10 @@ static void refused(void **state)
 		{ STORE_NODE, "{\"name\":\"x\",\"loadavg\":[\"a\"]}", 422, "$.loadavg" },
 		{ STORE_NODE, "{\"name\":\"x\",\"memory\":{\"total\":-1}}", 422, "$.memory" },
 		{ STORE_NODE, "{\"name\":\"x\",\"collected_at\":\"now\"}", 422, "$.collected_at" },
+		{ STORE_NODE, "{\"name\":\"x\",\"collected_at\":\"2099-01-01T00:00:00Z\"}", 422,
+		  "$.collected_at" },
+		{ STORE_NODE, "{\"name\":\"x\",\"collected_at\":\"2026-11-22T14:00:01Z\"}", 422,
+		  "$.collected_at" },
 		{ STORE_LXC, "{\"node\":\"n\"}", 422, "$" },
 		{ STORE_LXC, "{\"vmid\":100}", 422, "$" },
 		{ STORE_LXC, "{\"vmid\":99,\"node\":\"n\"}", 422, "$.vmid" },
@@ -234,7 +240,7 @@ static void refused(void **state)
 		CLEANUP(buf_done) struct buf out = {};
 		struct check_fault fault = {};
 
-		if (nanny_read(cases[i].kind, slice_of(cases[i].in), &out, &fault) != -EBADMSG)
+		if (nanny_read(cases[i].kind, slice_of(cases[i].in), NOW, &out, &fault) != -EBADMSG)
 			fail_msg("accepted: %s", cases[i].in);
 		if (fault.status != cases[i].status || strcmp(fault.path, cases[i].path) != 0)
 			fail_msg("%s: %u %s %s", cases[i].in, fault.status, fault.path, fault.why);
@@ -250,7 +256,7 @@ static void numbers_of_ids(void **state)
 
 	(void)state;
 	assert_int_equal(nanny_read(STORE_QEMU, SLICE("{\"qemu_id\":\"qemu/200\",\"node\":\"n\"}"),
-				    &out, &fault),
+				    NOW, &out, &fault),
 			 0);
 	assert_non_null(strstr(buf_str(&out), "\"vmid\":200"));
 }

@@ -25,7 +25,7 @@ struct browser {
 	char org[STORE_ORG_MAX];
 	int64_t now;
 	const char *host, *query_code;
-	bool secure;
+	bool secure, local;
 	char visit[128], session[128]; /* values of the two cookies, "" without */
 	struct reply reply;
 };
@@ -84,6 +84,16 @@ static void keep_cookie(const char *line, const char *name, char *into)
 		(void)snprintf(into, 128, "%.*s", (int)strcspn(line + n + 1, ";"), line + n + 1);
 }
 
+static const char *visit_name(const struct browser *b)
+{
+	return b->local ? "pvw_visit" : "__Host-pvw_visit";
+}
+
+static const char *session_name(const struct browser *b)
+{
+	return b->local ? "pvw_session" : "__Host-pvw_session";
+}
+
 typedef void page_fn(struct auth *a, struct store *s, const struct request *r, struct reply *reply);
 
 static void visit(struct browser *b, page_fn *page, const char *method, const char *body)
@@ -95,6 +105,7 @@ static void visit(struct browser *b, page_fn *page, const char *method, const ch
 		.cookie = cookies,
 		.peer = "192.0.2.1",
 		.secure = b->secure,
+		.local = b->local,
 		.now = b->now,
 		.query = query,
 		.from = b,
@@ -102,14 +113,14 @@ static void visit(struct browser *b, page_fn *page, const char *method, const ch
 	};
 	struct buf text = b->reply.body;
 
-	(void)snprintf(cookies, sizeof(cookies), "x=y; pvw_visit=%s; pvw_session=%s", b->visit,
-		       b->session);
+	(void)snprintf(cookies, sizeof(cookies), "x=y; %s=%s; %s=%s", visit_name(b), b->visit,
+		       session_name(b), b->session);
 	buf_reset(&text);
 	b->reply = (struct reply){ .body = text };
 	page(b->auth, b->store, &r, &b->reply);
 	assert_true(b->reply.page);
-	keep_cookie(b->reply.set_cookie, "pvw_visit", b->visit);
-	keep_cookie(b->reply.set_cookie, "pvw_session", b->session);
+	keep_cookie(b->reply.set_cookie, visit_name(b), b->visit);
+	keep_cookie(b->reply.set_cookie, session_name(b), b->session);
 }
 
 static bool shows(const struct browser *b, const char *text)
@@ -164,7 +175,7 @@ static int take(struct browser *b)
 	char org[STORE_ORG_MAX];
 
 	digest_sha256(SLICE("device"), hash);
-	return store_device_take(b->store, hash, b->now, org, NULL);
+	return store_device_org(b->store, hash, b->now, org, NULL);
 }
 
 static void answer(struct browser *b, const char *word, const char *csrf)
@@ -194,7 +205,7 @@ static void the_whole_way(void **state)
 	send_login(b, "alice", "correct+horse%20battery", csrf);
 	assert_int_equal(b->reply.status, 303);
 	assert_string_equal(b->reply.location, "/agent/authorize?user_code=" CODE);
-	assert_non_null(strstr(b->reply.set_cookie, "pvw_session=pvw1."));
+	assert_non_null(strstr(b->reply.set_cookie, "__Host-pvw_session=pvw1."));
 	assert_non_null(strstr(b->reply.set_cookie, "; HttpOnly; SameSite=Strict; Secure"));
 	visit(b, auth_authorize_page, "GET", "");
 	assert_int_equal(b->reply.status, 200);
@@ -286,7 +297,7 @@ static void codes_cannot_be_guessed(void **state)
 
 	log_in(b);
 	b->query_code = "ZZZZ9999";
-	for (int i = 0; i < 9; i++) {
+	for (int i = 0; i < 10; i++) {
 		visit(b, auth_authorize_page, "GET", "");
 		assert_int_equal(b->reply.status, 404);
 	}
@@ -353,15 +364,63 @@ static void plain_http(void **state)
 	assert_int_equal(b->reply.status, 403);
 	visit(b, auth_authorize_page, "GET", "");
 	assert_int_equal(b->reply.status, 403);
-	/* A browser on this machine: not every one keeps Secure cookies of http. */
+	/* Through a proxy that speaks to 127.0.0.1 by that name: a site like any other. */
 	b->secure = true;
 	b->host = "127.0.0.1:8480";
 	visit(b, auth_login, "GET", "");
-	assert_null(strstr(b->reply.set_cookie, "Secure"));
+	assert_non_null(strstr(b->reply.set_cookie, "__Host-pvw_visit="));
+	assert_non_null(strstr(b->reply.set_cookie, "; Path=/; "));
+	assert_non_null(strstr(b->reply.set_cookie, "; Secure"));
+	/* A browser on this machine: not every one keeps Secure cookies of http. */
 	b->visit[0] = '\0';
-	b->host = "127.0.0.1.example.org";
+	b->local = true;
 	visit(b, auth_login, "GET", "");
-	assert_non_null(strstr(b->reply.set_cookie, "Secure"));
+	assert_int_equal(strncmp(b->reply.set_cookie, "pvw_visit=", 10), 0);
+	assert_null(strstr(b->reply.set_cookie, "Secure"));
+	log_in(b);
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 200);
+}
+
+/* Whoever had the old password is out, and one who logs in just then with it does not come in. */
+static void a_new_password(void **state)
+{
+	struct browser *b = *state;
+	struct store_token t = { .kind = STORE_TOKEN_SESSION, .expires_at = NOW + 60 };
+	struct store_user old, now;
+
+	log_in(b);
+	assert_int_equal(store_user_find(b->store, b->org, "alice", &old, NULL), 0);
+	now = old;
+	now.created_at = b->now;
+	now.password[10] ^= 1;
+	assert_int_equal(store_user_put(b->store, &now, false, NULL), 0);
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 303);
+	assert_int_equal(strncmp(b->reply.location, "/login", 6), 0);
+	(void)snprintf(t.org, sizeof(t.org), "%s", b->org);
+	(void)snprintf(t.user, sizeof(t.user), "alice");
+	assert_int_equal(store_session_add(b->store, &old, &t, NULL), -ENOENT);
+	assert_int_equal(store_session_add(b->store, &now, &t, NULL), 0);
+}
+
+static void a_removed_person(void **state)
+{
+	struct browser *b = *state;
+	char csrf[64];
+
+	somebody_asks(b, "192.0.2.9");
+	log_in(b);
+	b->query_code = CODE;
+	visit(b, auth_authorize_page, "GET", "");
+	csrf_of(b, csrf);
+	answer(b, "approve", csrf);
+	assert_int_equal(take(b), 0);
+	assert_int_equal(store_user_remove(b->store, b->org, "alice", b->now, NULL), 0);
+	visit(b, auth_authorize_page, "GET", "");
+	assert_int_equal(b->reply.status, 303);
+	assert_int_equal(take(b), -ENOENT);
+	assert_int_equal(store_user_remove(b->store, b->org, "alice", b->now, NULL), -ENOENT);
 }
 
 static void hostile_texts(void **state)
@@ -399,6 +458,8 @@ int main(void)
 		WITH_HUB(sessions),
 		WITH_HUB(a_session_ends),
 		WITH_HUB(plain_http),
+		WITH_HUB(a_new_password),
+		WITH_HUB(a_removed_person),
 		WITH_HUB(hostile_texts),
 	};
 

@@ -332,8 +332,8 @@ static const char *const tenant_tables[] = {
 };
 
 /* Of the command line of whoever may read the database, and of the hub itself. */
-static const char *const for_all[] = { "counts", "drop_tokens", "retain_next", "token_each_org",
-				       "user_each_org" };
+static const char *const for_all[] = { "counts",      "drop_agents",	"drop_tokens",
+				       "retain_next", "token_each_org", "user_each_org" };
 
 static bool is_one_of(const char *word, size_t n, const char *const *list, size_t length)
 {

@@ -363,6 +363,26 @@ static void test_named_meanwhile(void **state)
 	assert_rows(f, "SELECT DISTINCT cluster FROM nanny_objects", "name:prod\n");
 }
 
+/* An object of a clock that was ahead does not freeze its node until that hour. */
+static void a_wrong_clock(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, STORE_NODE, "a1", T,
+	    "{\"collected_at\":\"2099-01-01T00:00:00Z\",\"node\":{\"name\":\"pve1\",\"pve_version\":\"8\"}}");
+	put(f, STORE_CLUSTER, "a1", T,
+	    "{\"collected_at\":\"2099-01-01T00:00:00Z\",\"cluster\":{\"name\":\"first\"}}");
+	assert_rows(f, "SELECT at - 1795269600, version FROM nodes", "0|8\n");
+	put(f, STORE_NODE, "a1", T + 1, "{\"node\":{\"name\":\"pve1\",\"pve_version\":\"9\"}}");
+	put(f, STORE_CLUSTER, "a1", T + 1, "{\"cluster\":{\"name\":\"second\"}}");
+	assert_rows(f, "SELECT at - 1795269600, version FROM nodes", "1|9\n");
+	assert_rows(f, "SELECT cluster FROM nanny_agents_of", "name:second\n");
+	/* A clock as clocks are keeps its word. */
+	put(f, STORE_NODE, "a1", T + 2,
+	    "{\"collected_at\":\"2026-11-21T14:05:02Z\",\"node\":{\"name\":\"pve1\",\"pve_version\":\"9\"}}");
+	assert_rows(f, "SELECT max(at) - 1795269600 FROM nodes", "302\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,7 +390,7 @@ int main(void)
 		FIXTURE_TEST(test_moves),	    FIXTURE_TEST(test_beside_documents),
 		FIXTURE_TEST(test_closed),	    FIXTURE_TEST(test_registered_twice),
 		FIXTURE_TEST(test_deleted),	    FIXTURE_TEST(test_long_name),
-		FIXTURE_TEST(test_named_meanwhile),
+		FIXTURE_TEST(test_named_meanwhile), FIXTURE_TEST(a_wrong_clock),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));

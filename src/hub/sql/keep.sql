@@ -63,6 +63,12 @@ DELETE FROM views WHERE org = $1 AND cluster = $2 AND hash NOT IN (
 DELETE FROM hours WHERE org = $1 AND cluster = $2 AND slot < $3
 -- name: drop_tokens
 DELETE FROM tokens WHERE expires_at > 0 AND expires_at < $1
+-- name: drop_agents
+DELETE FROM agents WHERE created_at < $1
+	AND NOT EXISTS (SELECT 1 FROM tokens AS t WHERE t.org = agents.org AND t.agent = agents.id
+		AND (t.revoked_at = 0 OR t.revoked_at > $2) AND (t.expires_at = 0 OR t.expires_at > $2))
+	AND NOT EXISTS (SELECT 1 FROM nanny_objects AS o WHERE o.org = agents.org AND o.agent = agents.id)
+	AND NOT EXISTS (SELECT 1 FROM nodes AS n WHERE n.org = agents.org AND n.agent = agents.id)
 
 -- name: counts
 SELECT (SELECT count(*) FROM docs), (SELECT count(*) FROM clusters), (SELECT count(*) FROM nodes),

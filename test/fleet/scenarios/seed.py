@@ -274,7 +274,11 @@ def seed_old_agent_registers(t):
     t.ok("register gives both tokens", status == 200 and pair["access_token"] and pair["refresh_token"] and
          pair["expires_in"] == 3600 and pair["agent_id"], pair)
     status, again = call(ask)
-    t.ok("once only", status == 400 and "access_token" not in again, again)
+    t.ok("the reply was lost: the same code gives another pair of the same agent", status == 200 and
+         again["agent_id"] == pair["agent_id"] and again["refresh_token"] != pair["refresh_token"], again)
+    status, lost = call({"action": "refresh", "refresh_token": pair["refresh_token"]})
+    t.ok("and the lost one is revoked", status == 403 and "access_token" not in lost, lost)
+    pair = again
     for kind in ORDER:
         status, _, text = hub.ask("POST", f"/api/proxmox/{kind}", OLD[kind], pair["access_token"])
         t.ok(f"{kind} with that token: 200", status == 200, text)
@@ -283,6 +287,8 @@ def seed_old_agent_registers(t):
     t.ok("refresh gives an access token", status == 200 and new["access_token"] != pair["access_token"] and
          new["agent_id"] == pair["agent_id"], new)
     t.ok("and it is good", hub.ask("POST", "/api/proxmox/node", OLD["node"], new["access_token"])[0] == 200)
+    status, again = call(ask)
+    t.ok("a code whose tokens are in use is over", status == 400 and "access_token" not in again, again)
     status, new = call({"action": "renew-refresh-token", "refresh_token": pair["refresh_token"]})
     t.ok("renewal gives a pair", status == 200 and new["refresh_token"] != pair["refresh_token"], new)
     status, body = call({"action": "refresh", "refresh_token": "nonsense"})
