@@ -172,6 +172,65 @@ static void test_as_written(void **state)
 		assert_in_range(number(f, kept[i]), 50000, body.len);
 }
 
+/* As many of everything as may be, @state of each guest. */
+static void make_full(const char *node, const char *state, bool configs, struct buf *b)
+{
+	struct large l = { .node = node, .first_guest = 100, .first_vmid = 100, .vmids = VMIDS };
+
+	make_body(&l, b);
+	b->len -= strlen("\"guests\":[]}");
+	buf_adds(b, "\"reporter\":true,\"cluster\":{\"config_version\":7},\"nodes\":[");
+	for (int i = 0; i < 256; i++)
+		buf_addf(b, "%s{\"name\":\"%s%d\",\"id\":%d,\"online\":%s}", i ? "," : "", node, i,
+			 i + 1, i % 2 ? "true" : "false");
+	buf_adds(b, "],\"guests\":[");
+	for (int i = 0; i < GUESTS; i++)
+		buf_addf(b,
+			 "%s{\"vmid\":%d,\"type\":\"qemu\",\"node\":\"%s\",\"status\":\"%s\","
+			 "\"identity\":\"x\",\"digest\":\"%s\",\"cpu\":0.5,\"name\":\"n%d\"}",
+			 i ? "," : "", 100 + i, node, state, state, i);
+	buf_adds(b, "],\"storages\":[");
+	for (int i = 0; i < 1000; i++)
+		buf_addf(b, "%s{\"name\":\"s%d\",\"used\":1,\"total\":2}", i ? "," : "", i);
+	buf_adds(b, "],\"configs\":[");
+	for (int i = 0; configs && i < GUESTS; i++)
+		buf_addf(b, "%s{\"vmid\":%d,\"digest\":\"%s\"}", i ? "," : "", 100 + i, state);
+	buf_adds(b, "]}");
+}
+
+/* First sight, repetition, all of them changed, and all of them on another node. */
+static void test_everything(void **state)
+{
+	static const struct {
+		const char *node, *state;
+		bool configs;
+	} steps[] = {
+		{ "pve1", "running", false }, { "pve1", "running", true },
+		{ "pve1", "running", false }, { "pve1", "stopped", true },
+		{ "pve2", "running", false }, { "pve1", "stopped", false },
+	};
+	struct fixture *f = *state;
+	struct err e = {};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++) {
+		CLEANUP(buf_done) struct buf body = {}, unused = {};
+		struct large l = { steps[i].node, i + 1, T + 60 * i, 0, 0, 0, 0 };
+		struct store_document d = document_of(&l, &unused), *list[] = { &d };
+		int64_t began = clock_boot_ms();
+
+		make_full(l.node, steps[i].state, steps[i].configs, &body);
+		d.body = buf_slice(&body);
+		if (store_ingest(f->s, list, 1, &e) < 0 || d.error)
+			fail_msg("%s%s", e.text, d.why);
+		buf_done(&d.unheard);
+		assert_quick("everything", clock_boot_ms() - began);
+	}
+	assert_int_equal(number(f, "SELECT count(*) FROM guests WHERE node = 'pve1'"), GUESTS);
+	assert_int_equal(number(f, "SELECT count(*) FROM events WHERE kind = 'guest.stopped'"),
+			 GUESTS);
+	assert_int_equal(number(f, "SELECT count(*) FROM events WHERE kind = 'node.removed'"), 512);
+}
+
 /* Inserting a document of pve2 never ends. */
 static const char *const endless[] = {
 	"CREATE VIEW forever AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
@@ -228,9 +287,8 @@ static void test_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_all_others),
-		FIXTURE_TEST(test_late_guests),
-		FIXTURE_TEST(test_as_written),
+		FIXTURE_TEST(test_all_others), FIXTURE_TEST(test_late_guests),
+		FIXTURE_TEST(test_everything), FIXTURE_TEST(test_as_written),
 		FIXTURE_TEST(test_too_long),
 	};
 

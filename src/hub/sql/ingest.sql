@@ -41,10 +41,11 @@ UPDATE nodes SET received_at = $4 WHERE org = $1 AND cluster = $2 AND node = $3 
 -- name: node_before
 SELECT findings, wanted FROM nodes WHERE org = $1 AND cluster = $2 AND node = $3
 -- name: node_wanted
+-- Looked up for each guest: no planner makes a loop over all configs of that.
 UPDATE nodes SET wanted = CASE WHEN EXISTS (SELECT 1 FROM guests AS g
-	LEFT JOIN configs AS c ON c.org = $1 AND c.cluster = $2 AND c.vmid = g.vmid
 	WHERE g.org = $1 AND g.cluster = $2 AND g.node = $3 AND g.closed_at IS NULL AND g.digest IS NOT NULL
-		AND (c.digest IS NULL OR c.digest <> g.digest)) THEN 1 ELSE 0 END
+		AND CASE WHEN (SELECT c.digest FROM configs AS c WHERE c.org = $1 AND c.cluster = $2
+			AND c.vmid = g.vmid) = g.digest THEN 0 ELSE 1 END = 1) THEN 1 ELSE 0 END
 WHERE org = $1 AND cluster = $2 AND node = $3
 
 -- name: guests_touch
