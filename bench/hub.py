@@ -46,7 +46,8 @@ def main():
     parser.add_argument("--guests", type=int, default=40)
     parser.add_argument("--postgres")
     args = parser.parse_args()
-    with Hub(postgres=args.postgres, config="token_rate = off\norg_rate = off\nread_rate = off\n") as hub:
+    rates = "".join(f"{rate} = off\n" for rate in ("token_rate", "org_rate", "read_rate", "org_read_rate"))
+    with Hub(postgres=args.postgres, config=rates) as hub:
         tokens = []
         for i in range(4):
             tokens += hub.tokens(hub.org(f"bench{i}"), n=args.connections // 4)

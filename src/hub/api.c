@@ -273,7 +273,8 @@ static void write_totals(struct store *s, struct buf *out)
 
 int api_metrics(struct call *c, struct store *s)
 {
-	struct counts_now now = { .waiting_bytes = budget_used(c->hub->budget),
+	struct counts_now now = { .waiting_bytes = budget_used(c->hub->budget) +
+						   budget_used(c->hub->strangers),
 				  .connections = atomic_load(&c->hub->connections) };
 	bool all = c->request.local && !c->request.authorization;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "hub/auth_inside.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 
 #include "hub/limit.h"
+#include "hub/listen.h"
 #include "hub/used.h"
 #include "util/str.h"
 
@@ -75,27 +75,14 @@ int auth_write_used(struct auth *a, struct store *s, struct err *e)
 
 /* --- tries --- */
 
-/* IPv6 by its network: whoever has one address of a /64 has all of them. */
-void auth_network(const char *peer, char ret[AUTH_NETWORK_MAX])
-{
-	unsigned char six[16];
-
-	if (inet_pton(AF_INET6, peer, six) != 1) {
-		(void)snprintf(ret, AUTH_NETWORK_MAX, "%s", peer);
-		return;
-	}
-	memset(six + 8, 0, 8);
-	(void)inet_ntop(AF_INET6, six, ret, AUTH_NETWORK_MAX);
-}
-
 bool auth_may_try(struct auth *a, enum auth_try what, const char *peer, int64_t now,
 		  unsigned int *ret_wait)
 {
 	static const struct limit_rate rate = { TRIES_BURST, 1 };
-	char network[AUTH_NETWORK_MAX], name[LIMIT_NAME_MAX];
+	char network[64], name[LIMIT_NAME_MAX];
 	bool may;
 
-	auth_network(peer, network);
+	listen_network(peer, network);
 	(void)snprintf(name, sizeof(name), "%d %s", what, network);
 	may = limit_take(a->tries, name, rate, now * 1000 / TRIES_EVERY_S, ret_wait);
 	*ret_wait *= TRIES_EVERY_S;

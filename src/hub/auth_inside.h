@@ -18,7 +18,6 @@ enum {
 	AUTH_CODE_LEN = 8,
 	AUTH_RETRY_S = 5,
 	AUTH_FULL_RETRY_S = 60,
-	AUTH_NETWORK_MAX = 64,
 	AUTH_COOKIE_NAME_MAX = 32,
 };
 
@@ -50,9 +49,6 @@ bool auth_try(struct auth *a, enum auth_try what, const struct request *r, struc
 enum auth_maker { AUTH_MAKER_ALONE, AUTH_MAKER_SHARED };
 bool auth_may_make(struct auth *a, enum auth_maker maker, const char *id, const char *org,
 		   const struct request *r, struct reply *reply);
-
-/* An address, or the /64 of an IPv6 one. */
-void auth_network(const char *peer, char ret[AUTH_NETWORK_MAX]);
 
 /* 503: try again. */
 void auth_away(struct reply *reply);

@@ -3,13 +3,13 @@
 
 #include <pthread.h>
 
-#include "hub/store.h"
+#include "hub/lines.h"
 
 enum { CHAINS = 256 };
 
 struct account {
 	struct account *next;
-	char org[STORE_ORG_MAX];
+	char org[LINE_NAME_MAX];
 	size_t used;
 };
 
@@ -95,6 +95,11 @@ void budget_give(struct budget *b, const char *org, size_t n)
 		}
 	}
 	(void)pthread_mutex_unlock(&b->lock);
+}
+
+size_t budget_share(const struct budget *b)
+{
+	return b->per_org;
 }
 
 size_t budget_used(struct budget *b)

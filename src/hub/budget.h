@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Memory for bodies, from the moment they are announced until they are answered: one sum for all,
- * and a share of it that no org may pass, so that a flood of one leaves room for the others. Safe
- * for several threads.
+ * Memory for bodies and replies, from the moment they come until the reply is sent: one sum for
+ * all, and a share of it that no org, or no stranger's address, may pass, so that a flood of one
+ * leaves room for the others. Connections are counted the same way. Safe for several threads.
  */
 
 #include "util/base.h"
@@ -16,5 +16,8 @@ void budget_free(struct budget *b);
 /* False: that would be too much now. */
 bool budget_take(struct budget *b, const char *org, size_t n);
 void budget_give(struct budget *b, const char *org, size_t n);
+
+/* What one org may take. */
+size_t budget_share(const struct budget *b);
 
 size_t budget_used(struct budget *b);

@@ -6,9 +6,9 @@
  *
  *   headers -> call_begin() -> [call_admit() -> body] -> call_run() [-> the writers] -> finished()
  *
- * call_begin() is for the thread of the server and never waits; call_admit() (who speaks, how much,
- * is there room for the body) and call_run() are for the pool. A reply with a status ends the way
- * wherever it comes up.
+ * call_begin() is for the thread of the server and never waits, and knows already how much a
+ * stranger may send; call_admit() (who speaks, how much) and call_run() are for the pool. A reply
+ * with a status ends the way wherever it comes up.
  */
 
 #include <stdatomic.h>
@@ -28,7 +28,8 @@ struct hub {
 	char base[300]; /* public_url, or what stands in for it */
 	struct auth *auth;
 	struct limit *limit;
-	struct budget *budget;
+	struct budget *budget;	  /* of orgs */
+	struct budget *strangers; /* of addresses: who has no token takes nothing from the orgs */
 	struct counts *counts;
 	struct pool *pool;
 	struct writers *writers;
@@ -44,10 +45,12 @@ struct call {
 	struct target target;
 	struct route_match match;
 	struct identity who;
+	char stranger[LINE_NAME_MAX]; /* the name of who has none: the address */
 	bool admitted;
+	bool whole;	    /* the body is here, or there is none */
 	struct reply reply; /* status 0: there is none yet */
 	struct buf body;
-	size_t charged; /* to the budget, for the body */
+	size_t charged; /* for body and reply */
 	struct check_texts texts;
 	int64_t began_us;
 	void (*finished)(struct call *call); /* the pool or a writer is done with it */
@@ -69,6 +72,5 @@ bool call_body(struct call *c, const char *data, size_t n);
 /* Gives back what the call holds. */
 void call_done(struct call *c);
 
-/* Fills the reply for a negative errno of the store; returns -EIO if the store is to be opened
- * anew, else 0. */
+/* Fills the reply for a negative errno of the store; returns 0. */
 int call_store_error(struct call *c, int error, const struct err *e);

@@ -19,7 +19,8 @@ enum {
 	LOOK_S = 5,	  /* how often the certificate's files are looked at */
 	DRAIN_MS = 10000, /* what is under way may take so long after SIGTERM */
 	LIMIT_BUCKETS = 65536,
-	ARENAS = 2, /* malloc's, for a hub whose threads hand everything on */
+	STRANGERS = 8, /* their part of the memory, and of that the part of one address */
+	ARENAS = 2,    /* malloc's, for a hub whose threads hand everything on */
 };
 
 const struct cli_option hub_serve_options[] = {
@@ -92,7 +93,8 @@ static void make_hub(struct server *s)
 	atomic_store(&hub->conf, &s->conf);
 	hub->auth = auth_new();
 	hub->limit = limit_new(LIMIT_BUCKETS);
-	hub->budget = budget_new(memory, memory / 2);
+	hub->budget = budget_new(memory - memory / STRANGERS, memory / 2);
+	hub->strangers = budget_new(memory / STRANGERS, memory / STRANGERS / STRANGERS);
 	hub->counts = counts_new();
 }
 
@@ -227,6 +229,7 @@ static void stop(struct server *s)
 	writers_free(hub->writers);
 	counts_free(hub->counts);
 	budget_free(hub->budget);
+	budget_free(hub->strangers);
 	limit_free(hub->limit);
 	auth_free(hub->auth);
 	arena_done(&s->arena);

@@ -20,7 +20,9 @@ void hub_conf_default(struct hub_conf *c)
 		.listen = "127.0.0.1:8480",
 		.state_dir = "/var/lib/pvewarden/hub",
 		.connections = 12000,
+		.connections_per_address = 1000,
 		.idle_timeout = 120,
+		.silent_timeout = 10,
 		.body_timeout = 30,
 		.body_rate = 65536,
 		.memory_mib = 64,
@@ -30,6 +32,7 @@ void hub_conf_default(struct hub_conf *c)
 		.org_rate = { 10000, 5000 },
 		.address_rate = { 60, 10 },
 		.read_rate = { 200, 100 },
+		.org_read_rate = { 1000, 500 },
 	};
 }
 
@@ -133,6 +136,7 @@ static const struct ini_key keys[] = {
 	KEY(workers, take_threads),	    KEY(writers, take_threads),
 	KEY(token_rate, take_rate),	    KEY(org_rate, take_rate),
 	KEY(address_rate, take_rate),	    KEY(read_rate, take_rate),
+	KEY(silent_timeout, take_seconds),  KEY(org_read_rate, take_rate),
 	KEY(trusted_proxy, take_addresses),
 };
 

@@ -22,6 +22,7 @@ struct hub_conf {
 	uint32_t connections;	   /* at the same time */
 	uint32_t connections_per_address; /* 0: no limit of its own */
 	uint32_t idle_timeout;		  /* seconds until a silent connection goes */
+	uint32_t silent_timeout;	  /* the same of one that has not shown a token */
 	uint32_t body_timeout;		  /* seconds for a body, */
 	uint32_t body_rate;		  /* and one more for each so many bytes that came */
 	uint32_t memory_mib;		  /* for bodies on their way to the disk */
@@ -31,6 +32,7 @@ struct hub_conf {
 	struct limit_rate org_rate;	  /* documents of one org */
 	struct limit_rate address_rate;	  /* requests without a token from one address */
 	struct limit_rate read_rate;	  /* questions of one reader */
+	struct limit_rate org_read_rate;  /* questions of all readers of one org */
 };
 
 void hub_conf_default(struct hub_conf *c);

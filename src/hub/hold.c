@@ -42,7 +42,6 @@ void hold_failed(struct hold *h, const char *why)
 	tell(h, why);
 	store_close(h->store);
 	h->store = NULL;
-	h->tried_ms = clock_boot_ms();
 }
 
 void hold_done(struct hold *h)

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * One thread's store, opened when it is first needed and opened anew after it failed, at most once
- * a second: a database that is away for a while is no reason to end.
+ * One thread's store, opened when it is first needed and opened anew after it failed, at once if
+ * that was not tried within the last second: a database that is away for a while is no reason to
+ * end.
  */
 
 #include "hub/store.h"

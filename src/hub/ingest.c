@@ -117,6 +117,8 @@ static void object_done(struct write_item *item)
 		reply_error(&c->reply, 400, "node_not_found", NULL, "%s", item->why.text);
 		break;
 	case -EINVAL:
+	case -EBADMSG: /* the database does not take a text or a number in it */
+	case -EEXIST:
 		counts_add(c->hub->counts, COUNT_REFUSED, 1);
 		reply_error(&c->reply, 422, "invalid_object", "$", "%s", item->why.text);
 		break;

@@ -90,6 +90,25 @@ static void address_text(const struct sockaddr *any, char text[64])
 		memmove(text, text + 7, strlen(text + 7) + 1);
 }
 
+void listen_network(const char *peer, char ret[64])
+{
+	union address a = {};
+
+	(void)snprintf(ret, 64, "%s", peer);
+	if (inet_pton(AF_INET6, peer, &a.six.sin6_addr) != 1)
+		return;
+	memset(&a.six.sin6_addr.s6_addr[8], 0, 8);
+	(void)inet_ntop(AF_INET6, &a.six.sin6_addr, ret, 64);
+}
+
+void listen_network_of(const struct sockaddr *address, char ret[64])
+{
+	char peer[64];
+
+	address_text(address, peer);
+	listen_network(peer, ret);
+}
+
 static bool is_loopback(const char *text)
 {
 	return strncmp(text, "127.", 4) == 0 || strcmp(text, "::1") == 0;
@@ -176,6 +195,7 @@ void listen_peer(const struct sockaddr *address, bool tls, const struct listen_s
 	r->local = loopback && !said->forwarded;
 	if (!said->forwarded || (!loopback && !(trusted && is_in(trusted, r->peer))))
 		return;
+	r->forwarded = true;
 	if (!said->peer || !read_address(last_of(said->peer), r->peer))
 		(void)snprintf(r->peer, sizeof(r->peer), "unknown");
 	r->secure = r->secure && says_https(said->proto);

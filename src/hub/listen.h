@@ -13,6 +13,13 @@ int listen_open(const char *where, uint16_t *ret_port, struct err *e);
 /* Makes room for @wanted open files; returns how many there is room for. */
 size_t listen_make_room(size_t wanted);
 
+/* The text that stands for @peer where addresses are counted: of IPv6 the network, for whoever has
+ * one address of a /64 has all of them. */
+void listen_network(const char *peer, char ret[64]);
+
+/* The same of a socket. */
+void listen_network_of(const struct sockaddr *address, char ret[64]);
+
 /* What a request says of whom it is forwarded for. */
 struct listen_said {
 	bool forwarded;		  /* anything at all */

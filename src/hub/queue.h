@@ -7,13 +7,7 @@
  * the budget's matter (hub/budget.h). Safe for several threads.
  */
 
-#include "hub/store.h"
-
-struct queue_item {
-	struct queue_item *next;
-	const char *org; /* lives as long as the item */
-	size_t bytes;
-};
+#include "hub/lines.h"
 
 struct queue;
 struct queue *queue_new(void);

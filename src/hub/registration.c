@@ -5,6 +5,7 @@
 
 #include "hub/auth_inside.h"
 #include "hub/check.h"
+#include "hub/listen.h"
 #include "util/json.h"
 #include "util/jsonw.h"
 #include "util/str.h"
@@ -116,7 +117,7 @@ static void start(const struct ask *q)
 	digest_sha256(slice_of(device_code), d.device_hash);
 	auth_hash_code(user_code, d.user_hash);
 	write_from(q, d.from);
-	auth_network(q->r->peer, d.network);
+	listen_network(q->r->peer, d.network);
 	r = store_device_add(q->s, &d, q->r->now, &e);
 	if (r == -EAGAIN) {
 		reply_error(q->reply, 429, "too_many_codes", NULL, "%s", e.text);

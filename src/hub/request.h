@@ -16,9 +16,10 @@ struct request {
 		*origin;      /* or NULL */
 	const char *agent_id; /* X-Agent-ID */
 	struct slice body;
-	char peer[64]; /* address as text, without the port */
-	bool secure;   /* over TLS, or from this machine */
-	bool local;    /* from this machine, and nobody speaks through it */
+	char peer[64];	/* address as text, without the port */
+	bool secure;	/* over TLS, or from this machine */
+	bool forwarded; /* by a proxy that is believed */
+	bool local;	/* from this machine, and nobody speaks through it */
 	int64_t now;
 	/* Value of a query parameter, percent-decoded; NULL if absent. */
 	const char *(*query)(const struct request *r, const char *key);

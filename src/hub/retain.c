@@ -33,7 +33,7 @@ static int64_t step(struct retain *r)
 	error = auth_write_used(r->auth, s, &e);
 	if (!error)
 		error = store_retain(s, clock_now(), &more, &e);
-	if (error && error != -EBUSY)
+	if (error && store_is_lost(s))
 		hold_failed(&r->hold, e.text);
 	if (error)
 		return FAILED_MS;

@@ -55,6 +55,11 @@ bool store_is_postgres(const struct store *s)
 	return s->ops->postgres;
 }
 
+bool store_is_lost(const struct store *s)
+{
+	return s->lost;
+}
+
 void store_close(struct store *s)
 {
 	if (!s)

@@ -38,6 +38,9 @@ int store_open(struct store **ret, const char *where, unsigned int flags, struct
 void store_close(struct store *s);
 bool store_is_postgres(const struct store *s);
 
+/* The database itself went wrong since it was opened (-EIO), not a question to it: open it anew. */
+bool store_is_lost(const struct store *s);
+
 /* Runs the numbered migrations that are missing, each in a transaction, under a lock that other
  * hubs respect. *ret_from and *ret_to (may be NULL) are schema versions; 0 is an empty database. */
 int store_migrate(struct store *s, unsigned int *ret_from, unsigned int *ret_to, struct err *e);

@@ -84,6 +84,7 @@ struct store {
 	void *db; /* the engine's */
 	char *where;
 	bool in_transaction;
+	bool lost; /* there was an -EIO */
 	unsigned int flags;
 	/* Behind which one store_retain() goes on. */
 	char retain_org[STORE_ORG_MAX], retain_cluster[STORE_NAME_MAX];

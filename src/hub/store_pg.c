@@ -15,6 +15,7 @@ enum {
 struct pg {
 	PGconn *conn;
 	bool prepared[SQL_COUNT];
+	bool *lost; /* the store's */
 };
 
 static struct pg *pg_of(struct store *s)
@@ -53,6 +54,7 @@ static int failed(const struct pg *p, const PGresult *res, const char *what, str
 
 	(void)snprintf(lost, sizeof(lost), "%s", PQerrorMessage(p->conn));
 	lost[strcspn(lost, "\n")] = '\0';
+	*p->lost = *p->lost || code_of(p, res) == -EIO;
 	return err_set(e, code_of(p, res), "PostgreSQL: %s: %s", what, text ? text : lost);
 }
 
@@ -98,6 +100,7 @@ static int pg_open(struct store *s, const char *where, unsigned int flags, struc
 
 	(void)flags;
 	s->db = p;
+	p->lost = &s->lost;
 	p->conn = PQconnectdb(where);
 	r = PQstatus(p->conn) == CONNECTION_OK ? 0 : failed(p, NULL, "connecting", e);
 	return r < 0 ? r : configure(s, e);

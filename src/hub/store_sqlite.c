@@ -55,6 +55,7 @@ static int code_of(int rc)
 
 static int failed(struct store *s, int rc, const char *what, struct err *e)
 {
+	s->lost = s->lost || code_of(rc) == -EIO;
 	return err_set(e, code_of(rc), "%s: %s: %s", s->where, what,
 		       sqlite3_errmsg(lite_of(s)->db));
 }

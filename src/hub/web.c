@@ -11,6 +11,7 @@
 #include "hub/late.h"
 #include "hub/listen.h"
 #include "hub/tls.h"
+#include "hub/visitor.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/str.h"
@@ -27,6 +28,7 @@ struct web {
 	struct hub *hub;
 	struct MHD_Daemon *daemon;
 	struct late late;
+	struct visitors visitors;
 	int fd; /* -1: libmicrohttpd closes it */
 	bool tls;
 	pthread_t starter;
@@ -326,6 +328,19 @@ static void on_finished(struct call *c)
 	MHD_resume_connection(w->connection);
 }
 
+static struct visitor *visitor_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+		->socket_context;
+}
+
+static int64_t silent_until(const struct web *w)
+{
+	const struct hub_conf *conf = atomic_load(&w->hub->conf);
+
+	return clock_boot_ms() + 1000 * (int64_t)conf->silent_timeout;
+}
+
 /* The request line is here: @uri is its target as it was sent. */
 static void *on_target(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -334,6 +349,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *connec
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
+	visitor_asks(visitor_of(connection));
 	w->web = web;
 	w->connection = connection;
 	w->call.hub = web->hub;
@@ -352,28 +368,43 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 	struct web_call *w = *context;
 
 	(void)cls;
-	(void)connection;
 	(void)code;
 	if (!w)
 		return;
 	*context = NULL;
 	late_forget(&w->web->late, &w->late);
+	visitor_answered(visitor_of(connection), w->call.who.org[0] != '\0',
+			 w->call.request.forwarded, silent_until(w->web));
 	atomic_fetch_sub(&w->web->hub->requests, 1);
 	call_done(&w->call);
 	free(w);
 }
 
-static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
-			  enum MHD_ConnectionNotificationCode code)
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t len)
 {
 	struct web *web = cls;
 
-	(void)connection;
-	(void)context;
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		atomic_fetch_add(&web->hub->connections, 1);
-	else
+	(void)len;
+	return visitors_have_room(&web->visitors, address) ? MHD_YES : MHD_NO;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *peer, *fd;
+	struct web *web = cls;
+
+	if (code != MHD_CONNECTION_NOTIFY_STARTED) {
+		visitor_free(*context);
+		*context = NULL;
 		atomic_fetch_sub(&web->hub->connections, 1);
+		return;
+	}
+	peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*context =
+		visitor_new(&web->visitors, peer->client_addr, fd->connect_fd, silent_until(web));
+	atomic_fetch_add(&web->hub->connections, 1);
 }
 
 /* Targets are taken apart by hub/target.h, from what was sent. */
@@ -410,16 +441,16 @@ static struct MHD_Daemon *start(struct web *w, const struct hub_conf *conf, unsi
 	};
 
 	return MHD_start_daemon(
-		flags, 0, NULL, NULL, on_request, w, MHD_OPTION_EXTERNAL_LOGGER, on_log, w,
+		flags, 0, on_accept, w, on_request, w, MHD_OPTION_EXTERNAL_LOGGER, on_log, w,
 		MHD_OPTION_LISTEN_SOCKET, w->fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)THREADS,
-		MHD_OPTION_CONNECTION_LIMIT, room, MHD_OPTION_CONNECTION_TIMEOUT,
-		conf->idle_timeout, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)1024,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, conf->connections_per_address,
-		MHD_OPTION_URI_LOG_CALLBACK, on_target, w, MHD_OPTION_UNESCAPE_CALLBACK,
-		leave_as_is, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, w,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, w, MHD_OPTION_THREAD_STACK_SIZE,
-		(size_t)256 * 1024, MHD_OPTION_ARRAY, w->tls ? tls : &tls[2], MHD_OPTION_END);
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, room,
+		MHD_OPTION_CONNECTION_TIMEOUT, conf->idle_timeout,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)1024, MHD_OPTION_URI_LOG_CALLBACK,
+		on_target, w, MHD_OPTION_UNESCAPE_CALLBACK, leave_as_is, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, w, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, w, MHD_OPTION_THREAD_STACK_SIZE, (size_t)256 * 1024,
+		MHD_OPTION_ARRAY, w->tls ? tls : &tls[2], MHD_OPTION_END);
 }
 
 int web_start(struct web **ret, struct hub *hub, uint16_t *ret_port, struct err *e)
@@ -438,7 +469,9 @@ int web_start(struct web **ret, struct hub *hub, uint16_t *ret_port, struct err 
 	w->starter = pthread_self();
 	w->fd = listen_open(conf->listen, ret_port, e);
 	r = w->fd < 0 ? w->fd : late_start(&w->late, hub->counts, e);
+	visitors_begin(&w->visitors, &w->late, conf->connections_per_address);
 	if (r) {
+		visitors_done(&w->visitors);
 		base_close_fd(&w->fd);
 		free(w);
 		return r;
@@ -449,6 +482,7 @@ int web_start(struct web **ret, struct hub *hub, uint16_t *ret_port, struct err 
 		r = err_set(e, -EIO, "the HTTP server does not start: %s",
 			    w->why[0] ? w->why : strerror(errno));
 		late_stop(&w->late);
+		visitors_done(&w->visitors);
 		base_close_fd(&w->fd);
 		free(w);
 		return r;
@@ -471,5 +505,6 @@ void web_stop(struct web *w)
 		return;
 	MHD_stop_daemon(w->daemon);
 	late_stop(&w->late);
+	visitors_done(&w->visitors);
 	free(w);
 }

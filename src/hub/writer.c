@@ -77,7 +77,7 @@ static void write_documents(struct writer *w, struct write_item *const *items, s
 		r = try_ingest(s, docs, n, &e);
 	counts_add(w->counts, r ? COUNT_COMMITS_FAILED : COUNT_COMMITS, 1);
 	/* One that somebody else holds is not away. */
-	if (s && r && r != -EBUSY)
+	if (s && r && store_is_lost(s))
 		hold_failed(&w->hold, e.text);
 	if (!r)
 		count_documents(w, items, n);
@@ -94,29 +94,33 @@ static void write_object(struct writer *w, struct write_item *item)
 	if (s)
 		r = store_object(s, item->object.kind, item->object.org, item->object.agent,
 				 item->object.body, item->object.now, item->object.id, &e);
-	if (s && r == -EIO)
+	if (s && store_is_lost(s))
 		hold_failed(&w->hold, e.text);
 	if (!r)
 		counts_add(w->counts, COUNT_OBJECTS, 1);
 	answer(item, r, &e);
 }
 
-static void write_batch(struct writer *w, struct queue_item *const *taken, size_t n)
+static size_t write_batch(struct writer *w, struct queue_item *const *taken, size_t n)
 {
 	struct write_item *documents[WRITER_BATCH];
 	size_t n_documents = 0;
 
-	/* An item is its queue_item: the first member. */
-	for (size_t i = 0; i < n; i++) {
-		struct write_item *item = (struct write_item *)taken[i];
-
-		if (item->is_object)
-			write_object(w, item);
-		else
-			documents[n_documents++] = item;
-	}
+	for (size_t i = 0; i < n; i++)
+		if (!((struct write_item *)taken[i])->is_object)
+			documents[n_documents++] = (struct write_item *)taken[i];
 	if (n_documents)
 		write_documents(w, documents, n_documents);
+	return n_documents;
+}
+
+/* Each is a transaction of its own: they come after the documents. */
+static void write_objects(struct writer *w, struct queue_item *const *taken, const bool *objects,
+			  size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (objects[i])
+			write_object(w, (struct write_item *)taken[i]);
 }
 
 static void adapt(struct writer *w, int64_t took_us)
@@ -136,9 +140,14 @@ static void *writer_main(void *arg)
 	(void)pthread_setname_np(pthread_self(), "writer");
 	while ((n = queue_take(w->queue, taken, WRITER_BATCH, w->batch_bytes)) > 0) {
 		int64_t begun = clock_boot_us();
+		bool objects[WRITER_BATCH];
 
-		write_batch(w, taken, n);
-		adapt(w, clock_boot_us() - begun);
+		/* What is answered may be gone. */
+		for (size_t i = 0; i < n; i++)
+			objects[i] = ((struct write_item *)taken[i])->is_object;
+		if (write_batch(w, taken, n))
+			adapt(w, clock_boot_us() - begun);
+		write_objects(w, taken, objects, n);
 	}
 	hold_done(&w->hold);
 	return NULL;

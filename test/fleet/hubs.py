@@ -19,7 +19,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 HUB = os.environ.get("PVEWARDEN_HUB") or f"{TOP}/build/pvewarden-hub"
 ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
-UNLIMITED = {"token_rate": "off", "org_rate": "off", "address_rate": "off", "read_rate": "off"}
+UNLIMITED = {"token_rate": "off", "org_rate": "off", "address_rate": "off", "read_rate": "off",
+             "org_read_rate": "off", "connections_per_address": "0"}
 
 
 def free_port():

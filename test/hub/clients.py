@@ -79,6 +79,12 @@ def odd_requests(hub, token):
     check("two different Content-Lengths: 400", b" 400 " in got.split(b"\r\n")[0], got)
     s.close()
 
+    for what, lines in (("no Host", b""), ("a blank before the colon", b"Host : x\r\n")):
+        s = hub.socket(b"GET /healthz HTTP/1.1\r\n" + lines + b"\r\n")
+        got = read_answer(s)
+        check(f"{what}: 400", got.startswith(b"HTTP/1.1 400"), got)
+        s.close()
+
 
 def garbage(hub):
     s = hub.socket(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 3 + b"\x00\xff\x01 garbage\r\n\r\n" * 50)

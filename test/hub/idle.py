@@ -8,7 +8,7 @@ from lib import Hub, check, done
 N, MAX_KIB = 10000, 64 * 1024
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(20000, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
-with Hub() as hub:
+with Hub(config="connections_per_address = 0\nsilent_timeout = 120\n") as hub:
     before = hub.status("VmRSS")
     connections = [hub.socket() for _ in range(N)]
     for s in connections[::10]:  # one in ten has spoken

@@ -248,7 +248,7 @@ def tenants(hub):
 
 
 same_routes()
-with Hub() as main_hub:
+with Hub(config="read_rate = off\norg_read_rate = off\n") as main_hub:
     all_operations(main_hub)
     tenants(main_hub)
 done()
