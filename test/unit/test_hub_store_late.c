@@ -189,9 +189,12 @@ static void test_past_a_failure(void **state)
 	for (size_t i = 0; i < h.n; i++)
 		h.items[i].sequence += 1000, h.items[i].at += 60;
 	put_all(f, &h, 0);
-	assert_int_equal(fixture_script(f, "INSERT INTO tokens VALUES ('o', 'h', 'i', 1, '', '', "
-					   "'', 1, 2, 0, 0)"),
-			 0);
+	assert_int_equal(
+		fixture_script(f, "INSERT INTO tokens (org, hash, id, kind, agent, person, label, "
+				  "created_at, expires_at, revoked_at, used_at) VALUES "
+				  "('o', 'h', 'i', 1, '', '', "
+				  "'', 1, 2, 0, 0)"),
+		0);
 	assert_int_equal(fixture_script(f, breaks[fixture_engine]), 0);
 	for (int i = 0; r == 0 && more && i < 100; i++)
 		r = store_retain(f->s, T + 200 * HOUR, &more, &e);
