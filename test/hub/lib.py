@@ -133,7 +133,8 @@ class Hub:
             agent = "" if kind == "read" else "agent-" + name
             rows.append(f"('{org}', '{hashlib.sha256(text.encode()).hexdigest()}', '{name}', {KINDS[kind]}, "
                         f"'{agent}', '', 'test', {int(time.time())}, 0, 0, 0)")
-        self.execute(f"INSERT INTO tokens VALUES {', '.join(rows)};")
+        self.execute(f"INSERT INTO tokens (org, hash, id, kind, agent, person, label, created_at, expires_at, "
+                     f"revoked_at, used_at) VALUES {', '.join(rows)};")
         return texts if n > 1 else texts[0]
 
     def token_id(self, text):
