@@ -44,6 +44,15 @@ void hold_failed(struct hold *h, const char *why)
 	h->store = NULL;
 }
 
+void hold_wrote(struct hold *h, int error, const char *why)
+{
+	if (error && !h->refusing)
+		log_error("the database takes nothing: %s", why);
+	else if (!error && h->refusing)
+		log_warn("the database takes documents again");
+	h->refusing = error != 0;
+}
+
 void hold_done(struct hold *h)
 {
 	store_close(h->store);

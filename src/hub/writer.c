@@ -79,6 +79,8 @@ static void write_documents(struct writer *w, struct write_item *const *items, s
 	/* One that somebody else holds is not away. */
 	if (s && r && store_is_lost(s))
 		hold_failed(&w->hold, e.text);
+	else if (s && r != -EBUSY)
+		hold_wrote(&w->hold, r, e.text);
 	if (!r)
 		count_documents(w, items, n);
 	for (size_t i = 0; i < n; i++)
