@@ -23,7 +23,9 @@ const struct curlib *curlib_load(struct err *e)
 
 	if (loaded)
 		return &calls;
-	library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+	/* Lazily: of it and of the twenty libraries that it brings few functions are ever called.
+	 */
+	library = dlopen("libcurl.so.4", RTLD_LAZY | RTLD_LOCAL);
 	if (!library || !find_all(library, &calls) ||
 	    calls.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		(void)err_set(e, -ENOENT, "libcurl cannot be loaded (package libcurl4): %s",
