@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "agent/parts.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <unistd.h>
 
 #include "agent/wire.h"
-#include "util/file.h"
+#include "pve/published.h"
 #include "util/json.h"
 #include "util/str.h"
 
@@ -58,19 +58,15 @@ static bool is_object(struct slice text)
 static void write_part(struct jsonw *w, const struct root *r, const char *name, const char *path)
 {
 	CLEANUP(buf_done) struct buf text = {};
-	CLEANUP_FD int fd = root_openat(r, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
+	uint64_t size;
+	int got = published_read(r, path, geteuid(), WIRE_PART_MAX, &text, &size);
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    (r->live && st.st_uid != 0 && st.st_uid != geteuid()))
-		return;
-	if (st.st_size > WIRE_PART_MAX) {
+	if (got == -EFBIG) {
 		jsonw_row(w, name);
-		jsonw_u64(w, "too_large", (uint64_t)st.st_size);
+		jsonw_u64(w, "too_large", size);
 		jsonw_close(w);
-		return;
 	}
-	if (file_read_fd(fd, WIRE_PART_MAX, &text) == 0 && is_object(buf_slice(&text)))
+	if (got == 0 && is_object(buf_slice(&text)))
 		jsonw_raw(w, name, slice_trim(buf_slice(&text)));
 }
 

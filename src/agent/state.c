@@ -2,13 +2,11 @@
 #include "agent/state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 
+#include "pve/published.h"
 #include "util/cli.h"
-#include "util/clock.h"
-#include "util/file.h"
 #include "util/json.h"
 #include "util/str.h"
 
@@ -24,29 +22,6 @@ void agent_state_done(struct agent_state *s)
 
 /* --- members --------------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *obj, const char *key, struct arena *a)
-{
-	const char *v = json_str(obj, key);
-
-	return v ? arena_str(a, slice_of(v)) : NULL;
-}
-
-static int64_t time_of(const json_t *obj, const char *key)
-{
-	const char *v = json_str(obj, key);
-	int64_t t = 0;
-
-	return v && clock_parse(slice_of(v), &t) && t > 0 ? t : 0;
-}
-
-static uint64_t number_of(const json_t *obj, const char *key)
-{
-	uint64_t n = 0;
-
-	(void)json_u64(obj, key, &n);
-	return n;
-}
-
 static bool truth_of(const json_t *obj, const char *key)
 {
 	return json_is_true(json_object_get(obj, key));
@@ -56,14 +31,14 @@ static bool truth_of(const json_t *obj, const char *key)
 
 static void take_collection(struct agent_state *s, const json_t *v)
 {
-	s->collection.last = time_of(v, "last");
-	s->collection.count = number_of(v, "count");
-	s->collection.unanswered = number_of(v, "unanswered");
-	s->collection.guests = number_of(v, "guests");
-	s->collection.ms = number_of(v, "ms");
-	s->collection.stuck = number_of(v, "stuck");
+	s->collection.last = json_time(v, "last");
+	s->collection.count = json_number(v, "count");
+	s->collection.unanswered = json_number(v, "unanswered");
+	s->collection.guests = json_number(v, "guests");
+	s->collection.ms = json_number(v, "ms");
+	s->collection.stuck = json_number(v, "stuck");
 	s->collection.hangs = truth_of(v, "pmxcfs_hangs");
-	s->collection.problem = text_of(v, "problem", &s->arena);
+	s->collection.problem = json_text(v, "problem", &s->arena);
 }
 
 static void take_reasons(struct agent_state *s, const json_t *rows)
@@ -77,23 +52,23 @@ static void take_reasons(struct agent_state *s, const json_t *rows)
 
 		if (s->n_reasons == AGENT_STATE_REASONS)
 			return;
-		r->at = time_of(row, "at");
-		r->why = text_of(row, "why", &s->arena);
+		r->at = json_time(row, "at");
+		r->why = json_text(row, "why", &s->arena);
 		s->n_reasons += r->why != NULL;
 	}
 }
 
 static void take_spool(struct agent_state *s, const json_t *v, const json_t *parked)
 {
-	s->spool.documents = number_of(v, "documents");
-	s->spool.bytes = number_of(v, "bytes");
-	s->spool.max = number_of(v, "max_bytes");
-	s->spool.dropped = number_of(v, "dropped");
-	s->spool.parked = number_of(v, "parked");
-	s->spool.damaged = number_of(v, "damaged");
-	s->spool.unkept = number_of(v, "unkept");
-	s->spool.problem = text_of(v, "problem", &s->arena);
-	s->parked_objects = number_of(parked, "objects");
+	s->spool.documents = json_number(v, "documents");
+	s->spool.bytes = json_number(v, "bytes");
+	s->spool.max = json_number(v, "max_bytes");
+	s->spool.dropped = json_number(v, "dropped");
+	s->spool.parked = json_number(v, "parked");
+	s->spool.damaged = json_number(v, "damaged");
+	s->spool.unkept = json_number(v, "unkept");
+	s->spool.problem = json_text(v, "problem", &s->arena);
+	s->parked_objects = json_number(parked, "objects");
 	take_reasons(s, json_arr(v, "reasons"));
 	take_reasons(s, json_arr(parked, "reasons"));
 }
@@ -102,25 +77,26 @@ static bool take_server(struct agent_state_server *v, const json_t *row, struct 
 {
 	const json_t *token = json_obj(row, "token");
 
-	*v = (struct agent_state_server){ .name = text_of(row, "name", a),
-					  .url = text_of(row, "url", a),
-					  .problem = text_of(row, "problem", a),
-					  .interval = number_of(row, "interval"),
-					  .delivered = number_of(row, "delivered"),
-					  .refused = number_of(row, "refused"),
-					  .waiting = number_of(row, "waiting"),
-					  .failures = number_of(token, "failures"),
-					  .since = time_of(row, "since"),
-					  .last_delivery = time_of(row, "last_delivery"),
-					  .last_try = time_of(row, "last_try"),
-					  .next_try = time_of(row, "next_try"),
+	*v = (struct agent_state_server){ .name = json_text(row, "name", a),
+					  .url = json_text(row, "url", a),
+					  .problem = json_text(row, "problem", a),
+					  .interval = json_number(row, "interval"),
+					  .delivered = json_number(row, "delivered"),
+					  .refused = json_number(row, "refused"),
+					  .waiting = json_number(row, "waiting"),
+					  .failures = json_number(token, "failures"),
+					  .since = json_time(row, "since"),
+					  .last_delivery = json_time(row, "last_delivery"),
+					  .last_try = json_time(row, "last_try"),
+					  .next_try = json_time(row, "next_try"),
 					  .token = truth_of(token, "there"),
 					  .ready = truth_of(token, "ready"),
 					  .given_up = truth_of(token, "given_up"),
 					  .revoked = truth_of(token, "revoked"),
-					  .got = time_of(token, "got_at"),
-					  .expires = time_of(token, "expires_at"),
-					  .refresh_expires = time_of(token, "refresh_expires_at") };
+					  .got = json_time(token, "got_at"),
+					  .expires = json_time(token, "expires_at"),
+					  .refresh_expires =
+						  json_time(token, "refresh_expires_at") };
 	return v->name && v->url && v->interval && v->since;
 }
 
@@ -143,16 +119,16 @@ static const char *interpret(struct agent_state *s, const json_t *doc, int64_t n
 {
 	const char *schema = json_str(doc, "schema");
 
-	s->time = time_of(doc, "time");
+	s->time = json_time(doc, "time");
 	if (!schema || strcmp(schema, AGENT_STATE_SCHEMA) != 0 || !s->time ||
 	    !take_servers(s, json_arr(doc, "servers")))
 		return "/" AGENT_STATE_PATH " is no " AGENT_STATE_SCHEMA " document";
 	s->age = now > s->time ? now - s->time : 0;
-	s->started = time_of(doc, "started");
-	s->node = text_of(doc, "node", &s->arena);
-	s->cluster = text_of(doc, "cluster", &s->arena);
-	s->reporter = text_of(doc, "reporter", &s->arena);
-	s->pid = number_of(doc, "pid");
+	s->started = json_time(doc, "started");
+	s->node = json_text(doc, "node", &s->arena);
+	s->cluster = json_text(doc, "cluster", &s->arena);
+	s->reporter = json_text(doc, "reporter", &s->arena);
+	s->pid = json_number(doc, "pid");
 	s->no_proxmox = json_is_false(json_object_get(doc, "proxmox"));
 	take_collection(s, json_obj(doc, "collection"));
 	take_spool(s, json_obj(doc, "spool"), json_obj(doc, "parked"));
@@ -175,25 +151,23 @@ void agent_state_parse(struct agent_state *ret, struct slice text, int64_t now)
 	json_decref(doc);
 }
 
-/* The agent's own user's, or root's where it runs as root. */
-static bool is_trusted(const struct root *r, uid_t uid)
+/* The agent's own user, 0 where there is none. */
+static uid_t own_user(const struct root *r)
 {
-	const struct passwd *user = r->live && uid != 0 ? getpwnam("pvewarden-agent") : NULL;
+	const struct passwd *user = r->live ? getpwnam("pvewarden-agent") : NULL;
 
-	return !r->live || uid == 0 || (user && user->pw_uid == uid);
+	return user ? user->pw_uid : 0;
 }
 
 static const char *load(const struct root *r, struct buf *text)
 {
-	CLEANUP_FD int fd = root_openat(r, AGENT_STATE_PATH, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
+	int got = published_read(r, AGENT_STATE_PATH, own_user(r), SIZE_LIMIT, text, NULL);
 
-	if (fd == -ENOENT)
+	if (got == -ENOENT)
 		return "the agent does not run on this node: " START;
-	if (fd == -EACCES)
+	if (got == -EACCES)
 		return "/" AGENT_STATE_PATH " is for root and group www-data to read";
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !is_trusted(r, st.st_uid) ||
-	    st.st_size > SIZE_LIMIT || file_read_fd(fd, SIZE_LIMIT, text) < 0)
+	if (got < 0)
 		return "/" AGENT_STATE_PATH " is not a regular file of the agent's";
 	return NULL;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "pve/arraystate.h"
 
-#include <fcntl.h>
+#include <errno.h>
 
+#include "pve/published.h"
 #include "util/clock.h"
-#include "util/file.h"
 #include "util/json.h"
 #include "util/str.h"
 
@@ -14,13 +14,11 @@ enum { SIZE_LIMIT = 64 * 1024 * 1024 };
 
 static const char *load(const struct root *r, struct buf *text)
 {
-	CLEANUP_FD int fd = root_openat(r, PATH, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
+	int got = published_read(r, PATH, 0, SIZE_LIMIT, text, NULL);
 
-	if (fd < 0)
+	if (got == -ENOENT)
 		return "there is no /" PATH;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (r->live && st.st_uid != 0) ||
-	    st.st_size > SIZE_LIMIT || file_read_fd(fd, SIZE_LIMIT, text) < 0)
+	if (got < 0)
 		return "/" PATH " is not a regular file of root's";
 	return NULL;
 }

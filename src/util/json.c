@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "util/clock.h"
 #include "util/str.h"
 
 static int load(struct slice text, size_t flags, const char *what, json_t **ret, struct err *e)
@@ -81,4 +82,27 @@ bool json_i64(const json_t *obj, const char *key, int64_t *ret)
 		return false;
 	*ret = json_integer_value(v);
 	return true;
+}
+
+uint64_t json_number(const json_t *obj, const char *key)
+{
+	uint64_t n = 0;
+
+	(void)json_u64(obj, key, &n);
+	return n;
+}
+
+int64_t json_time(const json_t *obj, const char *key)
+{
+	const char *v = json_str(obj, key);
+	int64_t t = 0;
+
+	return v && clock_parse(slice_of(v), &t) && t > 0 ? t : 0;
+}
+
+const char *json_text(const json_t *obj, const char *key, struct arena *a)
+{
+	const char *v = json_str(obj, key);
+
+	return v ? arena_str(a, slice_of(v)) : NULL;
 }

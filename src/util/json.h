@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "util/arena.h"
 #include "util/err.h"
 
 /* Parses exactly one document of @text (depth is limited, trailing text refused). The caller owns
@@ -26,3 +27,9 @@ json_t *json_obj(const json_t *obj, const char *key);
 /* Numbers, also written as strings (LVM writes all values so). False leaves *ret alone. */
 bool json_u64(const json_t *obj, const char *key, uint64_t *ret);
 bool json_i64(const json_t *obj, const char *key, int64_t *ret);
+
+/* Of documents of our own, where what is missing is nothing: a number, a time (RFC 3339) in Unix
+ * seconds, or 0; a text copied into @a, or NULL. */
+uint64_t json_number(const json_t *obj, const char *key);
+int64_t json_time(const json_t *obj, const char *key);
+const char *json_text(const json_t *obj, const char *key, struct arena *a);

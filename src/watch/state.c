@@ -2,14 +2,12 @@
 #include "watch/state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 
 #include "pve/guest.h"
+#include "pve/published.h"
 #include "util/cli.h"
-#include "util/clock.h"
-#include "util/file.h"
 #include "util/json.h"
 #include "util/str.h"
 #include "watch/probe.h"
@@ -25,29 +23,6 @@ void watch_state_done(struct watch_document *s)
 }
 
 /* --- members ------------------------------------------------------------------------------- */
-
-static const char *text_of(const json_t *obj, const char *key, struct arena *a)
-{
-	const char *v = json_str(obj, key);
-
-	return v ? arena_str(a, slice_of(v)) : NULL;
-}
-
-static int64_t time_of(const json_t *obj, const char *key)
-{
-	const char *v = json_str(obj, key);
-	int64_t t = 0;
-
-	return v && clock_parse(slice_of(v), &t) && t > 0 ? t : 0;
-}
-
-static uint64_t number_of(const json_t *obj, const char *key)
-{
-	uint64_t n = 0;
-
-	(void)json_u64(obj, key, &n);
-	return n;
-}
 
 static bool vmid_of(const json_t *obj, uint32_t *ret)
 {
@@ -75,9 +50,9 @@ static void take_maintenance(struct watch_document *s, const json_t *rows)
 		if (!vmid_of(row, &m->vmid))
 			continue;
 		m->cluster = scope && strcmp(scope, "cluster") == 0;
-		m->since = time_of(row, "since");
-		m->until = time_of(row, "until");
-		m->by = text_of(row, "by", &s->arena);
+		m->since = json_time(row, "since");
+		m->until = json_time(row, "until");
+		m->by = json_text(row, "by", &s->arena);
 		s->n_maintenance++;
 	}
 }
@@ -93,14 +68,14 @@ static void take_probes(struct watch_state_guest *g, const json_t *rows, struct 
 	json_array_foreach(rows, i, row)
 	{
 		struct watch_state_probe *p = &g->probes[g->n_probes];
-		uint64_t port = number_of(row, "port");
+		uint64_t port = json_number(row, "port");
 		double ms = json_number_value(json_object_get(row, "ms"));
 
-		p->kind = text_of(row, "kind", a);
-		p->result = text_of(row, "result", a);
+		p->kind = json_text(row, "kind", a);
+		p->result = json_text(row, "result", a);
 		if (!p->kind || !p->result)
 			continue;
-		p->why = text_of(row, "why", a);
+		p->why = json_text(row, "why", a);
 		p->port = port <= 65535 ? (uint32_t)port : 0;
 		p->ms = isfinite(ms) && ms > 0 ? ms : 0;
 		g->n_probes++;
@@ -109,15 +84,15 @@ static void take_probes(struct watch_state_guest *g, const json_t *rows, struct 
 
 static void take_stats(struct watch_state_guest *g, const json_t *v)
 {
-	g->stats.since = time_of(v, "since");
-	g->stats.checks = number_of(v, "checks");
-	g->stats.failed = number_of(v, "failed");
-	g->stats.restarts = number_of(v, "restarts");
-	g->stats.scheduled_restarts = number_of(v, "scheduled_restarts");
-	g->stats.alerts = number_of(v, "alerts");
-	g->stats.up = number_of(v, "up_seconds");
-	g->stats.down = number_of(v, "down_seconds");
-	g->stats.longest_outage = number_of(v, "longest_outage");
+	g->stats.since = json_time(v, "since");
+	g->stats.checks = json_number(v, "checks");
+	g->stats.failed = json_number(v, "failed");
+	g->stats.restarts = json_number(v, "restarts");
+	g->stats.scheduled_restarts = json_number(v, "scheduled_restarts");
+	g->stats.alerts = json_number(v, "alerts");
+	g->stats.up = json_number(v, "up_seconds");
+	g->stats.down = json_number(v, "down_seconds");
+	g->stats.longest_outage = json_number(v, "longest_outage");
 }
 
 static bool take_guest(struct watch_state_guest *g, const json_t *row, struct arena *a)
@@ -125,23 +100,23 @@ static bool take_guest(struct watch_state_guest *g, const json_t *row, struct ar
 	const json_t *budget = json_obj(row, "budget");
 
 	*g = (struct watch_state_guest){ .uptime = -1 };
-	g->state = text_of(row, "state", a);
+	g->state = json_text(row, "state", a);
 	if (!vmid_of(row, &g->vmid) || !g->vmid || !g->state)
 		return false;
 	g->phase = watch_state_of(g->state);
-	g->type = text_of(row, "type", a);
-	g->name = text_of(row, "name", a);
-	g->held = text_of(row, "held", a);
-	g->qmp = text_of(row, "qmp", a);
-	g->since = time_of(row, "since");
+	g->type = json_text(row, "type", a);
+	g->name = json_text(row, "name", a);
+	g->held = json_text(row, "held", a);
+	g->qmp = json_text(row, "qmp", a);
+	g->since = json_time(row, "since");
 	if (!json_i64(row, "uptime", &g->uptime) || g->uptime < 0)
 		g->uptime = -1;
-	g->last_probe = time_of(row, "last_probe");
-	g->next_check = time_of(row, "next_check");
+	g->last_probe = json_time(row, "last_probe");
+	g->next_check = json_time(row, "next_check");
 	take_probes(g, json_arr(row, "probes"), a);
-	g->budget.left = number_of(budget, "left");
-	g->budget.of = number_of(budget, "of");
-	g->budget.window = number_of(budget, "window");
+	g->budget.left = json_number(budget, "left");
+	g->budget.of = json_number(budget, "of");
+	g->budget.window = json_number(budget, "window");
 	take_stats(g, json_obj(row, "stats"));
 	return true;
 }
@@ -178,14 +153,14 @@ static const char *interpret(struct watch_document *s, const json_t *doc, int64_
 {
 	const char *schema = json_str(doc, "schema"), *mode = json_str(doc, "mode");
 
-	s->time = time_of(doc, "time");
+	s->time = json_time(doc, "time");
 	if (!schema || strcmp(schema, WATCH_STATE_SCHEMA) != 0 || !s->time ||
 	    !json_arr(doc, "guests") || !take_guests(s, json_arr(doc, "guests")))
 		return "/" WATCH_STATE_FILE " is no " WATCH_STATE_SCHEMA " document";
 	s->age = now > s->time ? now - s->time : 0;
-	s->started = time_of(doc, "started");
-	s->node = text_of(doc, "node", &s->arena);
-	s->pid = number_of(doc, "pid");
+	s->started = json_time(doc, "started");
+	s->node = json_text(doc, "node", &s->arena);
+	s->pid = json_number(doc, "pid");
 	s->dry_run = mode && strcmp(mode, "dry-run") == 0;
 	s->mvmm = json_is_true(json_object_get(doc, "mvmm"));
 	take_maintenance(s, json_arr(doc, "maintenance"));
@@ -211,13 +186,11 @@ void watch_state_parse(struct watch_document *ret, struct slice text, int64_t no
 
 static const char *load(const struct root *r, struct buf *text)
 {
-	CLEANUP_FD int fd = root_openat(r, WATCH_STATE_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	struct stat st;
+	int got = published_read(r, WATCH_STATE_FILE, 0, SIZE_LIMIT, text, NULL);
 
-	if (fd == -ENOENT)
+	if (got == -ENOENT)
 		return "the watch does not run on this node: " START;
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (r->live && st.st_uid != 0) ||
-	    st.st_size > SIZE_LIMIT || file_read_fd(fd, SIZE_LIMIT, text) < 0)
+	if (got < 0)
 		return "/" WATCH_STATE_FILE " is not a regular file of root's";
 	return NULL;
 }
