@@ -9,7 +9,10 @@
 
 #include "util/file.h"
 
-#define LINE_MAX_BYTES 65536
+enum {
+	LINE_MAX_BYTES = 65536,
+	WALK_TRIES = 1000,
+};
 
 int root_open(struct root *r, const char *path, struct err *e)
 {
@@ -34,17 +37,27 @@ void root_close(struct root *r)
 	r->fd = -1;
 }
 
+/* EAGAIN says nothing about the file: whenever anything was renamed or mounted anywhere on the
+ * machine during a walk through "..", the kernel cannot vouch that it stayed inside (openat2(2)).
+ */
+static int open_inside(int top, const char *path, int flags)
+{
+	struct open_how how = { .flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	int fd = -1;
+
+	for (int i = 0; i < WALK_TRIES; i++) {
+		fd = (int)syscall(SYS_openat2, top, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
+}
+
 int root_openat(const struct root *r, const char *path, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC) };
-	int fd;
+	int fd = r->live ? openat(r->fd, path, flags | O_CLOEXEC) : open_inside(r->fd, path, flags);
 
-	if (r->live) {
-		fd = openat(r->fd, path, flags | O_CLOEXEC);
-	} else {
-		how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-		fd = (int)syscall(SYS_openat2, r->fd, path, &how, sizeof(how));
-	}
 	return fd < 0 ? -errno : fd;
 }
 
