@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * What this node has mapped, on disk: /var/lib/pvewarden/array/registry.json, written atomically
+ * before a volume is connected and after it is gone. An entry is "verified" while this boot's
+ * activation has seen name, array's id and serial agree; path() trusts only such an entry (facts F2,
+ * decisions 45). arrayd and `array call` share it under one flock, and each volume has a lock of its
+ * own: /run/pvewarden/array/lock/.
+ */
+
+#include "array/name.h"
+
+struct registry_entry {
+	const char *storage, *volname, *snap; /* snap "" for the volume itself */
+	const char *array_volume, *volume_id, *serial;
+	enum array_protocol protocol;
+	uint64_t size;
+	int64_t since;
+	bool verified;	/* in this boot */
+	bool leaving;	/* its removal has begun */
+};
+
+struct registry_dir { const char *lib, *run; const char *boot_id; };
+
+struct registry;
+int registry_open(struct registry **ret, const struct registry_dir *dir, struct err *e);
+void registry_close(struct registry *r);
+
+/* Reads the file again if another process has written it. -ENOENT. Memory is @a's. */
+int registry_find(struct registry *r, const char *storage, const char *volname, const char *snap,
+		  struct arena *a, struct registry_entry *ret);
+int registry_find_serial(struct registry *r, const char *serial, struct arena *a,
+			 struct registry_entry *ret);
+int registry_list(struct registry *r, struct arena *a, struct registry_entry **ret, size_t *n,
+		  struct err *e);
+/* Both fsync before they return. */
+int registry_put(struct registry *r, const struct registry_entry *entry, struct err *e);
+int registry_drop(struct registry *r, const char *storage, const char *volname, const char *snap,
+		  struct err *e);
+
+/* A volume's lock, by storage and name: at most until @deadline (CLOCK_MONOTONIC, ms). The descriptor,
+ * closed to let it go; -ETIMEDOUT with who holds it. */
+int registry_lock_volume(struct registry *r, const char *storage, const char *volname, int64_t deadline,
+			 struct err *e);
