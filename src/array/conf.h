@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * One storage of type `purestorage`: its section of storage.cfg, checked. Keys and their meaning are
- * the plugin's that our users come from (seeds: README, "Configuration"); docs/array.md, 2 has ours.
- * Pure: no file is read here. Read from the "config" object of a request, which is Proxmox' parsed
- * section as it stands.
+ * One storage of type `purestorage`: its section of storage.cfg, checked. Keys and their meaning
+ * are the plugin's that our users come from (seeds: README, "Configuration"); docs/array.md, 2 has
+ * ours. Pure: no file is read here. Read from the "config" object of a request, which is Proxmox'
+ * parsed section as it stands.
  */
 
 #include "util/arena.h"
@@ -32,18 +32,18 @@ struct array_conf {
 	const char *host_group;	      /* connect this group instead of the host; NULL without */
 	enum array_protocol protocol;
 	bool check_ssl, check_ssl_given;
-	int token_ttl; /* seconds, 3600 without */
-	int debug;     /* 0..3; -1: the section does not say */
-	uint64_t quota;			/* bytes for the whole volume group; 0 without */
+	int token_ttl;			  /* seconds, 3600 without */
+	int debug;			  /* 0..3; -1: the section does not say */
+	uint64_t quota;			  /* bytes for the whole volume group; 0 without */
 	uint64_t qos_iops, qos_bandwidth; /* of new volumes, 0 without */
-	bool multipath;			/* false: without multipathd, one path */
-	bool shared_secrets;		/* tokens did not come from the section */
+	bool multipath;			  /* false: without multipathd, one path */
+	bool shared_secrets;		  /* tokens did not come from the section */
 };
 
 /*
- * @node is the short node name (PVE::INotify::nodename). -EINVAL with a sentence that names storage,
- * key and what was expected. What is odd but works (check_ssl not given, two addresses with a
- * vgname, a key that is not acted on) goes to @diags. Memory is @a's.
+ * @node is the short node name (PVE::INotify::nodename). -EINVAL with a sentence that names
+ * storage, key and what was expected. What is odd but works (check_ssl not given, two addresses
+ * with a vgname, a key that is not acted on) goes to @diags. Memory is @a's.
  */
 int array_conf_read(struct array_conf *ret, const char *storage, const json_t *config,
 		    const json_t *secrets, const char *node, struct arena *a, struct diags *diags,

@@ -3,8 +3,8 @@
 
 /*
  * One FlashArray: what the others ask of it, in their words. Below it array/rest.h speaks REST 2.x
- * with one session for all; no other file knows a URL or a JSON member of the array's. Every call may
- * come from any thread, and waits until its deadline at most.
+ * with one session for all; no other file knows a URL or a JSON member of the array's. Every call
+ * may come from any thread, and waits until its deadline at most.
  *
  * Errors, with a sentence that names array, object and what the array said:
  *   -ENOENT        it says that there is no such object (never because it did not answer)
@@ -14,10 +14,10 @@
  *   -EINVAL        refused for another reason, in its words (400)
  *   -EDQUOT        over a quota
  *   -EAGAIN        busy (429, 503) until the deadline: nothing was done
- *   -EHOSTUNREACH  not reached: nothing was done            -EPROTO        not a FlashArray's answer
- *   -EINPROGRESS   sent, and no answer: it may be done. Only after the object was read again until the
- *                  deadline without an answer; otherwise a call that changes something finds out.
- * A call that fails leaves *ret alone. "Unknown" is never an empty list.
+ *   -EHOSTUNREACH  not reached: nothing was done            -EPROTO        not a FlashArray's
+ * answer -EINPROGRESS   sent, and no answer: it may be done. Only after the object was read again
+ * until the deadline without an answer; otherwise a call that changes something finds out. A call
+ * that fails leaves *ret alone. "Unknown" is never an empty list.
  */
 
 #include "array/conf.h"
@@ -41,32 +41,36 @@ int fa_pool_open(struct fa_pool **ret, const struct fa_options *o, struct err *e
 void fa_pool_close(struct fa_pool *p);
 
 /* The arrays of @c in its order, made when first asked for. Owned by the pool. */
-int fa_pool_get(struct fa_pool *p, const struct array_conf *c, struct fa **ret, size_t *n, struct err *e);
+int fa_pool_get(struct fa_pool *p, const struct array_conf *c, struct fa **ret, size_t *n,
+		struct err *e);
 
 const char *fa_url(const struct fa *f);
 
 /* How a call is bounded, and where its log lines go; one for each request. */
 struct fa_call {
-	int64_t deadline; /* CLOCK_MONOTONIC, ms */
+	int64_t deadline;				     /* CLOCK_MONOTONIC, ms */
 	void (*log)(void *arg, int level, const char *line); /* NULL: the pool's */
 	void *log_arg;
 };
 
-/* Runs @fn once an array at the same time, each in a thread of its own, and waits for all. ret[i] is
- * what the i-th returned, e[i] its sentence. One array: in the caller's thread. */
+/* Runs @fn once an array at the same time, each in a thread of its own, and waits for all. ret[i]
+ * is what the i-th returned, e[i] its sentence. One array: in the caller's thread. */
 void fa_each(struct fa *const *arrays, size_t n, int (*fn)(struct fa *, void *arg, struct err *),
 	     void *arg, int *ret, struct err *e);
 
 /* ---- volumes ---- */
 struct fa_volume {
 	const char *name, *id, *serial;
-	uint64_t size, used;	/* provisioned, space.total_used */
-	int64_t created;	/* seconds */
+	uint64_t size, used; /* provisioned, space.total_used */
+	int64_t created;     /* seconds */
 	bool destroyed;
-	const char *source;	/* name of what it was copied from; NULL */
-	uint64_t connections;	/* connection_count; UINT64_MAX: not said */
+	const char *source;   /* name of what it was copied from; NULL */
+	uint64_t connections; /* connection_count; UINT64_MAX: not said */
 };
-struct fa_volumes { struct fa_volume *items; size_t n; };
+struct fa_volumes {
+	struct fa_volume *items;
+	size_t n;
+};
 
 /* By the array's filter, and compared here again. @names: exact names; NULL with @like, a prefix
  * ("vg/vm-100-"). Destroyed ones only if @destroyed. All pages. Memory is @a's. */
@@ -79,22 +83,25 @@ int fa_volume_get(struct fa *f, const struct fa_call *c, const char *name, struc
 
 struct fa_new_volume {
 	const char *name;
-	uint64_t size;		/* 0 with @source */
-	const char *source;	/* volume, or VOLUME.SUFFIX; NULL */
-	bool overwrite;		/* @name is there and takes the source's content: rollback */
+	uint64_t size;	    /* 0 with @source */
+	const char *source; /* volume, or VOLUME.SUFFIX; NULL */
+	bool overwrite;	    /* @name is there and takes the source's content: rollback */
 	uint64_t qos_iops, qos_bandwidth;
 };
-/* After -EINPROGRESS inside: the volume is read, and is ours if its size or source are what was asked
- * for and it was created since. */
+/* After -EINPROGRESS inside: the volume is read, and is ours if its size or source are what was
+ * asked for and it was created since. */
 int fa_volume_create(struct fa *f, const struct fa_call *c, const struct fa_new_volume *v,
 		     struct arena *a, struct fa_volume *ret, struct err *e);
-int fa_volume_resize(struct fa *f, const struct fa_call *c, const char *name, uint64_t size, struct err *e);
-int fa_volume_rename(struct fa *f, const struct fa_call *c, const char *name, const char *to, struct err *e);
+int fa_volume_resize(struct fa *f, const struct fa_call *c, const char *name, uint64_t size,
+		     struct err *e);
+int fa_volume_rename(struct fa *f, const struct fa_call *c, const char *name, const char *to,
+		     struct err *e);
 int fa_volume_destroy(struct fa *f, const struct fa_call *c, const char *name, struct err *e);
 int fa_volume_recover(struct fa *f, const struct fa_call *c, const char *name, struct err *e);
 /* 1: the array does not allow it now (SafeMode): it goes by itself later. */
 int fa_volume_eradicate(struct fa *f, const struct fa_call *c, const char *name, struct err *e);
-/* Notes, protection and origin of a volume are its tags, namespace "pvewarden". value NULL: none. */
+/* Notes, protection and origin of a volume are its tags, namespace "pvewarden". value NULL: none.
+ */
 int fa_tag_get(struct fa *f, const struct fa_call *c, const char *volume, const char *key,
 	       struct buf *ret, struct err *e); /* -ENODATA */
 int fa_tag_set(struct fa *f, const struct fa_call *c, const char *volume, const char *key,
@@ -107,14 +114,20 @@ struct fa_snapshot {
 	int64_t created;
 	bool destroyed;
 };
-struct fa_snapshots { struct fa_snapshot *items; size_t n; };
+struct fa_snapshots {
+	struct fa_snapshot *items;
+	size_t n;
+};
 
 int fa_snapshots_list(struct fa *f, const struct fa_call *c, const char *const *volumes, size_t n,
 		      bool destroyed, struct arena *a, struct fa_snapshots *ret, struct err *e);
-/* All of @volumes at one moment, in one call. -EEXIST: one of them has that suffix; nothing made. */
+/* All of @volumes at one moment, in one call. -EEXIST: one of them has that suffix; nothing made.
+ */
 int fa_snapshot_create(struct fa *f, const struct fa_call *c, const char *const *volumes, size_t n,
-		       const char *suffix, struct arena *a, struct fa_snapshots *ret, struct err *e);
-/* Destroyed and, where the array allows it, eradicated (1: not allowed now). @names: VOLUME.SUFFIX. */
+		       const char *suffix, struct arena *a, struct fa_snapshots *ret,
+		       struct err *e);
+/* Destroyed and, where the array allows it, eradicated (1: not allowed now). @names: VOLUME.SUFFIX.
+ */
 int fa_snapshot_delete(struct fa *f, const struct fa_call *c, const char *const *names, size_t n,
 		       struct err *e);
 int fa_snapshot_rename(struct fa *f, const struct fa_call *c, const char *name, const char *suffix,
@@ -123,48 +136,76 @@ int fa_snapshot_rename(struct fa *f, const struct fa_call *c, const char *name, 
 /* ---- connections ---- */
 struct fa_connection {
 	const char *volume, *host, *host_group; /* host or group; NULL */
-	unsigned int lun;	/* or the namespace's id */
+	unsigned int lun;			/* or the namespace's id */
 };
-struct fa_connections { struct fa_connection *items; size_t n; };
+struct fa_connections {
+	struct fa_connection *items;
+	size_t n;
+};
 
 /* By @volume, by @host, by both; NULL: any. */
 int fa_connections_list(struct fa *f, const struct fa_call *c, const char *volume, const char *host,
 			struct arena *a, struct fa_connections *ret, struct err *e);
-/* One host (or group) to many volumes. A connection that is there already is success: ret has its LUN
- * (one more GET). */
+/* One host (or group) to many volumes. A connection that is there already is success: ret has its
+ * LUN (one more GET). */
 int fa_connect(struct fa *f, const struct fa_call *c, const char *host, bool group,
 	       const char *const *volumes, size_t n, struct arena *a, struct fa_connections *ret,
 	       struct err *e);
 /* Many hosts from one volume. None there, or the volume destroyed: success. */
-int fa_disconnect(struct fa *f, const struct fa_call *c, const char *const *hosts, size_t n, bool group,
-		  const char *volume, struct err *e);
+int fa_disconnect(struct fa *f, const struct fa_call *c, const char *const *hosts, size_t n,
+		  bool group, const char *volume, struct err *e);
 
 /* ---- the array ---- */
-struct fa_port { const char *name, *iqn, *wwn, *nqn, *portal; }; /* NULL where it has none */
-struct fa_ports { struct fa_port *items; size_t n; };
+struct fa_port {
+	const char *name, *iqn, *wwn, *nqn, *portal;
+}; /* NULL where it has none */
+struct fa_ports {
+	struct fa_port *items;
+	size_t n;
+};
 /* Kept for 10 minutes; *memory is @a's. */
-int fa_ports_get(struct fa *f, const struct fa_call *c, struct arena *a, struct fa_ports *ret, struct err *e);
+int fa_ports_get(struct fa *f, const struct fa_call *c, struct arena *a, struct fa_ports *ret,
+		 struct err *e);
 
-struct fa_host { const char *name, *host_group; const char **iqns, **wwns, **nqns; size_t n_iqns, n_wwns, n_nqns; };
+struct fa_host {
+	const char *name, *host_group;
+	const char **iqns, **wwns, **nqns;
+	size_t n_iqns, n_wwns, n_nqns;
+};
 int fa_host_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 		struct fa_host *ret, struct err *e);
 
-struct fa_space { uint64_t total, used; };
+struct fa_space {
+	uint64_t total, used;
+};
 /* The array's, a pod's quota if it has one (else the array's), or a volume group's provisioned size
  * with total 0. @pod, @vg: at most one, NULL without. */
 int fa_space_get(struct fa *f, const struct fa_call *c, const char *pod, const char *vg,
 		 struct fa_space *ret, struct err *e);
 
-struct fa_about { const char *id, *name, *os, *version, *api; };
-int fa_about_get(struct fa *f, const struct fa_call *c, struct arena *a, struct fa_about *ret, struct err *e);
+struct fa_about {
+	const char *id, *name, *os, *version, *api;
+};
+int fa_about_get(struct fa *f, const struct fa_call *c, struct arena *a, struct fa_about *ret,
+		 struct err *e);
 
-struct fa_pod { const char *name; bool destroyed, promoted; size_t n_arrays;
-		struct { const char *id, *name, *status, *mediator; } arrays[8]; };
+struct fa_pod {
+	const char *name;
+	bool destroyed, promoted;
+	size_t n_arrays;
+	struct {
+		const char *id, *name, *status, *mediator;
+	} arrays[8];
+};
 int fa_pod_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 	       struct fa_pod *ret, struct err *e);
 /* -ENOENT */
 int fa_vgroup_get(struct fa *f, const struct fa_call *c, const char *name, struct err *e);
 
 /* What was asked of it since the process began, for `array status`. */
-struct fa_counters { uint64_t requests, logins, errors, limited; int64_t session_since, last_ok; int last_error; };
+struct fa_counters {
+	uint64_t requests, logins, errors, limited;
+	int64_t session_since, last_ok;
+	int last_error;
+};
 void fa_counters(const struct fa *f, struct fa_counters *ret);

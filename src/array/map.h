@@ -5,7 +5,8 @@
  * Volumes as devices of this node: the only file of the part that acts on SCSI, NVMe, multipath and
  * device-mapper. Everything here may never return from the kernel, so it is called through
  * array/worker.h, whose process can be given up. Identity is the serial: a disk is asked itself
- * (INQUIRY page 0x83; nguid), names and LUNs are only where to look (facts D1-D5, F2; decisions 45).
+ * (INQUIRY page 0x83; nguid), names and LUNs are only where to look (facts D1-D5, F2; decisions
+ * 45).
  */
 
 #include "array/name.h"
@@ -14,12 +15,12 @@
 enum { MAP_PORTS_MAX = 32, MAP_ARRAYS_MAX = ARRAY_ADDRESSES_MAX };
 
 /* Plain memory throughout: these structs travel between processes. */
-struct map_array {		/* one array that the volume is connected on */
+struct map_array { /* one array that the volume is connected on */
 	unsigned int lun;
-	bool connected;		/* false: known to be, or seen to be, out of reach: its paths may lack */
+	bool connected; /* false: known to be, or seen to be, out of reach: its paths may lack */
 	size_t n_ports;
 	struct map_port {
-		char id[224];	/* target IQN, WWPN (16 hex digits), or NQN */
+		char id[224];	 /* target IQN, WWPN (16 hex digits), or NQN */
 		char portal[64]; /* "10.0.0.1:3260"; "" for FC */
 	} ports[MAP_PORTS_MAX];
 };
@@ -28,54 +29,70 @@ struct map_want {
 	enum array_protocol protocol;
 	bool multipath;
 	char serial[ARRAY_SERIAL_LEN + 1];
-	uint64_t size;		/* of the array's volume; paths of another size are rescanned. 0: not known */
+	uint64_t
+		size; /* of the array's volume; paths of another size are rescanned. 0: not known */
 	size_t n_arrays;
 	struct map_array arrays[MAP_ARRAYS_MAX];
-	char host_nqn[224], host_id[40]; /* NVMe: to connect controllers with; "" : only those there */
+	char host_nqn[224],
+		host_id[40]; /* NVMe: to connect controllers with; "" : only those there */
 };
 
 enum map_in_use { MAP_FREE, MAP_OPEN, MAP_UNKNOWN };
 
 /* What there is of a volume on this node, without touching a disk. */
 struct map_state {
-	bool present;		/* a map or a whole disk with this identity */
-	char device[64];	/* "dm-7", "nvme0n1", "sdc" (without multipath); "" */
+	bool present;	 /* a map or a whole disk with this identity */
+	char device[64]; /* "dm-7", "nvme0n1", "sdc" (without multipath); "" */
 	struct devno dev;
-	uint64_t size;		/* bytes, as the kernel knows it */
+	uint64_t size; /* bytes, as the kernel knows it */
 	enum map_in_use in_use;
-	char why[128];		/* who holds it, or why it is not known */
+	char why[128]; /* who holds it, or why it is not known */
 	unsigned int paths, paths_ok;
-	bool mismatched;	/* paths of several sizes, or a path that says another identity */
+	bool mismatched; /* paths of several sizes, or a path that says another identity */
 };
 
 /* Reads only: DM by UUID, /sys. Never blocks on a disk. */
-int map_look(const char *serial, enum array_protocol protocol, struct map_state *ret, struct err *e);
+int map_look(const char *serial, enum array_protocol protocol, struct map_state *ret,
+	     struct err *e);
 
 /*
  * All volumes of any FlashArray that this node has: maps, and disks without a map. Memory is @a's.
  */
-struct map_found { char serial[ARRAY_SERIAL_LEN + 1]; struct map_state state; };
-struct map_list { struct map_found *items; size_t n; };
+struct map_found {
+	char serial[ARRAY_SERIAL_LEN + 1];
+	struct map_state state;
+};
+struct map_list {
+	struct map_found *items;
+	size_t n;
+};
 int map_list(struct map_list *ret, struct arena *a, struct err *e);
 
 /*
- * Makes the volume usable: scans only the sessions and ports of its arrays for only its LUN, deletes
- * a disk of another identity at that address, waits for events (no fixed sleep), adds the map, checks
- * size. Does nothing and starts nothing when it is there already with that size and its paths.
- * -ENODEV: no session or port of these arrays (the sentence says what to do); -ETIMEDOUT: no device
- * within @deadline_ms; -EBUSY: a path is taken by somebody else; -EUCLEAN: identity does not agree.
+ * Makes the volume usable: scans only the sessions and ports of its arrays for only its LUN,
+ * deletes a disk of another identity at that address, waits for events (no fixed sleep), adds the
+ * map, checks size. Does nothing and starts nothing when it is there already with that size and its
+ * paths. -ENODEV: no session or port of these arrays (the sentence says what to do); -ETIMEDOUT: no
+ * device within @deadline_ms; -EBUSY: a path is taken by somebody else; -EUCLEAN: identity does not
+ * agree.
  */
 int map_attach(const struct map_want *want, int deadline_ms, struct map_state *ret, struct err *e);
 
 /*
  * The safe order (facts D3) in two halves, because the array disconnects in between.
- * map_detach: -EBUSY if it is open or held, or that cannot be told; flushes that device alone, removes
- * the map, sets its disks offline. map_forget: after the disconnect, deletes the disks that still say
- * this identity, looks that nothing is left. @left: what to give map_forget, filled by map_detach.
+ * map_detach: -EBUSY if it is open or held, or that cannot be told; flushes that device alone,
+ * removes the map, sets its disks offline. map_forget: after the disconnect, deletes the disks that
+ * still say this identity, looks that nothing is left. @left: what to give map_forget, filled by
+ * map_detach.
  */
-struct map_left { char serial[ARRAY_SERIAL_LEN + 1]; enum array_protocol protocol; size_t n; char disks[64][16]; };
-int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms, struct map_left *left,
-	       struct err *e);
+struct map_left {
+	char serial[ARRAY_SERIAL_LEN + 1];
+	enum array_protocol protocol;
+	size_t n;
+	char disks[64][16];
+};
+int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms,
+	       struct map_left *left, struct err *e);
 int map_forget(const struct map_left *left, int deadline_ms, struct err *e);
 
 /* After the array has grown it: every path, then the map, until the kernel says @size. */

@@ -10,17 +10,17 @@
 #include "array/conf.h"
 
 enum {
-	ARRAY_NAME_MAX = 63,	/* of an object, without what stands before "::" or "/" */
-	ARRAY_SERIAL_LEN = 24,	/* upper-case hex digits */
-	ARRAY_WWID_LEN = 33,	/* "3624a9370" and the serial in lower case: multipath's WWID */
+	ARRAY_NAME_MAX = 63,   /* of an object, without what stands before "::" or "/" */
+	ARRAY_SERIAL_LEN = 24, /* upper-case hex digits */
+	ARRAY_WWID_LEN = 33,   /* "3624a9370" and the serial in lower case: multipath's WWID */
 	ARRAY_NGUID_LEN = 32,
 	ARRAY_PATH_MAX = 128,
 };
 
 struct array_volname {
-	bool base;	     /* base-N-... */
+	bool base; /* base-N-... */
 	uint32_t vmid;
-	const char *rest;    /* "disk-0", "cloudinit", "state-x", "fleece-0": into the given text */
+	const char *rest; /* "disk-0", "cloudinit", "state-x", "fleece-0": into the given text */
 };
 
 /* "vm-100-disk-0", "base-100-disk-0". False for what this storage never holds. */
@@ -40,13 +40,14 @@ const char *array_volname_of(const struct array_conf *c, const char *full);
 int array_suffix_of(const char *snap, char ret[80], struct err *e);
 const char *array_snap_of(const char *suffix, struct arena *a);
 
-/* A volume that stands for a snapshot on one node, while somebody reads it: "tmp-...". Its name says
- * which, the same each time. */
-int array_tmp_name_of(const struct array_conf *c, const char *volname, const char *snap, char ret[256],
-		      struct err *e);
+/* A volume that stands for a snapshot on one node, while somebody reads it: "tmp-...". Its name
+ * says which, the same each time. */
+int array_tmp_name_of(const struct array_conf *c, const char *volname, const char *snap,
+		      char ret[256], struct err *e);
 
 bool array_serial_ok(const char *serial);
 void array_wwid_of(const char *serial, char ret[ARRAY_WWID_LEN + 1]);
 void array_nguid_of(const char *serial, char ret[ARRAY_NGUID_LEN + 1]);
-/* /dev/disk/by-id/dm-uuid-mpath-WWID; wwn-0x... without multipath; nvme-eui.NGUID. Needs no device. */
+/* /dev/disk/by-id/dm-uuid-mpath-WWID; wwn-0x... without multipath; nvme-eui.NGUID. Needs no device.
+ */
 void array_path_of(const struct array_conf *c, const char *serial, char ret[ARRAY_PATH_MAX]);

@@ -4,9 +4,9 @@
 /*
  * What this node has mapped, on disk: /var/lib/pvewarden/array/registry.json, written atomically
  * before a volume is connected and after it is gone. An entry is "verified" while this boot's
- * activation has seen name, array's id and serial agree; path() trusts only such an entry (facts F2,
- * decisions 45). arrayd and `array call` share it under one flock, and each volume has a lock of its
- * own: /run/pvewarden/array/lock/.
+ * activation has seen name, array's id and serial agree; path() trusts only such an entry (facts
+ * F2, decisions 45). arrayd and `array call` share it under one flock, and each volume has a lock
+ * of its own: /run/pvewarden/array/lock/.
  */
 
 #include "array/name.h"
@@ -17,11 +17,14 @@ struct registry_entry {
 	enum array_protocol protocol;
 	uint64_t size;
 	int64_t since;
-	bool verified;	/* in this boot */
-	bool leaving;	/* its removal has begun */
+	bool verified; /* in this boot */
+	bool leaving;  /* its removal has begun */
 };
 
-struct registry_dir { const char *lib, *run; const char *boot_id; };
+struct registry_dir {
+	const char *lib, *run;
+	const char *boot_id;
+};
 
 struct registry;
 int registry_open(struct registry **ret, const struct registry_dir *dir, struct err *e);
@@ -39,7 +42,7 @@ int registry_put(struct registry *r, const struct registry_entry *entry, struct 
 int registry_drop(struct registry *r, const char *storage, const char *volname, const char *snap,
 		  struct err *e);
 
-/* A volume's lock, by storage and name: at most until @deadline (CLOCK_MONOTONIC, ms). The descriptor,
- * closed to let it go; -ETIMEDOUT with who holds it. */
-int registry_lock_volume(struct registry *r, const char *storage, const char *volname, int64_t deadline,
-			 struct err *e);
+/* A volume's lock, by storage and name: at most until @deadline (CLOCK_MONOTONIC, ms). The
+ * descriptor, closed to let it go; -ETIMEDOUT with who holds it. */
+int registry_lock_volume(struct registry *r, const char *storage, const char *volname,
+			 int64_t deadline, struct err *e);

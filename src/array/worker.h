@@ -4,7 +4,8 @@
 /*
  * Who runs map.h's calls: a process forked before the first thread is made, which forks one child a
  * call. A child that the kernel never gives back is left behind and remembered: its serial is not
- * touched again until it is gone. Nothing here waits past a deadline, and no lock is held meanwhile.
+ * touched again until it is gone. Nothing here waits past a deadline, and no lock is held
+ * meanwhile.
  */
 
 #include "array/map.h"
@@ -23,13 +24,17 @@ int workers_look(struct workers *w, const char *serial, enum array_protocol prot
 int workers_list(struct workers *w, struct map_list *ret, struct arena *a, struct err *e);
 int workers_attach(struct workers *w, const struct map_want *want, int deadline_ms,
 		   struct map_state *ret, struct err *e);
-int workers_detach(struct workers *w, const char *serial, enum array_protocol protocol, int deadline_ms,
-		   struct map_left *left, struct err *e);
+int workers_detach(struct workers *w, const char *serial, enum array_protocol protocol,
+		   int deadline_ms, struct map_left *left, struct err *e);
 int workers_forget(struct workers *w, const struct map_left *left, int deadline_ms, struct err *e);
-int workers_resize(struct workers *w, const char *serial, enum array_protocol protocol, uint64_t size,
-		   int deadline_ms, struct map_state *ret, struct err *e);
-int workers_refresh(struct workers *w, const char *serial, enum array_protocol protocol, uint64_t size,
-		    int deadline_ms, struct err *e);
+int workers_resize(struct workers *w, const char *serial, enum array_protocol protocol,
+		   uint64_t size, int deadline_ms, struct map_state *ret, struct err *e);
+int workers_refresh(struct workers *w, const char *serial, enum array_protocol protocol,
+		    uint64_t size, int deadline_ms, struct err *e);
 
-struct worker_stuck { char serial[ARRAY_SERIAL_LEN + 1]; pid_t pid; int64_t since; };
+struct worker_stuck {
+	char serial[ARRAY_SERIAL_LEN + 1];
+	pid_t pid;
+	int64_t since;
+};
 size_t workers_stuck(struct workers *w, struct worker_stuck *ret, size_t max);
