@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The agent's figures on a node of a synthetic cluster (test/fleet/cluster.py).
 
-	bench/agent.py [--guests N] [--ticks N]
+	bench/agent.py [--guests N] [--ticks N] [--ca bundle|folder]
 
 Cold: `agent once` against `cat` of the files that it reads, both whole processes, the best of several
-runs, processor time. Steady: an agent at work, nothing changed: what its collector says of itself.
+runs, processor time. The server speaks TLS with a certificate of an authority of its own, which stands
+among the system's. Steady: an agent at work, nothing changed: what its collector says of itself.
 Memory: all of its processes, shared pages counted once (PSS), the largest of all ticks.
 """
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -104,16 +106,38 @@ def cold(folder):
     return good & row("cold collection / cat, time on the clock", f"{ratio:.2f}", "2.50", ratio <= 2.5)
 
 
-def steady(folder, ticks):
+def certificates(folder, kind):
+    """(certificate, key, whom to trust): the system's authorities, as one file or as a folder, and ours."""
+    key, cert, trust = f"{folder}/key.pem", f"{folder}/cert.pem", f"{folder}/trust"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=bench", "-addext",
+                    "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    if kind == "bundle":
+        with open(trust, "wb") as file:
+            for part in ("/etc/ssl/certs/ca-certificates.crt", cert):
+                file.write(open(part, "rb").read())
+    else:
+        shutil.copytree("/etc/ssl/certs", trust)
+        shutil.copy(cert, f"{trust}/bench.pem")
+        subprocess.run(["openssl", "rehash", trust], check=True, capture_output=True)
+    return cert, key, trust
+
+
+def steady(folder, ticks, kind):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    cert, key, trust = certificates(folder, kind)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}"
+    url = f"https://127.0.0.1:{server.server_address[1]}"
     os.makedirs(f"{folder}/run/pvewarden/agent", exist_ok=True)
-    subprocess.run([PROGRAM, "--root", folder, "agent", "register", "--hub-url", url, "--token-file", "-"],
+    subprocess.run([PROGRAM, "--root", folder, "agent", "register", "--hub-url", url, "--hub-ca", trust,
+                    "--token-file", "-"],
                    input="pvw1.bench.token\n", text=True, check=True, stdout=subprocess.DEVNULL)
     log = open(f"{folder}/log", "w+", encoding="utf8")
-    process = subprocess.Popen([PROGRAM, "--root", folder, "agent", "run", "--hub-url", url, "--interval", "1"],
-                               stdout=log, stderr=log)
+    process = subprocess.Popen([PROGRAM, "--root", folder, "agent", "run", "--hub-url", url, "--hub-ca", trust,
+                                "--interval", "1"], stdout=log, stderr=log)
     try:
         while Sink.taken < 3:
             time.sleep(0.2)
@@ -144,6 +168,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--guests", type=int, default=1000)
     parser.add_argument("--ticks", type=int, default=10)
+    parser.add_argument("--ca", choices=("folder", "bundle"), default="folder",
+                        help="how the authorities are given: as the system has them, or in one file")
     args = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="bench-agent-")
     try:
@@ -152,7 +178,7 @@ def main():
         print(f"| {'the agent, %s guests' % format(args.guests, ','):<58} | {'measured':>12} | {'bar':>9} | met |")
         print(f"|{'-' * 60}|{'-' * 13}:|{'-' * 10}:|-----|")
         good = cold(folder)
-        return not good & steady(folder, args.ticks)
+        return not good & steady(folder, args.ticks, args.ca)
     finally:
         shutil.rmtree(folder)
 

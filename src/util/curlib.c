@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "util/curlib.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SYSTEM_CERTIFICATES "/etc/ssl/certs"
 
 static bool find_all(void *library, struct curlib *ret)
 {
@@ -34,4 +39,34 @@ const struct curlib *curlib_load(struct err *e)
 	}
 	loaded = true;
 	return &calls;
+}
+
+/* update-ca-certificates(8) names them "HASH.N". */
+static bool has_hashed_names(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir)))
+		found = strspn(entry->d_name, "0123456789abcdef") == 8 && entry->d_name[8] == '.';
+	if (dir)
+		(void)closedir(dir);
+	return found;
+}
+
+/* libcurl's own default reads the system's whole bundle, three megabytes in memory for good; from a
+ * folder only the one certificate that is needed is read. */
+void curlib_trust(const struct curlib *c, CURL *h, const char *ca)
+{
+	struct stat st;
+	bool folder;
+
+	if (!ca && !has_hashed_names(SYSTEM_CERTIFICATES))
+		return;
+	if (!ca)
+		ca = SYSTEM_CERTIFICATES;
+	folder = stat(ca, &st) == 0 && S_ISDIR(st.st_mode);
+	(void)c->curl_easy_setopt(h, CURLOPT_CAINFO, folder ? NULL : ca);
+	(void)c->curl_easy_setopt(h, CURLOPT_CAPATH, folder ? ca : NULL);
 }

@@ -32,6 +32,10 @@ struct curlib {
 /* NULL with a sentence when there is no libcurl.so.4. Loaded once, never unloaded. */
 const struct curlib *curlib_load(struct err *e);
 
+/* Whom @h trusts: the certificates in @ca, a file or a folder of hashed names (openssl-rehash(1)),
+ * and no others; NULL: the system's. */
+void curlib_trust(const struct curlib *c, CURL *h, const char *ca);
+
 /* The macros of curl.h that check types stand in the way of a table of functions. */
 #undef curl_easy_setopt
 #undef curl_easy_getinfo

@@ -63,8 +63,7 @@ static void set_up(const struct curlib *c, CURL *h, const struct http_request *r
 	(void)c->curl_easy_setopt(h, CURLOPT_POSTFIELDS, r->body.p);
 	(void)c->curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take);
 	(void)c->curl_easy_setopt(h, CURLOPT_WRITEDATA, a);
-	if (r->ca_file)
-		(void)c->curl_easy_setopt(h, CURLOPT_CAINFO, r->ca_file);
+	curlib_trust(c, h, r->ca_file);
 	if (r->user) {
 		(void)c->curl_easy_setopt(h, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		(void)c->curl_easy_setopt(h, CURLOPT_USERNAME, r->user);

@@ -127,8 +127,7 @@ static void set_up(const struct http_client *k, const struct http_call *call,
 	(void)c->curl_easy_setopt(k->h, CURLOPT_WRITEDATA, t);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_HEADERFUNCTION, take_header);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_HEADERDATA, t);
-	if (k->ca_file)
-		(void)c->curl_easy_setopt(k->h, CURLOPT_CAINFO, k->ca_file);
+	curlib_trust(c, k->h, k->ca_file);
 }
 
 static int failure(const struct curlib *c, CURLcode code, const char *url, struct err *e)

@@ -61,8 +61,7 @@ static void set_up(const struct curlib *c, CURL *h, const struct smtp_server *s,
 	(void)c->curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, (long)s->deadline_ms);
 	if (s->security != SMTP_PLAIN)
 		(void)c->curl_easy_setopt(h, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
-	if (s->ca_file)
-		(void)c->curl_easy_setopt(h, CURLOPT_CAINFO, s->ca_file);
+	curlib_trust(c, h, s->ca_file);
 	if (s->user) {
 		(void)c->curl_easy_setopt(h, CURLOPT_USERNAME, s->user);
 		(void)c->curl_easy_setopt(h, CURLOPT_PASSWORD, s->password);

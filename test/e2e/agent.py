@@ -349,6 +349,28 @@ def tokens(work, certs):
     server.end()
 
 
+def trust(work, certs):
+    """Authorities as a folder of hashed names; the system's do not count beside what is given."""
+    server, hub, agent = setting(work, certs)
+    full, empty = tempfile.mkdtemp(dir=work), tempfile.mkdtemp(dir=work)
+    shutil.copy(f"{server.folder}/ca.pem", full)
+    subprocess.run(["openssl", "rehash", full], check=True, capture_output=True)
+
+    def trusting(folder):
+        write(agent.root, "etc/pvewarden/pvewarden.conf",
+              f"[agent]\ninterval = 1\nhub_url = {server.url}\nhub_ca = {folder}\n")
+        agent.token()
+        agent.begin()
+    trusting(full)
+    ok("a folder of authorities is trusted", until(lambda: hub.documents, 20), open(f"{agent.root}/log").read())
+    agent.end()
+    hub.documents.clear()
+    trusting(empty)
+    ok("an empty one trusts nobody", until(lambda: agent.said("certificate|SSL|verif"), 20) and not hub.documents)
+    agent.end()
+    server.end()
+
+
 def traps(work, certs):
     """What made the old agent throw its token away."""
     server, hub, agent = setting(work, certs)
@@ -799,7 +821,7 @@ def main():
     certificates(certs)
     chosen = os.environ.get("AGENT_TESTS", "").split()
     try:
-        for test in (plain, tokens, traps, refusals, newest_only, outage, killed, full_disk,
+        for test in (plain, tokens, trust, traps, refusals, newest_only, outage, killed, full_disk,
                      hanging, from_a_backup, reload, proxmox_later, state_gone, unprivileged,
                      registration, ready_token, old_agent, once, unit):
             if not chosen or test.__name__ in chosen:
