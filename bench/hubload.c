@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 
 /*
- * hubload PORT TOKENS TEMPLATE CONNECTIONS SECONDS RATE: posts documents over CONNECTIONS
- * kept-alive connections, each a node of its own with its own token, and says how many a second
- * were stored and how long they took. RATE 0: as fast as they are answered; else so many a second,
- * each at its time, and one that could not begin in time counts from when it should have begun. In
- * the template NODE@@@@ is the node, TIME@@@@@@@@@@@@@@@@ the time, 1000000000 the sequence.
+ * hubload PORT TEMPLATES CONNECTIONS SECONDS RATE START, a token in HUBLOAD_TOKEN: posts documents
+ * over CONNECTIONS kept connections and says how many a second were stored and how long they took.
+ * TEMPLATES has a line a node; all nodes send in turn, each document a minute after the node's one
+ * before, from START on. RATE 0: as fast as they are answered; else so many a second, each at its
+ * time, and one that could not begin in time counts from when it should have begun. SECONDS 0: each
+ * node once. In a line TIME@@@@@@@@@@@@@@@@ is the time and 1000000000 the sequence.
  */
 
 #include <arpa/inet.h>
@@ -21,16 +22,28 @@
 
 enum { SAMPLES = 4000000, ANSWER = 8192 };
 
+struct node {
+	const char *line;
+	size_t len, time_at, sequence_at;
+};
+
 struct connection {
 	int fd;
 	char *text; /* head and body */
 	size_t len, sent, got;
-	char *time_at, *sequence_at;
-	unsigned long long sequence;
 	double due, begun;
 	int busy;
 	char answer[ANSWER];
 };
+
+/* Whose turn it is. */
+static struct {
+	struct node *nodes;
+	size_t n, next;
+	unsigned long long sequence;
+	time_t at;
+	const char *token;
+} fleet;
 
 static double *samples;
 static size_t n_samples, kept, failed;
@@ -61,42 +74,59 @@ static char *read_file(const char *path)
 	return text;
 }
 
-static void make_request(struct connection *c, const char *template, const char *token, int number)
+static size_t place_of(const char *line, const char *mark)
 {
-	size_t n = strlen(template);
-	char name[16], *body;
-	int head;
+	const char *at = strstr(line, mark);
 
-	c->text = malloc(n + 512);
-	head = snprintf(c->text, 512,
-			"POST /api/v1/documents HTTP/1.1\r\nHost: localhost\r\n"
-			"Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
-			"Content-Length: %zu\r\n\r\n",
-			token, n);
-	body = c->text + head;
-	memcpy(body, template, n + 1);
-	c->len = (size_t)head + n;
-	snprintf(name, sizeof(name), "n%07d", number);
-	for (char *at = body; (at = strstr(at, "NODE@@@@"));)
-		memcpy(at, name, 8);
-	c->sequence_at = strstr(body, "1000000000");
-	c->sequence = 1000000000ULL + (unsigned long long)time(NULL) % 100000000 * 10;
+	if (!at) {
+		fprintf(stderr, "a template without %s\n", mark);
+		exit(65);
+	}
+	return (size_t)(at - line);
 }
 
-/* All places of the time are of one second; they are found once more for each document. */
-static void stamp(struct connection *c)
+/* The longest line's length. */
+static size_t read_fleet(char *templates)
 {
-	char text[32], number[16];
-	time_t t = time(NULL);
+	size_t longest = 0;
+
+	for (char *line; (line = strsep(&templates, "\n")) && *line;) {
+		struct node node = { .line = line, .len = strlen(line) };
+
+		node.time_at = place_of(line, "TIME@@@@@@@@@@@@@@@@");
+		node.sequence_at = place_of(line, "1000000000");
+		longest = node.len > longest ? node.len : longest;
+		fleet.nodes = realloc(fleet.nodes, (fleet.n + 1) * sizeof(node));
+		fleet.nodes[fleet.n++] = node;
+	}
+	return longest;
+}
+
+/* The next node's document. */
+static void write_request(struct connection *c)
+{
+	const struct node *node = &fleet.nodes[fleet.next];
+	char text[32], *body;
 	struct tm tm;
 
-	gmtime_r(&t, &tm);
+	c->len = (size_t)sprintf(c->text,
+				 "POST /api/v1/documents HTTP/1.1\r\nHost: localhost\r\n"
+				 "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+				 "Content-Length: %zu\r\n\r\n",
+				 fleet.token, node->len);
+	body = c->text + c->len;
+	memcpy(body, node->line, node->len);
+	c->len += node->len;
+	gmtime_r(&fleet.at, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (!c->time_at)
-		c->time_at = strstr(c->text, "TIME@@@@@@@@@@@@@@@@");
-	memcpy(c->time_at, text, 20);
-	snprintf(number, sizeof(number), "%llu", ++c->sequence);
-	memcpy(c->sequence_at, number, 10);
+	memcpy(body + node->time_at, text, 20);
+	snprintf(text, sizeof(text), "%llu", fleet.sequence);
+	memcpy(body + node->sequence_at, text, 10);
+	if (++fleet.next == fleet.n) {
+		fleet.next = 0;
+		fleet.at += 60;
+		fleet.sequence++;
+	}
 }
 
 static void open_connection(struct connection *c, int port)
@@ -126,7 +156,7 @@ static void push(struct connection *c, int epoll)
 
 static void begin(struct connection *c, int epoll, double due)
 {
-	stamp(c);
+	write_request(c);
 	c->begun = due;
 	c->sent = c->got = 0;
 	c->busy = 1;
@@ -168,62 +198,91 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static int may_begin(const struct connection *c, double t)
+{
+	return !c->busy && c->due <= t;
+}
+
+static void answers(int epoll)
+{
+	struct epoll_event events[256];
+	int got = epoll_wait(epoll, events, 256, 1);
+
+	for (int i = 0; i < got; i++) {
+		struct connection *c = events[i].data.ptr;
+
+		if (events[i].events & EPOLLOUT)
+			push(c, epoll);
+		if (events[i].events & ~(unsigned int)EPOLLOUT && pull(c))
+			finish(c);
+	}
+}
+
 static void run(struct connection *all, int n, int epoll, double seconds, double rate)
 {
 	double start = now(), every = rate > 0 ? n / rate : 0;
-	struct epoll_event events[256];
 
 	for (int i = 0; i < n; i++)
 		all[i].due = start + (rate > 0 ? i / rate : 0);
 	while (now() < start + seconds) {
 		double t = now();
-		int got;
 
 		for (int i = 0; i < n; i++)
-			if (!all[i].busy && all[i].due <= t) {
+			if (may_begin(&all[i], t)) {
 				begin(&all[i], epoll, rate > 0 ? all[i].due : t);
 				all[i].due += every;
 			}
-		got = epoll_wait(epoll, events, 256, 1);
-		for (int i = 0; i < got; i++) {
-			struct connection *c = events[i].data.ptr;
-
-			if (events[i].events & EPOLLOUT)
-				push(c, epoll);
-			if (events[i].events & ~(unsigned int)EPOLLOUT && pull(c))
-				finish(c);
-		}
+		answers(epoll);
 	}
 }
 
-int main(int argc, char *argv[])
+static void run_once(struct connection *all, int n, int epoll)
 {
-	int n = argc == 7 ? atoi(argv[4]) : 0, epoll = epoll_create1(0);
-	double seconds = argc == 7 ? atof(argv[5]) : 0;
-	struct connection *all = calloc((size_t)n + 1, sizeof(*all));
-	char *tokens, *template, *token, *rest;
+	for (size_t sent = 0; kept + failed < fleet.n; answers(epoll))
+		for (int i = 0; i < n && sent < fleet.n; i++)
+			if (!all[i].busy) {
+				begin(&all[i], epoll, now());
+				sent++;
+			}
+}
 
-	if (n < 1)
-		return 64;
-	samples = calloc(SAMPLES, sizeof(*samples));
-	rest = tokens = read_file(argv[2]);
-	template = read_file(argv[3]);
-	for (int i = 0; i < n; i++) {
-		struct epoll_event e = { .events = EPOLLIN, .data.ptr = &all[i] };
-
-		token = strsep(&rest, "\n");
-		if (!token || !*token)
-			return 65;
-		make_request(&all[i], template, token, i);
-		open_connection(&all[i], atoi(argv[1]));
-		epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &e);
-	}
-	run(all, n, epoll, seconds, atof(argv[6]));
+static void say(double seconds)
+{
 	qsort(samples, n_samples, sizeof(*samples), by_value);
 	if (n_samples)
 		printf("%.0f documents/s, %zu kept, %zu failed, p50 %.1f ms, p99 %.1f ms, longest %.1f ms\n",
 		       (double)kept / seconds, kept, failed, samples[n_samples / 2] * 1e3,
 		       samples[n_samples * 99 / 100] * 1e3, samples[n_samples - 1] * 1e3);
-	free(tokens);
+}
+
+int main(int argc, char *argv[])
+{
+	int n = argc == 7 ? atoi(argv[3]) : 0, epoll = epoll_create1(0);
+	double seconds = argc == 7 ? atof(argv[4]) : 0, began;
+	struct connection *all = calloc((size_t)n + 1, sizeof(*all));
+	size_t longest;
+
+	if (n < 1)
+		return 64;
+	samples = calloc(SAMPLES, sizeof(*samples));
+	fleet.token = getenv("HUBLOAD_TOKEN");
+	longest = read_fleet(read_file(argv[2]));
+	fleet.at = atoll(argv[6]);
+	fleet.sequence = 1000000000ULL + (unsigned long long)fleet.at / 60;
+	if (!fleet.n || !fleet.token)
+		return 65;
+	for (int i = 0; i < n; i++) {
+		struct epoll_event e = { .events = EPOLLIN, .data.ptr = &all[i] };
+
+		all[i].text = malloc(longest + 1024);
+		open_connection(&all[i], atoi(argv[1]));
+		epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &e);
+	}
+	began = now();
+	if (seconds > 0)
+		run(all, n, epoll, seconds, atof(argv[5]));
+	else
+		run_once(all, n, epoll);
+	say(now() - began);
 	return failed > 0;
 }
