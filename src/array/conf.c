@@ -369,6 +369,18 @@ static void name_odd_values(const struct reader *r)
 	name_odd_keys(r);
 }
 
+bool array_storage_ok(const char *id)
+{
+	size_t n = strlen(id);
+
+	if (n < 2 || !is_word(id[0]) || id[0] == '_' || (id[0] >= '0' && id[0] <= '9'))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_word(id[i]) && id[i] != '-' && id[i] != '.')
+			return false;
+	return is_word(id[n - 1]) && id[n - 1] != '_';
+}
+
 static int read_all(const struct reader *r, const json_t *secrets)
 {
 	int ret = read_prefix(r);
@@ -390,19 +402,6 @@ static int read_all(const struct reader *r, const json_t *secrets)
 	return ret;
 }
 
-/* PVE::JSONSchema's pve-storage-id; it becomes part of file names. */
-static bool is_storage_id(const char *s)
-{
-	size_t n = strlen(s);
-
-	if (n < 2 || !is_word(s[0]) || s[0] == '_' || (s[0] >= '0' && s[0] <= '9'))
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (!is_word(s[i]) && s[i] != '-' && s[i] != '.')
-			return false;
-	return is_word(s[n - 1]) && s[n - 1] != '_';
-}
-
 int array_conf_read(struct array_conf *ret, const char *storage, const json_t *config,
 		    const json_t *secrets, const char *node, struct arena *a, struct diags *diags,
 		    struct err *e)
@@ -410,7 +409,7 @@ int array_conf_read(struct array_conf *ret, const char *storage, const json_t *c
 	struct reader r = { ret, config, node, a, diags, e };
 	int error;
 
-	if (!is_storage_id(storage))
+	if (!array_storage_ok(storage))
 		return err_set(e, -EINVAL,
 			       "the storage's id is missing or no id that Proxmox makes");
 	if (!json_is_object(config))
