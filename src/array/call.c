@@ -111,6 +111,7 @@ static int read_head(struct call *c, const json_t *request, const char **storage
 		return err_set(e, -EINVAL, "the request names no storage");
 	if (args && !json_is_object(args))
 		return err_set(e, -EINVAL, "the request's args are no object");
+	c->request = request;
 	c->args = args;
 	c->node = arena_str(&c->arena, slice_of(node && *node ? node : c->ctx->node));
 	return read_debug(c, request, e);

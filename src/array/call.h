@@ -32,6 +32,7 @@ int array_call(struct array_ctx *ctx, struct slice request, struct buf *reply);
 struct call {
 	struct array_ctx *ctx;
 	struct array_conf conf;
+	const json_t *request; /* all of it; secrets are in it */
 	const json_t *args;
 	struct arena arena; /* the request's memory */
 	struct fa *arrays[ARRAY_ADDRESSES_MAX];
