@@ -104,6 +104,22 @@ static int is_free_to_go(struct freeing *w, struct connected *who, struct err *e
 	return r < 0 ? r : connected_idle(w->c, w->volname, who, e);
 }
 
+/* attach_remove() leaves its entry when an array did not end this node's connection. One that is
+ * online answered a moment ago: ask it again before its volume is destroyed. */
+static int is_off(struct freeing *w, struct err *e)
+{
+	struct registry_entry left;
+	int r = registry_find(w->c->ctx->registry, w->c->conf.storage, w->volname, "", &w->c->arena,
+			      &left);
+
+	if (r == -ENOENT)
+		return 0;
+	return err_set(e, -EAGAIN,
+		       "volume %s is off this node, but not everywhere disconnected from it: ask "
+		       "again",
+		       w->volname);
+}
+
 static int free_there(struct freeing *w, struct err *e)
 {
 	CLEANUP(connected_done) struct connected who = {};
@@ -112,6 +128,8 @@ static int free_there(struct freeing *w, struct err *e)
 
 	if (r == 0)
 		r = attach_remove(w->c, &t, e);
+	if (r == 0 && who.all_known)
+		r = is_off(w, e);
 	if (r == 0)
 		r = connected_drop(w->c, w->full, &who, e);
 	if (r == 0)
