@@ -96,7 +96,7 @@ int fa_vgroup_get(struct fa *f, const struct fa_call *c, const char *name, struc
 int fa_about_get(struct fa *f, const struct fa_call *c, struct arena *a, struct fa_about *ret,
 		 struct err *e)
 {
-	char version[8];
+	char version[16];
 	json_t *item;
 	int r = get_one(f, c, "arrays", NULL, &item, e);
 

@@ -53,7 +53,7 @@ int rest_call(struct rest *r, const struct fa_call *c, const struct rest_request
 	      struct rest_reply *ret, struct err *e);
 
 /* "2.26", once a call went through; "" before. */
-void rest_version(struct rest *r, char ret[8]);
+void rest_version(struct rest *r, char ret[16]);
 
 /* The array's clock (Unix ms) at @monotonic_ms of ours, at the earliest; -1: it has not said. */
 int64_t rest_array_time(struct rest *r, int64_t monotonic_ms);

@@ -29,12 +29,12 @@ void rest_session_done(struct rest_session *s)
 	(void)pthread_mutex_destroy(&s->lock);
 }
 
-void rest_version(struct rest *r, char ret[8])
+void rest_version(struct rest *r, char ret[16])
 {
 	(void)pthread_mutex_lock(&r->session.lock);
 	ret[0] = '\0';
 	if (r->session.minor)
-		(void)snprintf(ret, 8, "2.%u", r->session.minor);
+		(void)snprintf(ret, 16, "2.%u", r->session.minor);
 	(void)pthread_mutex_unlock(&r->session.lock);
 }
 
