@@ -103,7 +103,7 @@ int fa_volumes_list(struct fa *f, const struct fa_call *c, const char *const *na
 		r = list_names(f, c, &l, names, n_names, e);
 	else
 		r = *l.like && !fa_name_ok(like) ? fa_names_check("volume", &like, 1, e)
-						 : list_some(f, c, &l, e);
+						 : list_like(f, c, &l, e);
 	if (r == 0)
 		*ret = (struct fa_volumes){ fa_keep(a, &l.found), l.found.n };
 	vec_free(&l.found);
