@@ -3,9 +3,11 @@
 """The mapping calls against the simulator, with played devices: what each does, what each costs,
 what an outage or a kill leaves. calls.py BUILD [PATTERN]"""
 import os
+import signal
 import sys
 import time
 
+import lib
 from lib import Node, Sim
 
 GIB = 1 << 30
@@ -392,12 +394,18 @@ def test_bad_requests(build):
     s.close()
 
 
+def late(_signal, _frame):
+    raise TimeoutError("not done after 120 s")
+
+
 def main():
     build, pattern = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
     tests = [(n, f) for n, f in globals().items() if n.startswith("test_") and pattern in n]
     failed = 0
+    signal.signal(signal.SIGALRM, late)
     for name, test in tests:
         begun = time.monotonic()
+        signal.alarm(120)
         try:
             test(build)
             print(f"ok - {name} ({time.monotonic() - begun:.1f} s)", flush=True)
@@ -406,6 +414,9 @@ def main():
             print(f"not ok - {name}: {type(e).__name__}: {e}", flush=True)
             if os.environ.get("TRACE"):
                 raise
+        finally:
+            signal.alarm(0)
+            lib.end_all()
     print(f"{len(tests) - failed} passed, {failed} failed")
     sys.exit(bool(failed))
 

@@ -9,6 +9,21 @@ import subprocess
 import tempfile
 
 SCHEMA = "pvewarden.array.call/1"
+STARTED = []
+
+
+def start(*args, **more):
+    """A process that ends with its test, whatever comes of that."""
+    STARTED.append(subprocess.Popen(*args, **more))
+    return STARTED[-1]
+
+
+def end_all():
+    for p in STARTED:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+    STARTED.clear()
 
 
 class Sim:
@@ -19,7 +34,7 @@ class Sim:
         for i, name in enumerate(names):
             args += ["--array", f"{name}=0", "--portal", f"{name}=10.0.{i}.1:3260",
                      "--portal", f"{name}=10.0.{i}.2:3260"]
-        self.process = subprocess.Popen(args, stdout=subprocess.PIPE, text=True)
+        self.process = start(args, stdout=subprocess.PIPE, text=True)
         ready = dict(word.split("=") for word in self.process.stdout.readline().split()[1:])
         self.control = int(ready.pop("control"))
         self.ports, self.names = ready, names
@@ -116,7 +131,7 @@ class Node:
     def start(self):
         env = dict(os.environ, PLAYED_DIR=self.devices, PLAYED_HOST=self.host,
                    PLAYED_CONTROL=str(self.sim.control), PLAYED_DELAY_MS=str(self.delay_ms))
-        self.process = subprocess.Popen([f"{self.build}/test/calls_driver", self.root, self.name],
+        self.process = start([f"{self.build}/test/calls_driver", self.root, self.name],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         env=env)
 
