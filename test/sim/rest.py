@@ -110,7 +110,8 @@ class Driver:
         answers = []
         for _ in range(n):
             assert select.select([self.process.stdout], [], [], 90)[0], "no answer in 90 s"
-            answers.append(json.loads(self.process.stdout.readline()))
+            answer = json.loads(self.process.stdout.readline())
+            answers.append({**answer, "result": answer["result"]["items"]})
         return answers
 
     def __call__(self, line):
