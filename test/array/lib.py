@@ -84,8 +84,9 @@ class Sim:
 
     def well(self):
         self.ask("DELETE", "/fault")
-        for name in self.names:
-            self.ask("POST", "/up", {"array": name})
+        for name, array in self.state()["arrays"].items():
+            if array["down"]:
+                self.ask("POST", "/up", {"array": name})
 
     def config(self, **more):
         return {"type": "purestorage", "check_ssl": "0", "vgname": "vg",
@@ -130,7 +131,7 @@ class Node:
 
     def start(self):
         env = dict(os.environ, PLAYED_DIR=self.devices, PLAYED_HOST=self.host,
-                   PLAYED_CONTROL=str(self.sim.control), PLAYED_DELAY_MS=str(self.delay_ms))
+                   PLAYED_CONTROL=str(self.sim.control), PLAYED_DELAY_MS=str(self.delay_ms), PLAYED_WAIT_MS="1500")
         self.process = start([f"{self.build}/test/calls_driver", self.root, self.name],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         env=env)

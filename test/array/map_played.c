@@ -11,7 +11,8 @@
  *   events        one line an act, for what is asserted of their order
  *
  * PLAYED_DIR, PLAYED_HOST (the host's name on the arrays), PLAYED_CONTROL (the simulator's port),
- * PLAYED_DELAY_MS (how long each act takes).
+ * PLAYED_DELAY_MS (how long each act takes), PLAYED_WAIT_MS (how long at most a device is waited
+ * for).
  */
 
 #include <arpa/inet.h>
@@ -213,7 +214,8 @@ static bool has_lun(const struct shown *shown, const struct map_want *want)
 
 int map_attach(const struct map_want *want, int deadline_ms, struct map_state *ret, struct err *e)
 {
-	int64_t deadline = clock_mono_ms() + deadline_ms;
+	int wait_ms = atoi(env("PLAYED_WAIT_MS"));
+	int64_t deadline = clock_mono_ms() + (wait_ms < deadline_ms ? wait_ms : deadline_ms);
 	struct shown shown = look_there(want->serial);
 	char left[256];
 
