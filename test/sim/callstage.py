@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Simulated arrays, a node made of files, and calls as Proxmox' adapter would make them."""
+import atexit
 import http.client
 import json
 import os
@@ -38,6 +39,7 @@ class Arrays:
         self.process = subprocess.Popen(
             [os.path.join(BUILD, "test/arraysim"), *sum((["--array", f"{x}=0"] for x in names), []),
              "--control", "0", *options], stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)
         line = self.process.stdout.readline()
         self.ports = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", line)}
         self.names = names
@@ -159,6 +161,7 @@ class Node:
         self.process = subprocess.Popen(
             [os.path.join(BUILD, "test/call_driver"), self.dir, self.name], env=env,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)
 
     def restart(self):
         self.kill()
