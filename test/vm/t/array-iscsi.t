@@ -86,7 +86,14 @@ check "one map" same "$(dm_of $one | wc -l)" 1
 
 # --- in use by what stands on it -------------------------------------------------
 
-printf 'label: dos\nstart=2048, size=16384\n' | sfdisk -q "$(by_id $one)" >/dev/null 2>&1
+# One entry of type Linux: sector 2048, 16384 sectors.
+{
+	head -c 446 /dev/zero
+	printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\100\0\0'
+	head -c 48 /dev/zero
+	printf '\125\252'
+} >$V/mbr
+must dd if=$V/mbr "of=$(by_id $one)" bs=512 count=1 conv=fsync
 udevadm settle
 kpartx -a -s "/dev/mapper/3624a9370${one,,}"
 part() { ls /dev/mapper/3624a9370"${one,,}"*1; }
