@@ -15,7 +15,7 @@ static struct tree tree;
 /* What a kernel has under /sys: an iSCSI session with two disks, one FC port with one. */
 static void add_session(int n, int host, const char *state, const char *address)
 {
-	char at[256], link[256];
+	char at[160], link[256];
 
 	(void)snprintf(at, sizeof(at),
 		       "sys/devices/platform/host%d/session%d/iscsi_session/session%d", host, n, n);

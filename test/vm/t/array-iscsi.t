@@ -11,6 +11,8 @@
 
 one=0123456789ABCDEF00011001 two=0123456789ABCDEF00011002 three=0123456789ABCDEF00011003
 size=$(bytes 64M)
+# The volumes' own stores are disks of this machine too, which a node does not have.
+echo 'devices { global_filter = [ "r|/dev/loop.*|" ] }' >>/etc/lvm/lvmlocal.conf
 lio_start
 array_make a 10.9.0.1 10.9.0.2
 array_make b 10.9.0.3
