@@ -77,7 +77,9 @@ void worker_perform(const struct worker_request *q, int reply)
 		(void)poll(NULL, 0, 60000);
 	(void)snprintf(s.device, sizeof(s.device), "%ld", (long)getpid());
 	if (q->op == WORKER_FORGET)
-		head = (struct worker_reply){ .code = err_set(&head.e, -EBUSY, "a sentence") };
+		head.code = err_set(&head.e, -EBUSY, "a sentence");
+	if (head.code < 0)
+		head.size = 0;
 	(void)file_write_all(reply, (struct slice){ (const char *)&head, sizeof(head) });
 	if (strcmp(q->serial, HALF) != 0)
 		(void)file_write_all(reply, (struct slice){ (const char *)&s, head.size });
