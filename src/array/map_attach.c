@@ -165,6 +165,8 @@ static int replace(struct attach *a, struct err *e)
 			s->deed = MAP_TAKEN;
 			return refuse(s, e);
 		}
+		/* What comes in its place may get its number. */
+		s->was_asked = false;
 		old[n++] = s->disk;
 	}
 	return n ? map_delete_disks(a->job, old, n, e) : 0;

@@ -135,9 +135,14 @@ sleep 1
 check "no disk of it is left, nor comes back" same "$(sds $one)" ""
 touch $V/stop
 
-# The array still shows it: it comes back, and goes for good after the disconnect.
+# Disks that were left offline, because the disconnect failed, do not keep it from being used again.
 vol_connect a $three 3
 check "another one" mapped attach iscsi $three $size 60000 "3=$a"
+check "detached" mapped detach iscsi $three 30000
+check "and attached again, without a disconnect" mapped attach iscsi $three $size 60000 "3=$a"
+check "with both paths" same "$(answer paths) $(answer paths_ok)" "2 2"
+
+# The array still shows it: it comes back, and goes for good after the disconnect.
 check "detached" mapped detach iscsi $three 30000
 for sd in $(sds $three); do echo 1 >"/sys/block/$sd/device/delete"; done
 iscsiadm -m session -R >/dev/null 2>&1
@@ -226,13 +231,17 @@ dd if=/dev/urandom "of=$(vol_loop $one)" bs=4k count=1 conv=fsync 2>/dev/null
 check "refresh after a rollback" mapped refresh iscsi $one "$(bytes 96M)" 20000
 check "what is read is what the array has" cmp -n 4096 "$(by_id $one)" "$(vol_loop $one)"
 udevadm settle
-check "detach" mapped detach iscsi $one 30000
+kill "$(pgrep -x multipathd)"
+until_true 20 test -z "$(pgrep -x multipathd)"
+check "no attach without multipathd" refused ECONNREFUSED attach iscsi 0123456789ABCDEF00011009 $size 20000 "6=$a"
+check "but detach" mapped detach iscsi $one 30000
+check "no map, no partition's" same "$(dm_of $one)$(ls /sys/block | grep dm-)" ""
 vol_disconnect a 5
 check "forget" mapped forget 30000
 check "nothing of ours is stuck" same "$(pgrep -x 'mapper|array-workers')" ""
 
 iscsiadm -m node -u >/dev/null 2>&1
-kill "$(pgrep -x multipathd)" $(pgrep -x iscsid)
+kill $(pgrep -x iscsid)
 rm -rf "$(tpg a)/acls/$initiator" 2>/dev/null
 for name in a b; do
 	echo 0 >"$(tpg $name)/enable"
