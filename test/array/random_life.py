@@ -124,6 +124,9 @@ class Life:
         if not name:
             return
         serial = self.known[name]
+        # Proxmox renames disks of guests that run nowhere, on the node that they are on.
+        if any(e["serial"] == serial for e in self.nodes[1 - i].registry()):
+            return
         reply = self.ask(i, "rename", volname=name, vmid=self.rng.choice((102, 103)))
         if (i, serial) in self.opened:
             assert not reply or not reply["ok"], "renamed while it is open here"
