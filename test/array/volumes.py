@@ -7,7 +7,7 @@ import os
 import stat
 import time
 
-from callstage import Arrays, Node, check, done
+from stage import Arrays, Node, check, done
 
 MIB = 1 << 20
 GIB = 1 << 30
