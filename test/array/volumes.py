@@ -318,14 +318,19 @@ def free_two_arrays():
     name = node.do("alloc", vmid=100, size_kib=1024)
     full = "pod::" + name
     node.do("activate", volname=name)
+    arrays.fault("status", array="fa2", status=503, count=-1)
+    r = node.call("free", volname=name)
+    check("free: an array is silent and the pod online there: refused, and nothing is touched", not r["ok"] and
+          "is not known" in r["error"] and arrays.connections(full) == ["pve1"], r)
+    arrays.no_faults()
     arrays.down("fa2")
     r = node.call("free", volname=name)
-    check("free: an array is silent and the pod online there: refused", not r["ok"] and
-          "is not known" in r["error"] and not arrays.volume(full)["destroyed"], r)
-    arrays.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": "offline"})
+    check("free: the pod is not online there, and the array destroys nothing connected: refused",
+          not r["ok"] and "existing connections" in r["error"] and not arrays.volume(full)["destroyed"], r)
+    arrays.ask("POST", "/set", {"array": "fa1", "config": {"destroys_connected": True}})
     r = node.call("free", volname=name)
-    check("free: the pod is offline there: done, and said", r["ok"] and warned(r, "not online") and
-          arrays.volume(full)["destroyed"], r)
+    check("free: the pod is not online there, and the array does: done, and said", r["ok"] and
+          warned(r, "not online") and arrays.volume(full)["destroyed"], r)
     end(arrays, node)
 
 
@@ -662,7 +667,7 @@ def changing():
     node.do("activate", config={**bare, "token": "rotated"}, volname=name)
     r = node.call("on_delete", config=bare)
     check("on_delete: names what is mapped", r["ok"] and warned(r, name), r)
-    left = [f for d, _, files in os.walk(node.dir) for f in files if "_array0.json" in f]
+    left = [f for d, _, files in os.walk(node.dir) for f in files if f.endswith(".json") and "_array" in f]
     check("on_delete: no session is left", not left, left)
     end(arrays, node)
 
