@@ -84,6 +84,15 @@ def names_of_others():
     end(arrays, node)
 
 
+def alloc_at_once():
+    arrays, node = stage()
+    replies = node.many(12, "alloc", vmid=100, size_kib=1024) + node.many(12, "clone", volname="vm-100-disk-0", vmid=100)
+    names = [r.get("result") for r in replies]
+    check("alloc and clone: 24 at once have 24 volumes", sorted(f"vg/{n}" for n in names) ==
+          sorted(v["name"] for v in arrays.state()["volumes"]) and len(set(names)) == 24, replies)
+    end(arrays, node)
+
+
 def alloc_faults():
     for kind in ("drop-after", "reset-after", "half-closed", "truncated", "garbage"):
         arrays, node = stage()
@@ -672,7 +681,7 @@ def changing():
     end(arrays, node)
 
 
-TESTS = (alloc, names_of_others, alloc_faults, safemode_names, limits, lists, clones, renames, frees,
+TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, renames, frees,
          free_in_use, free_faults, free_two_arrays, snapshots, unclaimed, cut_snapshots, snapshot_faults,
          containers, rollbacks, attributes, status, pod_status, adding, adding_two, changing)
 
