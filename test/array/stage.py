@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 
-BUILD = os.environ.get("PVEWARDEN_BUILD", "build")
+BUILD = os.environ.get("PVEWARDEN_BUILD", "build-gcc")
 _number = 0
 _failed = 0
 
@@ -159,7 +159,7 @@ class Node:
     def start(self):
         env = {**os.environ, "DEVICES": self.path("devices")}
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "test/call_driver"), self.dir, self.name], env=env,
+            [os.path.join(BUILD, "test/volumes_driver"), self.dir, self.name], env=env,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         atexit.register(self.process.kill)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 
 /*
- * Answers calls as arrayd does, without its socket: call_driver ROOT NODE. A line of stdin is
+ * Answers calls as arrayd does, without its socket: volumes_driver ROOT NODE. A line of stdin is
  * "N REQUEST": the request, N times at the same time; its N replies go to stdout, a line each.
  * Files are ROOT/etc/pve, ROOT/lib and ROOT/run; devices are those of standin_workers.c.
  */
