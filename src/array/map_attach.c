@@ -10,12 +10,12 @@
 #include "util/clock.h"
 
 enum {
-	ASK_MS = 6000,	    /* a disk that lives answers in a few */
-	SCAN_MS = 4000,	    /* of one unit; a port that does not answer would take minutes */
-	AGAIN_MS = 1000,    /* the array has said yes, its port may need a moment */
-	PATIENCE_MS = 6000, /* for the other paths, once there is one */
-	UDEV_MS = 2000,	    /* udev not heard of by then: go on without */
-	TELL_MS = 4500,	    /* multipathd gives up after 4 s itself */
+	ASK_MS = 6000,	     /* a disk that lives answers in a few */
+	SCAN_MS = 4000,	     /* of one unit; a port that does not answer would take minutes */
+	AGAIN_MS = 1000,     /* the array has said yes, its port may need a moment */
+	PATIENCE_MS = 10000, /* for the other paths, once there is one */
+	UDEV_MS = 2000,	     /* udev not heard of by then: go on without */
+	TELL_MS = 4500,	     /* multipathd gives up after 4 s itself */
 	ALLOW_MS = 10000,
 	RETELL_MS = 500,
 	WWIDS_MAX = 16 * 1024 * 1024,

@@ -88,6 +88,7 @@ check "attach again adds the path that lacked" until_true 40 both
 vol_connect b $one 7
 check "the second array's paths join the same map" mapped attach iscsi $one "$(bytes 96M)" 60000 "1=$a" "7=$b"
 check "three paths now" same "$(answer paths) $(answer paths_ok)" "3 3"
+took | diag
 check "one map" same "$(dm_of $one | wc -l)" 1
 
 # --- in use by what stands on it -------------------------------------------------
