@@ -239,7 +239,7 @@ check "but detach" mapped detach iscsi $one 30000
 check "no map, no partition's" same "$(dm_of $one)$(ls /sys/block | grep dm-)" ""
 vol_disconnect a 5
 check "forget" mapped forget 30000
-check "nothing of ours is stuck" same "$(pgrep -x 'mapper|array-workers')" ""
+check "nothing of ours is stuck" same "$(pgrep -x mapper; pgrep -x array-workers)" ""
 
 iscsiadm -m node -u >/dev/null 2>&1
 kill $(pgrep -x iscsid)
