@@ -16,6 +16,7 @@ import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.environ.get("BUILD", f"{TREE}/build-gcc")
+DRIVER = os.environ.get("FA_DRIVER", f"{BUILD}/test/fa_driver")
 MIB = 1 << 20
 passed = failed = 0
 
@@ -94,7 +95,7 @@ class Driver:
         self.tokens = token_dir or f"{self.directory}/shared"
         self.private = f"{self.directory}/private"
         self.log = open(f"{self.directory}/log", "a+", encoding="utf-8")
-        command = [f"{BUILD}/test/fa_driver", storage, self.tokens, self.private, str(check), str(ttl)]
+        command = [DRIVER, storage, self.tokens, self.private, str(check), str(ttl)]
         for i, name in enumerate(arrays):
             command += [(urls or sim.urls)[name], tokens[i] if tokens else f"{name}-token"]
         env = {**os.environ, **({"CA_FILE": ca} if ca else {})}
