@@ -16,6 +16,7 @@ import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.environ.get("BUILD", f"{TREE}/build-gcc")
+ARRAYSIM = os.environ.get("ARRAYSIM", f"{BUILD}/test/arraysim")
 DRIVER = os.environ.get("FA_DRIVER", f"{BUILD}/test/fa_driver")
 MIB = 1 << 20
 passed = failed = 0
@@ -33,7 +34,7 @@ class Sim:
     """Arrays on free ports, and the control port's requests."""
 
     def __init__(self, *names, args=(), tls=None):
-        command = [f"{BUILD}/test/arraysim", "--control", "0", *args]
+        command = [ARRAYSIM, "--control", "0", *args]
         for name in names or ("fa1",):
             command += ["--array", f"{name}=0"]
         if tls:
