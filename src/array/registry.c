@@ -32,10 +32,19 @@ struct registry {
 	struct err why;
 };
 
+/* Root's alone; what stands above it is other parts' too. */
 static int open_folder(const char *path, int *ret, struct err *e)
 {
-	int error = file_mkdirs(AT_FDCWD, path, 0700);
+	CLEANUP_FREE char *above = xstrdup(path);
+	char *slash = strrchr(above, '/');
+	int error = 0;
 
+	if (slash && slash != above) {
+		*slash = '\0';
+		error = file_mkdirs(AT_FDCWD, above, 0755);
+	}
+	if (error == 0)
+		error = file_mkdirs(AT_FDCWD, path, 0700);
 	if (error == 0) {
 		*ret = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		error = *ret < 0 ? -errno : 0;
