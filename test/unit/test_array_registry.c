@@ -152,9 +152,9 @@ static void test_reboot(void **state)
 
 static void test_damaged(void **state)
 {
-	static const char *const bad[] = { "", "{", "[]", "{\"entries\":[]}",
-					   "{\"schema\":\"pvewarden.array.registry/1\",\"entries\":"
-					   "[{\"storage\":\"pure\"}]}" };
+	static const char half[] = "{\"schema\":\"pvewarden.array.registry/1\","
+				   "\"entries\":[{\"storage\":\"pure\"}]}";
+	static const char *const bad[] = { "", "{", "[]", "{\"entries\":[]}", half };
 	CLEANUP(arena_done) struct arena a = {};
 	struct registry *r = open_in(*state, "boot-1");
 	struct registry_entry found, *all;
