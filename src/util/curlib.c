@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -20,7 +21,7 @@ static bool find_all(void *library, struct curlib *ret)
 	return true;
 }
 
-const struct curlib *curlib_load(struct err *e)
+static const struct curlib *load(struct err *e)
 {
 	static struct curlib calls;
 	static bool loaded;
@@ -39,6 +40,17 @@ const struct curlib *curlib_load(struct err *e)
 	}
 	loaded = true;
 	return &calls;
+}
+
+const struct curlib *curlib_load(struct err *e)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	const struct curlib *c;
+
+	(void)pthread_mutex_lock(&lock);
+	c = load(e);
+	(void)pthread_mutex_unlock(&lock);
+	return c;
 }
 
 /* update-ca-certificates(8) names them "HASH.N". */
