@@ -219,6 +219,14 @@ struct sim_connection *sim_connection_find(const struct sim_array *a, const stru
 	return NULL;
 }
 
+bool sim_connected(const struct sim *s, const struct sim_volume *v)
+{
+	vec_each (c, &s->connections)
+		if ((*c)->volume == v)
+			return true;
+	return false;
+}
+
 unsigned int sim_connections_of(const struct sim_array *a, const struct sim_volume *v)
 {
 	unsigned int n = 0;

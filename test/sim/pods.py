@@ -115,6 +115,12 @@ def groups(sim):
           ["vg2/a", "vg2/b"])
     refused("not empty", sim.patch("volume-groups", {"destroyed": True}, names="vg2"), "vg2",
             "Volume group is not empty.")
+    args = {"volume_names": "vg2/a", "host_names": "pve1"}
+    sim.ask("POST", "connections", args)
+    refused("nor while a volume is connected", sim.patch("volume-groups", {"destroyed": True}, names="vg2",
+                                                         destroy_contents="true"),
+            "vg2", "Volume cannot be destroyed due to existing connections.")
+    sim.ask("DELETE", "connections", args)
     sim.patch("volume-groups", {"destroyed": True}, names="vg2", destroy_contents="true")
     refused("takes nothing any more", sim.post("volumes", {"provisioned": GIB}, names="vg2/c"), "vg2/c",
             "Volume group does not exist.")

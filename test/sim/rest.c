@@ -159,7 +159,7 @@ static void logout(struct sim_request *r)
 	struct sim_session *session = session_of(r);
 
 	if (session)
-		session->token[0] = '\0';
+		*session = r->array->sessions.items[--r->array->sessions.n];
 	r->status = 200;
 }
 

@@ -66,6 +66,14 @@ static bool has_live_volumes(const struct sim *s, const struct sim_pod *p)
 	return false;
 }
 
+static bool has_connections(const struct sim *s, const struct sim_pod *p)
+{
+	vec_each (v, &s->volumes)
+		if ((*v)->pod == p && sim_connected(s, *v))
+			return true;
+	return false;
+}
+
 static void check_change(struct sim_request *r, const struct sim_pod *p)
 {
 	const json_t *destroyed = json_object_get(r->body, "destroyed");
@@ -78,6 +86,9 @@ static void check_change(struct sim_request *r, const struct sim_pod *p)
 	else if (json_is_true(destroyed) && has_live_volumes(r->sim, p) &&
 		 !sim_flag(r, "destroy_contents"))
 		sim_error(r, 400, p->o.name, "Pod is not empty.");
+	else if (json_is_true(destroyed) && has_connections(r->sim, p))
+		sim_error(r, 400, p->o.name,
+			  "Volume cannot be destroyed due to existing connections.");
 	else if (json_is_true(destroyed) && (p->arrays & (p->arrays - 1)))
 		sim_error(r, 400, p->o.name, "Cannot destroy a stretched pod.");
 	if (to && sim_pod_find(r->array, to))

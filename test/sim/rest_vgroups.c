@@ -74,6 +74,14 @@ static bool has_volumes(const struct sim *s, const struct sim_vgroup *g, bool li
 	return false;
 }
 
+static bool has_connections(const struct sim *s, const struct sim_vgroup *g)
+{
+	vec_each (v, &s->volumes)
+		if ((*v)->vgroup == g && sim_connected(s, *v))
+			return true;
+	return false;
+}
+
 static void check_change(struct sim_request *r, const struct sim_vgroup *g)
 {
 	const json_t *destroyed = json_object_get(r->body, "destroyed");
@@ -88,6 +96,9 @@ static void check_change(struct sim_request *r, const struct sim_vgroup *g)
 	else if (json_is_true(destroyed) && has_volumes(r->sim, g, true) &&
 		 !sim_flag(r, "destroy_contents"))
 		sim_error(r, 400, g->o.name, "Volume group is not empty.");
+	else if (json_is_true(destroyed) && has_connections(r->sim, g))
+		sim_error(r, 400, g->o.name,
+			  "Volume cannot be destroyed due to existing connections.");
 	if (to && sim_vgroup_find(r->array, to))
 		sim_error(r, 400, to, "Volume group already exists.");
 	else if (to && pod_of(r, to, &pod) && pod != g->pod)

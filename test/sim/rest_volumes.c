@@ -257,11 +257,8 @@ static void destroy_snapshots(struct sim_volume *v, bool destroyed, int64_t gone
 static bool connections_gone(struct sim_request *r, struct sim_volume *v, bool act)
 {
 	struct sim *s = r->sim;
-	bool connected = false;
 
-	vec_each (c, &s->connections)
-		connected |= (*c)->volume == v;
-	if (connected && !r->array->destroys_connected) {
+	if (sim_connected(s, v) && !r->array->destroys_connected) {
 		sim_error(r, 400, v->o.name,
 			  "Volume cannot be destroyed due to existing connections.");
 		return false;

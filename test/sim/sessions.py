@@ -48,6 +48,8 @@ def logins():
         check("a request's id comes back", a.headers.get("x-request-id") == "abc", a.headers)
         sim.post("logout")
         check("after logout it is over", sim.get("volumes").status == 401)
+        a = sim.raw("GET", "/api/2.26/volumes", {"x-auth-token": ""})
+        check("nor does an empty token stand for it", a.status == 401, a)
         check("the other session is not", sim.raw("GET", "/api/2.26/volumes",
                                                   {"x-auth-token": first}).status == 200)
         a = sim.ask("POST", "volumes", {"names": "v"}, "{not json")

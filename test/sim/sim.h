@@ -203,6 +203,7 @@ struct sim_host *sim_host_find(const struct sim_array *a, const char *name);
 struct sim_hgroup *sim_hgroup_find(const struct sim_array *a, const char *name);
 struct sim_connection *sim_connection_find(const struct sim_array *a, const struct sim_volume *v,
 					   const struct sim_host *h, const struct sim_hgroup *g);
+bool sim_connected(const struct sim *s, const struct sim_volume *v); /* to any array */
 unsigned int sim_connections_of(const struct sim_array *a, const struct sim_volume *v);
 
 void sim_object_init(struct sim *s, struct sim_object *o, const char *name);
