@@ -362,6 +362,9 @@ def changes():
             set_fault(sim, kind, *request)
             r = d(operation.replace("N", str(number)))
             sim.reset()
+            if name == "overwrite" and kind.startswith("hang"):
+                ok(f"{name} and {kind} is not done twice", r["code"] == "EINPROGRESS", r)
+                continue
             ok(f"{name} and {kind}", is_ok(r) and end(sim, number), r, d.logged()[-1500:])
     d.end()
     sim.end()
