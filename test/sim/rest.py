@@ -704,8 +704,8 @@ def certificates():
     shutil.rmtree(at)
 
 
-SUBJECTS = [operations, refusals, repeated, together, sessions, file_of_401, token_folders, rejected, busy, pages,
-            two_arrays, certificates, changes]
+SUBJECTS = [operations, refusals, repeated, together, sessions, file_of_401, token_folders, rejected,
+            busy, pages, two_arrays, certificates, changes]
 for subject in SUBJECTS:
     if len(sys.argv) < 2 or subject.__name__ in sys.argv[1:]:
         subject()
