@@ -14,10 +14,13 @@
  *   -EINVAL        refused for another reason, in its words (400)
  *   -EDQUOT        over a quota
  *   -EAGAIN        busy (429, 503) until the deadline: nothing was done
- *   -EHOSTUNREACH  not reached: nothing was done            -EPROTO        not a FlashArray's
- * answer -EINPROGRESS   sent, and no answer: it may be done. Only after the object was read again
- * until the deadline without an answer; otherwise a call that changes something finds out. A call
- * that fails leaves *ret alone. "Unknown" is never an empty list.
+ *   -EHOSTUNREACH  not reached: nothing was done            -EPROTO  not a FlashArray's answer
+ *   -ENOTSUP       no version of REST that both speak
+ *   -EINPROGRESS   sent, and no answer: it may be done. Only after the object was read again until
+ *                  the deadline without an answer; otherwise a call that changes something finds
+ * out
+ *
+ * A call that fails leaves *ret alone. "Unknown" is never an empty list.
  */
 
 #include "array/conf.h"
@@ -88,7 +91,9 @@ struct fa_new_volume {
 	const char *name;
 	uint64_t size;	    /* 0 with @source */
 	const char *source; /* volume, or VOLUME.SUFFIX; NULL */
-	bool overwrite;	    /* @name is there and takes the source's content: rollback */
+	/* @name is there and takes the source's content: rollback. Whether it has cannot be read:
+	 * -EINPROGRESS after a timeout, or if the source is no snapshot. */
+	bool overwrite;
 	uint64_t qos_iops, qos_bandwidth;
 };
 /* After -EINPROGRESS inside: the volume is read, and is ours if its size or source are what was

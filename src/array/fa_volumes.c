@@ -25,6 +25,14 @@ static bool is_wanted(const struct listing *l, const char *name)
 	return false;
 }
 
+/* Not a disk: it has no size. */
+static bool is_endpoint(const json_t *item)
+{
+	const char *subtype = json_str(item, "subtype");
+
+	return subtype && strcmp(subtype, "protocol_endpoint") == 0;
+}
+
 /* The array's filter is asked to be right, and is not trusted to be. */
 static int take(void *arg, const json_t *item, struct err *e)
 {
@@ -32,7 +40,8 @@ static int take(void *arg, const json_t *item, struct err *e)
 	struct fa_volume v;
 	int r;
 
-	if (!is_wanted(l, fa_read_name(item)) || (fa_read_destroyed(item) && !l->destroyed))
+	if (is_endpoint(item) || !is_wanted(l, fa_read_name(item)) ||
+	    (fa_read_destroyed(item) && !l->destroyed))
 		return 0;
 	r = fa_read_volume(item, l->arena, &v, e);
 	if (r == 0)
