@@ -10,12 +10,11 @@
 #include "util/clock.h"
 
 enum {
-	ASK_MS = 6000,	    /* a disk that lives answers in a few */
-	SCAN_MS = 4000,	    /* of one unit; a port that does not answer would take minutes */
-	AGAIN_MS = 1000,    /* the array has said yes, its port may need a moment */
-	PATIENCE_MS = 3000, /* for the other paths, once there is one */
-	UDEV_MS = 2000,	    /* udev not heard of by then: go on without */
-	TELL_MS = 4500,	    /* multipathd gives up after 4 s itself */
+	ASK_MS = 6000,	     /* a disk that lives answers in a few */
+	SCAN_MS = 4000,	     /* of one unit; a port that does not answer would take minutes */
+	AGAIN_MS = 1000,     /* the array has said yes, its port may need a moment */
+	PATIENCE_MS = 10000, /* for the other paths, once there is one */
+	TELL_MS = 4500,	     /* multipathd gives up after 4 s itself */
 	ALLOW_MS = 10000,
 	RETELL_MS = 500,
 	WWIDS_MAX = 16 * 1024 * 1024,
@@ -89,23 +88,6 @@ static int observe(struct attach *a, struct err *e)
 		look_at_holders(a, s);
 	}
 	return r;
-}
-
-/* Nothing to do and nobody to ask: what this node knows agrees with what is wanted. */
-static bool is_complete(const struct attach *a)
-{
-	uint64_t size = a->want->size;
-
-	if (a->want->multipath && (!a->view.mapped || (size && a->view.size != size)))
-		return false;
-	for (size_t i = 0; i < a->n; i++) {
-		const struct spot *s = &a->spots[i];
-
-		if (!s->seen.present || !s->seen.ours || (a->want->multipath && !s->seen.in_map) ||
-		    (size && s->disk.size != size) || strcmp(s->disk.state, "running") != 0)
-			return false;
-	}
-	return true;
 }
 
 static int ask_one(void *ctx, const struct root *root, size_t i, char *answer, struct err *e)
@@ -182,6 +164,8 @@ static int replace(struct attach *a, struct err *e)
 			s->deed = MAP_TAKEN;
 			return refuse(s, e);
 		}
+		/* What comes in its place may get its number. */
+		s->was_asked = false;
 		old[n++] = s->disk;
 	}
 	return n ? map_delete_disks(a->job, old, n, e) : 0;
@@ -213,8 +197,8 @@ static int scan(struct attach *a, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-/* One round: look, ask, decide, act. Nothing is changed before all of them have been decided on. */
-static int round_of(struct attach *a, struct err *e)
+/* Nothing is changed before all of them have been decided on. */
+static int judge(struct attach *a, struct err *e)
 {
 	int r = observe(a, e);
 
@@ -227,6 +211,13 @@ static int round_of(struct attach *a, struct err *e)
 		if (s->deed == MAP_TAKEN || s->deed == MAP_FOREIGN)
 			r = refuse(s, e);
 	}
+	return r;
+}
+
+static int round_of(struct attach *a, struct err *e)
+{
+	int r = judge(a, e);
+
 	if (r == 0)
 		r = replace(a, e);
 	return r == 0 ? scan(a, e) : r;
@@ -235,6 +226,24 @@ static int round_of(struct attach *a, struct err *e)
 static bool is_usable(const struct spot *s)
 {
 	return s->seen.present && s->deed == MAP_TAKE && s->seen.asked == TRI_YES;
+}
+
+/* All is there, of that size, and every path has said who it is just now: a LUN may have become
+ * another volume's since the map was made. */
+static bool is_complete(const struct attach *a)
+{
+	uint64_t size = a->want->size;
+
+	if (a->want->multipath && (!a->view.mapped || (size && a->view.size != size)))
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct spot *s = &a->spots[i];
+
+		if (!is_usable(s) || (a->want->multipath && !s->seen.in_map) ||
+		    (size && s->disk.size != size))
+			return false;
+	}
+	return true;
 }
 
 /* All paths; or some, and no more are to be hoped for. */
@@ -301,20 +310,22 @@ static int allow(struct attach *a, struct err *e)
 	return mpathd_allow(a->view.wwid, map_job_left(a->job, ALLOW_MS), e);
 }
 
-/* multipathd reads a disk's identity from udev's record of it. */
+/* multipathd takes a disk's identity from udev's record of it. Told of a disk without one, it would
+ * not look at it again for ten seconds (retrigger_delay). */
 static bool udev_has(const struct attach *a, const struct spot *s)
 {
 	char path[64];
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "run/udev/data/b" DEVNO_FMT, DEVNO_ARG(s->disk.dev));
-	return root_stat(&a->job->root, path, &st) == 0 || clock_boot_ms() - a->first >= UDEV_MS;
+	return root_stat(&a->job->root, path, &st) == 0;
 }
 
 /* 0: told, or it is not the time. Only what cannot become better is an error. */
 static int tell(struct attach *a, struct err *e)
 {
 	size_t lacking = 0, ready = 0;
+	bool late;
 	int r = 0;
 
 	if (clock_boot_ms() - a->told < RETELL_MS)
@@ -330,7 +341,9 @@ static int tell(struct attach *a, struct err *e)
 		ready++;
 		r = mpathd_do("add path", s->disk.name, map_job_left(a->job, TELL_MS), &a->said);
 	}
-	if (!a->view.mapped && lacking && ready == lacking && r != -EPERM && r != -ECONNREFUSED)
+	late = clock_boot_ms() - a->first >= PATIENCE_MS;
+	if (!a->view.mapped && ready && (ready == lacking || late) && r != -EPERM &&
+	    r != -ECONNREFUSED)
 		r = mpathd_do("add map", a->view.wwid, map_job_left(a->job, TELL_MS), &a->said);
 	if (ready)
 		a->told = clock_boot_ms();
@@ -405,6 +418,9 @@ static int make(struct attach *a, struct err *e)
 		r = find_paths(a, e);
 	if (r == 0 && a->want->size)
 		r = map_fit_disks(a->job, a->want->serial, a->want->size, e);
+	/* A map of the old size takes no path of the new one. */
+	if (r == 0 && a->want->multipath && a->want->size)
+		r = map_fit_map(a->job, a->want->serial, a->want->size, e);
 	if (r == 0 && a->want->multipath)
 		r = make_map(a, e);
 	if (r == 0 && a->want->multipath && a->want->size)
@@ -426,7 +442,7 @@ static int begin(struct attach *a, struct err *e)
 	vec_each (p, &places)
 		a->spots[a->n++] = (struct spot){ .at = *p, .seen.asked = TRI_UNKNOWN };
 	vec_free(&places);
-	return r == 0 ? observe(a, e) : r;
+	return r == 0 ? judge(a, e) : r;
 }
 
 int map_attach_scsi(struct map_job *j, const struct map_want *want, struct map_state *ret,

@@ -113,6 +113,9 @@ class Node:
         os.makedirs(self.devices)
         os.makedirs(f"{self.root}/proc/sys/kernel/random")
         os.makedirs(f"{self.root}/etc/pve/priv/storage")
+        for other in ("pve1", "pve2"):
+            for kind in ("qemu-server", "lxc"):
+                os.makedirs(f"{self.root}/etc/pve/nodes/{other}/{kind}")
         self.host = name
         self.boots = 0
         self.process = None
