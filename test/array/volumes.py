@@ -615,6 +615,8 @@ def adding():
     for what, config, secrets, text in (
             ("a wrong token", bare, {"token": "wrong"}, ""),
             ("two tokens too few", {**bare, "address": bare["address"] + ",http://127.0.0.1:1"}, secret, "tokens"),
+            ("an address twice", {**bare, "address": bare["address"] + "," + bare["address"] + "/"},
+             {"token": "fa1-token,fa1-token"}, "twice"),
             ("no token", bare, None, "token"),
             ("no volume group", {**bare, "vgname": "nope"}, secret, "purevgroup create nope"),
             ("no pod", {**{k: v for k, v in bare.items() if k != "vgname"}, "podname": "nope"}, secret,
