@@ -39,10 +39,7 @@ sub call {
     local ($?, $!) = (0, 0);
     my $until = now() + $wait;
     my $socket = connect_arrayd();
-    my $text =
-        $socket
-        ? exchange('arrayd', $socket, $socket, $line, $until)
-        : run_program($line, $until);
+    my $text = $socket ? ask_arrayd($socket, $line, $until) : run_program($line, $until);
     my $reply = read_reply($text);
     log_lines($reply->{log});
     return $reply;
@@ -71,11 +68,16 @@ sub unblock {
     fcntl($fh, F_SETFL, fcntl($fh, F_GETFL, 0) | O_NONBLOCK);
 }
 
-# The first line that comes back for $line. $who is for the sentences.
-sub exchange {
-    my ($who, $out, $in, $line, $until) = @_;
+sub ask_arrayd {
+    my ($socket, $line, $until) = @_;
+    send_all('arrayd', $socket, $line, $until);
+    return receive('arrayd', $socket, $until);
+}
 
-    send_all($who, $out, $line, $until);
+# One line. $who is for the sentences.
+sub receive {
+    my ($who, $in, $until) = @_;
+
     my $text = '';
     while (index($text, "\n") < 0) {
         wait_for($who, $in, 0, $until);
@@ -136,13 +138,24 @@ sub run_program {
     close($request_in);
     close($reply_out);
     unblock($_) for ($request_out, $reply_in);
-    my $text = eval { exchange("'pvewarden array call'", $request_out, $reply_in, $line, $until) };
-    my $error = $@;
-    close($request_out);
+    my $who = "'pvewarden array call'";
+    my ($text, $error) = attempt(sub {
+        send_all($who, $request_out, $line, $until);
+        close($request_out);
+        return receive($who, $reply_in, $until);
+    });
     close($reply_in);
     end_child($pid, $error ne '');
     die $error if $error ne '';
     return $text;
+}
+
+# Its value and why it died ('' if it did not); the caller's $@ stays.
+sub attempt {
+    my ($code) = @_;
+    local $@;
+    my $value = eval { $code->() };
+    return ($value, $@);
 }
 
 # In the child; does not return, and runs no END block of the daemon that it is a copy of.
@@ -180,7 +193,7 @@ sub end_child {
 sub read_reply {
     my ($text) = @_;
 
-    my $reply = eval { $coder->decode($text) };
+    my ($reply) = attempt(sub { $coder->decode($text) });
     die "the answer of pvewarden is not one line of JSON\n"
         if ref($reply) ne 'HASH' || !defined($reply->{ok}) || $text !~ m/\A[^\n]*\n\z/;
     die "the answer of pvewarden has neither a result nor an error\n"
