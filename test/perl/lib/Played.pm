@@ -22,7 +22,8 @@ sub new {
     return $self;
 }
 
-# Listens, and for each connection writes @pieces: texts, seconds to wait (numbers), 'hang'.
+# Listens, and for each connection writes @pieces: texts, seconds to wait (numbers), 'hang'. First
+# may be 'deaf', which reads nothing, or 'unrecorded', which reads and keeps nothing.
 sub serve {
     my ($self, @pieces) = @_;
     $self->stop();
@@ -38,9 +39,10 @@ sub serve {
 
 sub converse {
     my ($self, $client, @pieces) = @_;
-    $self->record(scalar(<$client>)) if !@pieces || $pieces[0] ne 'deaf';
+    my $manner = @pieces && $pieces[0] =~ m/\A(?:deaf|unrecorded)\z/ ? shift(@pieces) : '';
+    my $line = $manner eq 'deaf' ? undef : scalar(<$client>);
+    $self->record($line) if $manner eq '';
     for my $piece (@pieces) {
-        next if $piece eq 'deaf';
         sleep(1000) if $piece eq 'hang';
         if ($piece =~ m/\A[0-9.]+\z/) {
             select(undef, undef, undef, $piece);

@@ -38,10 +38,14 @@ my %WAIT = (
     path => 15,
 );
 
-# A dot would name a snapshot on the array, a slash another volume group.
-my $NAME = qr/(?:vm|base)-[0-9]+-[A-Za-z0-9_-]+/;
-my $NUMBER = qr/[0-9]+/;
-my $ANY = qr/.*/s;
+# What values from outside look like; the first group is what passes. In a name a dot would mean a
+# snapshot on the array, a slash another volume group. A path is one that udev makes.
+my $NAME = qr/\A((vm|base)-([0-9]+)-[A-Za-z0-9_-]+)\z/;
+my $SNAPSHOT = qr/\A([A-Za-z0-9_-]+)\z/;
+my $NUMBER = qr/\A([0-9]+)\z/;
+my $PATH = qr{\A(/dev/[A-Za-z0-9/._:-]+)\z};
+my $WORD = qr/\A(\S+)\z/;
+my $ANY = qr/\A(.*)\z/s;
 
 # ---- what Proxmox asks when it loads us ----
 
@@ -255,7 +259,7 @@ sub volume {
 # Proxmox' daemons run with -T: what came from outside passes here on its way to them.
 sub take {
     my ($what, $form, $value) = @_;
-    return $1 if defined($value) && !ref($value) && $value =~ m/\A($form)\z/;
+    return $1 if defined($value) && !ref($value) && $value =~ $form;
     $value = defined($value) ? "'$value'" : 'missing';
     die "the answer of pvewarden makes no sense: $what is $value\n";
 }
@@ -274,11 +278,10 @@ sub take_volname {
     return take('volname', $NAME, @_);
 }
 
-# A device's path is made of what udev names it by.
 sub take_path {
     my ($result) = @_;
     my $path = ref($result) eq 'HASH' ? $result->{path} : undef;
-    return take('path', qr{/dev/[A-Za-z0-9/._:-]+}, $path);
+    return take('path', $PATH, $path);
 }
 
 # ---- storages ----
@@ -349,7 +352,7 @@ sub status {
 
 sub get_identity {
     my ($class, $scfg, $storeid) = @_;
-    return take('identity', qr/[A-Za-z0-9,._:-]+/, call($storeid, $scfg, 'identity', {}));
+    return take('identity', $WORD, call($storeid, $scfg, 'identity', {}));
 }
 
 # ---- volumes ----
@@ -357,12 +360,9 @@ sub get_identity {
 sub parse_volname {
     my ($class, $volname) = @_;
 
-    if ($volname =~ m/\A($NAME)\z/) {
-        my $name = $1;
-        my ($kind, $vmid) = $name =~ m/\A(vm|base)-([0-9]+)-/;
-        return ('images', $name, $vmid, undef, undef, $kind eq 'base', 'raw');
-    }
-    die "unable to parse FlashArray volume name '$volname'\n";
+    my ($name, $kind, $vmid) = $volname =~ $NAME
+        or die "unable to parse FlashArray volume name '$volname'\n";
+    return ('images', $name, $vmid, undef, undef, $kind eq 'base', 'raw');
 }
 
 # What the path is, not whether the device is there: PVE 8 builds QEMU's command line before it
@@ -569,8 +569,8 @@ sub volume_snapshot_info {
     my $info = {};
     for my $snap (keys %$result) {
         my $found = $result->{$snap};
-        $info->{ take('snapshot', qr/[A-Za-z0-9_-]+/, $snap) } = {
-            id => take('id', qr/\S+/, $found->{id}),
+        $info->{ take('snapshot', $SNAPSHOT, $snap) } = {
+            id => take('id', $WORD, $found->{id}),
             timestamp => take_number('timestamp', $found->{timestamp}),
             'virtual-size' => take_number('virtual-size', $found->{'virtual-size'}),
         };
