@@ -216,7 +216,7 @@ hook('on_add_hook', undef, { type => 'purestorage', token => 'T-1' });
 ok(!exists($request->{secrets}), 'on_add_hook of a Proxmox without secrets');
 is($request->{config}->{token}, 'T-1', '... finds the token in the section');
 
-my $update = { vnprefix => 'x', nodes => { pve2 => 1 } };
+my $update = { type => 'purestorage', vnprefix => 'x', nodes => { pve2 => 1 } };
 hook('on_update_hook_full', { config => { check_ssl => 0 } }, $scfg, $update, ['token', 'vgname'],
     { token => undef });
 is_deeply(

@@ -304,6 +304,7 @@ sub on_update_hook_full {
     my ($class, $storeid, $scfg, $update, $delete, $sensitive) = @_;
 
     my $args = { update => plain_section($update), delete => [map { "$_" } @{ $delete // [] }] };
+    delete($args->{update}->{type}); # Proxmox adds it; it never changes
     return merge_config($update,
         call($storeid, $scfg, 'on_update', $args, secrets($sensitive // {})));
 }
