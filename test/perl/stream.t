@@ -63,11 +63,11 @@ sub content_of {
 
 # ---- export ----
 begin();
-$played->program('printf "$1 $2 %s %s" "$3" "$4" >$SELF/argv; printf abcdef');
+$played->program('printf "$*" >$SELF/argv; printf HEADERabcdef');
 my $out = temporary();
 $plugin->volume_export($scfg, 'pure', $out, 'vm-100-disk-0', 'raw+size', undef, undef, 0);
-is(content_of($out), pack('Q<', 6) . 'abcdef', 'export: the size and the data, and nothing else');
-is($played->file('argv'), "array export $dev 6", '... by the program, from the device');
+is(content_of($out), 'HEADERabcdef', 'export: what the program writes, and nothing else');
+is($played->file('argv'), "array export $dev 6", '... from the device, of the size that the array says');
 is_deeply(\@asked, ['activate volname=vm-100-disk-0', 'size timeout=10 volname=vm-100-disk-0'],
     '... of an active volume');
 begin();
@@ -89,13 +89,13 @@ sub import_volume {
     return $plugin->volume_import($scfg, 'pure', $in, 'vm-100-disk-0', 'raw+size', undef, undef, 0, $rename);
 }
 my $six = pack('Q<', 6);
-my $imported = 'cat >$SELF/data; printf "$1 $2 $3" >$SELF/argv';
+my $imported = 'cat >$SELF/data; printf "$*" >$SELF/argv';
 
 begin();
 $played->program($imported);
 is(import_volume($six), 'pure:vm-100-disk-0', 'import');
 is($played->file('data'), 'abcdef', '... gives the program what follows the header');
-is($played->file('argv'), "array import $dev", '... for the device');
+is($played->file('argv'), "array import --sparse --size 6 $dev", '... for the device');
 is_deeply(
     \@asked,
     [

@@ -109,11 +109,12 @@ my %PROPERTIES = (
         type => 'string',
         default => 'iscsi',
     },
-    check_ssl => { description => "Verify the array's TLS certificate.", type => 'boolean' },
+    # No boolean: storage.cfg refuses the `yes` that people were told to write, and goes on without
+    # the line, that is without verification.
+    check_ssl => { description => "Verify the array's TLS certificate (0 or 1).", type => 'string' },
     token_ttl => {
         description => "Seconds that a session is used.",
         type => 'integer',
-        minimum => 1,
         default => 3600,
     },
     debug => {
@@ -624,7 +625,6 @@ sub volume_export {
         if !grep { $_ eq $format } @formats;
     my $device = $class->map_volume($storeid, $scfg, $volname);
     my $size = $class->volume_size_info($scfg, $storeid, $volname, 10);
-    PVE::Storage::Plugin::write_common_header($fh, $size);
     PVE::Tools::run_command(
         [$PVEWarden::ArrayCall::PROGRAM, 'array', 'export', $device, $size],
         output => '>&' . fileno($fh),
@@ -644,7 +644,7 @@ sub volume_import {
     my $kib = int(($size + 1023) / 1024);
     my $allocated = locked($class, $storeid, $scfg,
         sub { alloc_for_import($class, $storeid, $scfg, $volname, $kib, $allow_rename) });
-    eval { fill($class, $storeid, $scfg, $fh, $allocated) };
+    eval { fill($class, $storeid, $scfg, $fh, $allocated, $size) };
     if (my $error = $@) {
         my $free = sub { $class->free_image($storeid, $scfg, $allocated, 0, 'raw') };
         eval { locked($class, $storeid, $scfg, $free) };
@@ -672,11 +672,12 @@ sub alloc_for_import {
 }
 
 sub fill {
-    my ($class, $storeid, $scfg, $fh, $volname) = @_;
+    my ($class, $storeid, $scfg, $fh, $volname, $size) = @_;
 
     my $device = $class->map_volume($storeid, $scfg, $volname);
+    # A new volume reads zeros: those of the stream need not be written.
     PVE::Tools::run_command(
-        [$PVEWarden::ArrayCall::PROGRAM, 'array', 'import', $device],
+        [$PVEWarden::ArrayCall::PROGRAM, qw(array import --sparse --size), $size, $device],
         input => '<&' . fileno($fh),
     );
     # The data is there; a mapping that stays is no reason to throw it away.

@@ -44,11 +44,6 @@ sub cluster_lock_storage {
     return $code->(@args);
 }
 
-sub write_common_header($$) {
-    my ($fh, $size) = @_;
-    syswrite($fh, pack('Q<', $size));
-}
-
 sub read_common_header($) {
     my ($fh) = @_;
     my $got = sysread($fh, my $header, 8);
