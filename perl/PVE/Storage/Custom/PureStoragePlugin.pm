@@ -640,7 +640,7 @@ sub volume_import {
         $scfg, $storeid, $volname, $snapshot, $base_snapshot, $with_snapshots);
     die "a FlashArray volume can only be imported as 'raw+size', without snapshots\n"
         if !grep { $_ eq $format } @formats;
-    my ($size) = PVE::Storage::Plugin::read_common_header($fh);
+    my $size = take_number('size', PVE::Storage::Plugin::read_common_header($fh));
     my $kib = int(($size + 1023) / 1024);
     my $allocated = locked($class, $storeid, $scfg,
         sub { alloc_for_import($class, $storeid, $scfg, $volname, $kib, $allow_rename) });
