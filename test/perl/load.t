@@ -83,12 +83,16 @@ for my $name (qw(address token protocol debug check_ssl purestorage-quota)) {
     ok(!$plugin->properties()->{$name}, "... and its $name is used");
 }
 {
-    my $asked = 0;
+    our $depth = 0;
+    my $deepest = 0;
     my $polite = other('polite', sub {
-        die "asked in circles" if $asked++ > 3;
-        return { polite => {}, $plugin->properties()->{token} ? () : (token => {}) };
+        local $depth = $depth + 1;
+        $deepest = $depth if $depth > $deepest;
+        my $ours = $depth > 9 ? {} : $plugin->properties();
+        return { polite => {}, $ours->{token} ? () : (token => {}) };
     });
-    is(all_of($lvm, $dir, $polite), '', 'another one that asks us first ends');
+    is(all_of($lvm, $dir, $polite), '', 'another one that asks us first');
+    ok($deepest <= 2, '... is not asked in circles');
     my $broken = other('broken', sub { die "no properties\n" });
     PVE::Storage::Plugin->reset_all();
     $_->register() for $lvm, $dir, $broken, $plugin;

@@ -249,6 +249,13 @@ for my $case (['2', 2], ['9', 0], ['1;x', 0]) {
     is($request->{debug}, $case->[1], "PURESTORAGE_DEBUG=$case->[0]");
 }
 
+# is_deeply() takes 1 and '1' for the same; arrayd does not.
+$reply = { ok => 1, result => 'vm-100-disk-0' };
+$plugin->alloc_image('pure', { %$scfg, debug => 1 }, '100', 'raw', undef, '4096');
+my $json = JSON->new->canonical->encode({ map { $_ => $request->{$_} } qw(args config debug) });
+like($json, qr/"args":\{"size_kib":4096,"vmid":100\}/, 'numbers are sent as numbers');
+like($json, qr/"config":\{"address":"https:[^}]*"images":"1"[^}]*\},"debug":"1"/, 'configuration as text');
+
 # ---- what is refused ----
 sub refused {
     my ($text, $expected, $answer, $name, @args) = @_;
