@@ -22,7 +22,6 @@ our $PROGRAM = '/usr/sbin/pvewarden';
 
 my $CONNECT_S = 2;
 my $REPLY_MAX = 64 << 20;
-my $F_DUPFD_CLOEXEC = 1030; # Fcntl does not know it
 
 my $coder = JSON->new->utf8->canonical->allow_nonref;
 
@@ -164,9 +163,9 @@ sub become_program {
 
     eval {
         $SIG{$_} = 'DEFAULT' for qw(PIPE CHLD ALRM);
-        # Above 2 first: a daemon may have given us its 0 or 1.
-        my @ends = map { fcntl($_, $F_DUPFD_CLOEXEC, 3) } ($in, $out);
-        POSIX::dup2($ends[$_], $_) // POSIX::_exit(126) for (0, 1);
+        # Where a daemon has closed its 0, $in is it already: pipes take the lowest numbers.
+        POSIX::dup2(fileno($in), 0) // POSIX::_exit(126);
+        POSIX::dup2(fileno($out), 1) // POSIX::_exit(126);
         %ENV = (PATH => '/usr/sbin:/usr/bin:/sbin:/bin');
         no warnings 'exec';
         exec({$PROGRAM} $PROGRAM, 'array', 'call');

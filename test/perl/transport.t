@@ -146,7 +146,7 @@ is_deeply([@warned, @PVE::SafeSyslog::LINES],
 # ---- without arrayd ----
 $played->requests();
 $played->stop();
-my $good = 'cat >$SELF/requests; env >$SELF/env; echo "$@" >$SELF/argv; echo "{\"ok\":true,\"result\":\"by itself\"}"';
+my $good = 'cat >$SELF/requests; grep SigIgn /proc/$$/status >$SELF/ignored; env >$SELF/env; echo "$@" >$SELF/argv; echo "{\"ok\":true,\"result\":\"by itself\"}"';
 sub by_itself {
     my ($text) = @_;
     local $ENV{BASH_ENV} = '/nowhere';
@@ -157,6 +157,8 @@ sub by_itself {
     is_deeply([$played->requests()], [{ method => 'y', text => $long }], '... the same request');
     is($played->file('argv'), "array call\n", '... given on stdin');
     unlike($played->file('env'), qr/BASH_ENV|PURESTORAGE/, '... in a clean environment');
+    my ($ignored) = $played->file('ignored') =~ m/([0-9a-f]+)$/;
+    is(hex($ignored) & (1 << 12 | 1 << 13 | 1 << 16), 0, '... with signals that mean what they say');
 }
 by_itself('no socket');
 IO::Socket::UNIX->new(Local => $PVEWarden::ArrayCall::SOCKET, Listen => 1); # and closed
@@ -185,9 +187,14 @@ unlink($PVEWarden::ArrayCall::SOCKET);
 {
     # As in a daemon that has closed what it does not need.
     open(my $in, '<&', \*STDIN);
+    open(my $out, '>&', \*STDOUT);
     close(STDIN);
     by_itself('a caller without stdin');
+    close(STDOUT);
+    by_itself('a caller without stdin and stdout');
     open(STDIN, '<&', $in);
+    by_itself('a caller without stdout');
+    open(STDOUT, '>&', $out);
 }
 for my $case (
     ['is silent', qr/'pvewarden array call': it ended without an answer/, 'cat >$SELF/requests; exit 3'],
