@@ -41,6 +41,7 @@ int cmd_agent_register(const struct cli *cli);
 /* src/array/ */
 extern const struct cli_option array_serve_options[];
 int cmd_array_serve(const struct cli *cli);
+extern const struct cli_option array_call_options[];
 int cmd_array_call(const struct cli *cli);
 extern const struct cli_option array_status_options[];
 int cmd_array_status(const struct cli *cli);
