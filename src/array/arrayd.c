@@ -338,20 +338,20 @@ static struct arrayd *begin(const struct arrayd_options *o, struct err *e)
 	return NULL;
 }
 
-int arrayd_serve(const struct arrayd_options *o, struct err *e)
+int arrayd_serve(const struct arrayd_options *o, unsigned int *ret_left, struct err *e)
 {
 	struct arrayd *d = begin(o, e);
-	unsigned int left;
 	int r;
 
+	*ret_left = 0;
 	if (!d)
 		return -EMFILE;
 	r = receive(d, e);
 	(void)sd_notify(0, "STOPPING=1");
-	left = drain(d, r == -EPIPE && o->drain_ms > ORPHANED_MS ? ORPHANED_MS : o->drain_ms);
-	if (left) {
+	*ret_left = drain(d, r == -EPIPE && o->drain_ms > ORPHANED_MS ? ORPHANED_MS : o->drain_ms);
+	if (*ret_left) {
 		/* Their threads still use d: it ends with the process. */
-		log_warn("%u requests were not finished; they can be asked again", left);
+		log_warn("%u requests were not finished; they can be asked again", *ret_left);
 		return r;
 	}
 	(void)close(d->wake);

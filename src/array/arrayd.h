@@ -32,9 +32,10 @@ struct arrayd_options {
 /*
  * Serves until SIGTERM or SIGINT: then what is under way is finished, for drain_ms at most, and 0
  * comes back. Those signals must be blocked in all threads (arrayd_block_signals()). -EPIPE: the
- * workers' process is gone. Only root and the caller's own user are answered.
+ * workers' process is gone. Only root and the caller's own user are answered. *@ret_left requests
+ * were not finished: their threads still use what they were given.
  */
-int arrayd_serve(const struct arrayd_options *o, struct err *e);
+int arrayd_serve(const struct arrayd_options *o, unsigned int *ret_left, struct err *e);
 void arrayd_block_signals(void);
 
 /* A socket at @path for root alone; one that nobody serves is replaced. -EADDRINUSE. */

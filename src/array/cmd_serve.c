@@ -46,6 +46,14 @@ static int answer(void *arg, struct slice request, struct buf *reply)
 	return r;
 }
 
+/* Threads still use what would be freed. */
+NORETURN static void leave(int r, const struct err *e)
+{
+	if (r)
+		log_error("%s", e->text);
+	_exit(r ? CLI_INTERNAL : CLI_OK);
+}
+
 /* Everything that has threads stands between the workers' fork and their end. */
 static int serve(struct service *s, int listen_fd, struct err *e)
 {
@@ -56,15 +64,16 @@ static int serve(struct service *s, int listen_fd, struct err *e)
 				    .drain_ms = ARRAYD_DRAIN_MS,
 				    .call = answer,
 				    .arg = s };
+	unsigned int left = 0;
 	int r = publisher_start(&s->publisher, &s->session.ctx, e);
 
 	if (!r) {
 		(void)sd_notify(0, "READY=1");
-		r = arrayd_serve(&o, e);
+		r = arrayd_serve(&o, &left, e);
 	}
 	/* A thread that still waits for the kernel or an array is no reason to stay. */
-	if (!publisher_stop(s->publisher))
-		_exit(r ? CLI_INTERNAL : CLI_OK);
+	if (!publisher_stop(s->publisher) || left)
+		leave(r, e);
 	return r;
 }
 
