@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "util/str.h"
+#include "array/plan.h"
 
 const char *finding_kind_name(enum finding_kind k)
 {
@@ -118,11 +118,27 @@ static const char *storage_by_name(const struct survey *s, const char *volume)
 	return NULL;
 }
 
+static enum tri exists(const struct finding_map *m, const struct said *said)
+{
+	if (said->live)
+		return TRI_YES;
+	return m->known && m->state == ARRAY_MAP_GONE ? TRI_NO : TRI_UNKNOWN;
+}
+
+static enum tri connected(const struct said *said)
+{
+	if (said->connected)
+		return TRI_YES;
+	return said->n && !said->silent ? TRI_NO : TRI_UNKNOWN;
+}
+
 static void judge(struct finding_map *ret, const struct survey *s, const struct survey_map *m,
 		  const struct said *said)
 {
 	ret->known = state_of(said, m, &ret->state);
 	ret->is = said->is;
+	ret->exists = exists(ret, said);
+	ret->connected = connected(said);
 	if (said->is)
 		ret->volume = said->is->name;
 	else if (m->entry)
@@ -256,6 +272,18 @@ static void find_no_storage(struct findings *f, const struct survey *s, size_t a
 	x->remedy = "add the storage again, then pvewarden array reap";
 }
 
+/* Not confirmed by an activation in this boot, and not because one is under way. */
+static bool is_old(const struct survey *s, const struct registry_entry *entry)
+{
+	return !entry->verified && s->now - entry->since >= FINDING_SETTLED_S;
+}
+
+/* A device that could not be looked for is none that is not there. */
+static bool is_idle(const struct survey *s, const struct survey_map *m)
+{
+	return m->found ? m->found->state.in_use == MAP_FREE : !s->n_blind;
+}
+
 static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 {
 	const struct survey_map *m = &s->maps[at];
@@ -269,13 +297,15 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 	} else if (entry->leaving) {
 		find_left(f, s, at, FINDING_LEAVING, FINDING_WARNING,
 			  "its removal began and was not finished");
-	} else if (*entry->snap && !entry->verified) {
+	} else if (is_old(s, entry) && *entry->snap) {
 		find_left(f, s, at, FINDING_SNAPSHOT, FINDING_WARNING,
 			  "stood for a snapshot that was read before the node was restarted");
+	} else if (is_old(s, entry) && is_idle(s, m)) {
+		find_left(
+			f, s, at, FINDING_STALE, FINDING_NOTICE,
+			"mapped before the node was restarted, or never to the end, and not since");
 	} else if (!m->found) {
-		if (!entry->verified && !s->n_blind)
-			find_left(f, s, at, FINDING_STALE, FINDING_NOTICE,
-				  "mapped before the node was restarted, and not since");
+		return;
 	} else if (is->known && is->state != ARRAY_MAP_CONNECTED) {
 		find_lost(f, s, at);
 	} else if (is->known) {
@@ -318,4 +348,17 @@ void findings_of(struct findings *ret, const struct survey *s)
 		else
 			find_of_stranger(ret, s, i);
 	}
+}
+
+bool finding_may_go(const struct findings *f, const struct survey *s, const struct finding *x,
+		    char why[256])
+{
+	static const struct map_state absent = {};
+	const struct finding_map *is = &f->maps[x->map - s->maps];
+	struct plan_reap_in in = { .entry = x->map->entry,
+				   .here = x->map->found ? &x->map->found->state : &absent,
+				   .exists = is->exists,
+				   .connected = is->connected };
+
+	return plan_reap(&in, why) == PLAN_REAP_REMOVE;
 }

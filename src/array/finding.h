@@ -40,7 +40,10 @@ struct finding_map {
 	const char *volume;	    /* the array's name; NULL: not known */
 	const char *storage;	    /* NULL: of none here */
 	const struct fa_volume *is; /* what an array says */
+	enum tri exists, connected; /* on its arrays, not destroyed; to this host */
 };
+
+enum { FINDING_SETTLED_S = 900 }; /* what is younger may be at work at this moment */
 
 struct findings {
 	struct finding_map *maps;
@@ -59,3 +62,7 @@ const char *finding_level_name(enum finding_level l);
 /* What `array heal` mends, and what `array reap` takes away. */
 bool finding_heals(const struct finding *f);
 bool finding_reaps(const struct finding *f);
+
+/* What plan_reap() makes of it, with the reason: the second opinion before anything is removed. */
+bool finding_may_go(const struct findings *f, const struct survey *s, const struct finding *x,
+		    char why[256]);

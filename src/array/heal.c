@@ -3,6 +3,10 @@
 
 #include <errno.h>
 
+#include "util/clock.h"
+
+enum { LOCK_MS = 10000 };
+
 /* "vm-100-disk-0" or "vm-100-disk-0 at snapshot x" are two. */
 static bool is_same(const struct mend *m, const struct finding *f)
 {
@@ -74,15 +78,30 @@ int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, s
 	return read_reply(&reply, e);
 }
 
-/* Between the look and the deed a guest may have been stopped or moved. */
-int heal_one(struct array_ctx *ctx, const struct mend *m, struct err *e)
+/* An entry that says "partial" is connected anew on every array by the next activation; one that
+ * does not and works is left alone there. */
+static int mark(struct array_ctx *ctx, const struct registry_entry *was, struct err *e)
 {
-	const struct registry_entry *was = m->finding->map->entry;
 	CLEANUP(arena_done) struct arena a = {};
+	CLEANUP_FD int lock = registry_lock_volume(ctx->registry, was->storage, was->volname,
+						   clock_mono_ms() + LOCK_MS, e);
 	struct registry_entry now;
+	int r;
 
+	if (lock < 0)
+		return lock;
+	/* Between the look and the deed a guest may have been stopped or moved. */
 	if (registry_find(ctx->registry, was->storage, was->volname, was->snap, &a, &now) < 0 ||
 	    now.leaving || strcmp(now.serial, was->serial) != 0)
 		return err_set(e, -ECANCELED, "it is no longer mapped here, or leaving");
-	return mend_call(ctx, m, "activate", e);
+	now.partial = true;
+	r = registry_put(ctx->registry, &now, e);
+	return r < 0 ? r : 0;
+}
+
+int heal_one(struct array_ctx *ctx, const struct mend *m, struct err *e)
+{
+	int r = mark(ctx, m->finding->map->entry, e);
+
+	return r < 0 ? r : mend_call(ctx, m, "activate", e);
 }

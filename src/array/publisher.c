@@ -39,15 +39,6 @@ void publisher_count(struct publisher *p, bool failed)
 		atomic_fetch_add(&p->failed, 1);
 }
 
-/* CLOCK_MONOTONIC, as fa_call's deadlines are. */
-static int64_t in_ms(int ms)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + ms;
-}
-
 /* --- the document ---------------------------------------------------------------------------- */
 
 static bool has_connection_to_heal(const struct findings *f)
@@ -82,7 +73,7 @@ static bool publish(struct publisher *p)
 	CLEANUP(survey_done) struct survey s = {};
 	CLEANUP(findings_done) struct findings f = {};
 
-	survey_make(&s, p->ctx, &p->memory, true, in_ms(PUBLISH_DEADLINE_MS));
+	survey_make(&s, p->ctx, &p->memory, true, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
 	write_document(p, &s, &f);
 	return has_connection_to_heal(&f);
@@ -165,7 +156,7 @@ static void heal_round(struct publisher *p)
 	CLEANUP(mends_done) struct mends m = {};
 	int64_t now = clock_boot_ms();
 
-	survey_make(&s, p->ctx, NULL, false, in_ms(PUBLISH_DEADLINE_MS));
+	survey_make(&s, p->ctx, NULL, false, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
 	mends_of(&m, &s, &f, is_missing_connection, NULL);
 	for (size_t i = 0, done = 0; i < m.n && done < HEAL_AT_ONCE; i++) {

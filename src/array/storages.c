@@ -25,20 +25,23 @@ static json_t *config_of(const struct section *s)
 	return config;
 }
 
-/* What `sensitive-properties` keeps out of storage.cfg. */
-static json_t *secrets_of(const struct root *root, const char *id)
+/* What `sensitive-properties` keeps out of storage.cfg; NULL without one. */
+static int secrets_of(const struct root *root, const char *id, json_t **ret)
 {
 	CLEANUP(buf_wipe) struct buf text = {};
 	struct slice token;
 	char path[512];
+	int r;
 
 	if ((size_t)snprintf(path, sizeof(path), "etc/pve/priv/storage/%s.purestorage-token", id) >=
 	    sizeof(path))
-		return NULL;
-	if (root_read(root, path, TOKEN_MAX, &text) < 0)
-		return NULL;
+		return -ENAMETOOLONG;
+	r = root_read(root, path, TOKEN_MAX, &text);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	token = slice_trim(buf_slice(&text));
-	return token.n ? json_pack("{s:s%}", "token", token.p, token.n) : NULL;
+	*ret = json_pack("{s:s%}", "token", token.p, token.n);
+	return *ret ? 0 : -EBADMSG;
 }
 
 static void take(struct array_storages *ret, const struct storage *s, const struct root *root,
@@ -47,12 +50,16 @@ static void take(struct array_storages *ret, const struct storage *s, const stru
 	struct array_storage *a = vec_push(ret);
 	struct diags diags = { .arena = &ret->arena };
 	struct err e = {};
+	int r;
 
 	a->id = s->id;
 	a->config = config_of(s->section);
-	a->secrets = secrets_of(root, s->id);
-	if (array_conf_read(&a->conf, s->id, a->config, a->secrets, node, &ret->arena, &diags, &e) <
-	    0)
+	r = array_storage_ok(s->id) ? secrets_of(root, s->id, &a->secrets) : 0;
+	if (r < 0)
+		a->problem =
+			arena_fmt(&ret->arena, "its token's file cannot be read: %s", strerror(-r));
+	else if (array_conf_read(&a->conf, s->id, a->config, a->secrets, node, &ret->arena, &diags,
+				 &e) < 0)
 		a->problem = arena_fmt(&ret->arena, "%s", e.text);
 	diags_done(&diags);
 }

@@ -399,7 +399,7 @@ void survey_make(struct survey *ret, struct array_ctx *ctx, struct survey_memory
 		.s = ret, .memory = memory, .call = { .deadline = deadline }, .now = clock_boot_ms()
 	};
 
-	*ret = (struct survey){};
+	*ret = (struct survey){ .now = clock_now() };
 	look_at_node(ret, ctx);
 	find_arrays(ret, ctx);
 	ask_all(&q);

@@ -47,6 +47,7 @@ struct survey_map {
 };
 
 struct survey {
+	int64_t now; /* Unix seconds */
 	struct array_storages storages;
 	struct survey_storage *rows; /* one for each of storages */
 	struct survey_array *arrays;
