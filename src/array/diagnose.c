@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "util/cli.h"
+#include "util/jsonw.h"
 #include "util/str.h"
 #include "util/term.h"
 
@@ -86,6 +87,27 @@ void diagnosis_show(const struct diagnosis *d, const char *storage, size_t width
 		 n[DIAGNOSIS_WARNING], n[DIAGNOSIS_WARNING] == 1 ? "" : "s");
 	for (size_t i = 0; i < d->n; i++)
 		show_line(&d->items[i], width, color, out);
+}
+
+void diagnosis_json(const struct diagnosis *d, const char *storage, struct buf *out)
+{
+	static const char *const names[] = { "ok", "warning", "bad" };
+	struct jsonw w;
+
+	jsonw_begin(&w, out);
+	jsonw_str(&w, "schema", DIAGNOSIS_SCHEMA);
+	jsonw_str(&w, "storage", storage);
+	jsonw_array(&w, "checks");
+	for (size_t i = 0; i < d->n; i++) {
+		jsonw_row(&w, NULL);
+		jsonw_str(&w, "level", names[d->items[i].level]);
+		jsonw_str(&w, "subject", d->items[i].subject);
+		jsonw_str(&w, "what", d->items[i].what);
+		jsonw_str(&w, "remedy", d->items[i].remedy);
+		jsonw_close(&w);
+	}
+	jsonw_close(&w);
+	jsonw_end(&w);
 }
 
 /* --- the arrays ------------------------------------------------------------------------------ */

@@ -9,6 +9,8 @@
 #include "array/storages.h"
 #include "array/fa.h"
 
+#define DIAGNOSIS_SCHEMA "pvewarden.array.diagnosis/1"
+
 enum diagnosis_level { DIAGNOSIS_OK, DIAGNOSIS_WARNING, DIAGNOSIS_BAD };
 
 struct diagnosis_line {
@@ -50,5 +52,6 @@ void diagnose_lvm(struct diagnosis *d, const struct root *root);
 
 /* 0, 1 or 2 by the worst line. */
 int diagnosis_exit(const struct diagnosis *d);
+void diagnosis_json(const struct diagnosis *d, const char *storage, struct buf *out);
 void diagnosis_show(const struct diagnosis *d, const char *storage, size_t width, bool color,
 		    struct buf *out);
