@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "array/container.h"
 #include "array/elsewhere.h"
 
 struct asking {
@@ -32,6 +33,7 @@ static int ask_one(struct fa *f, void *arg, struct err *e)
 
 struct pod_question {
 	struct call *c;
+	const char *pod;
 	size_t online;
 };
 
@@ -39,7 +41,7 @@ static int count_online(struct fa *f, void *arg, struct err *e)
 {
 	struct pod_question *q = arg;
 	struct fa_pod pod = {};
-	int r = fa_pod_get(f, &q->c->fa, q->c->conf.podname, &q->c->arena, &pod, e);
+	int r = fa_pod_get(f, &q->c->fa, q->pod, &q->c->arena, &pod, e);
 
 	for (size_t i = 0; r == 0 && i < pod.n_arrays; i++)
 		if (!pod.arrays[i].status || strcmp(pod.arrays[i].status, "online") == 0)
@@ -50,10 +52,10 @@ static int count_online(struct fa *f, void *arg, struct err *e)
 /* Whether as many arrays answered as the pod is online on: then the silent ones are not online. */
 static bool silent_are_out(struct call *c, const struct connected *w, size_t answered)
 {
-	struct pod_question q = { .c = c };
+	struct pod_question q = { .c = c, .pod = container_pod(&c->conf, &c->arena) };
 	struct err ignored;
 
-	if (!c->conf.podname)
+	if (!q.pod)
 		return false;
 	for (size_t i = 0; i < w->n_arrays; i++)
 		if (w->on[i].result == 0)

@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "util/file.h"
+#include "util/str.h"
 
 #define FOLDER	 "etc/pve/priv/storage"
 #define SESSIONS "etc/pve/priv/purestorage"
 
-enum { PATH_BYTES = 512 };
+enum { PATH_BYTES = 512, TOKENS_MAX = 4096 };
 
 static int place(const char *storage, char ret[PATH_BYTES], struct err *e)
 {
@@ -50,18 +51,23 @@ int secret_write(const struct root *root, const struct array_conf *c, struct err
 	return 0;
 }
 
-int secret_exists(const struct root *root, const char *storage, struct err *e)
+int secret_read(const struct root *root, const char *storage, struct buf *ret, struct err *e)
 {
+	CLEANUP(buf_wipe) struct buf text = {};
 	char path[PATH_BYTES];
-	struct stat st;
+	struct slice token;
 	int r = place(storage, path, e);
 
 	if (r < 0)
 		return r;
-	r = root_lstat(root, path, &st);
+	r = root_read(root, path, TOKENS_MAX, &text);
 	if (r == -ENOENT)
 		return 0;
-	return r < 0 ? err_set(e, r, "/%s: %s", path, strerror(-r)) : 1;
+	if (r < 0)
+		return err_set(e, r, "/%s: %s", path, strerror(-r));
+	token = slice_trim(buf_slice(&text));
+	buf_add(ret, token.p, token.n);
+	return 1;
 }
 
 static int remove_file(int dirfd, const char *path, struct err *e)

@@ -9,12 +9,14 @@
 
 #include "array/conf.h"
 #include "pve/root.h"
+#include "util/buf.h"
 
 /* The tokens of @c in the order of its addresses: written aside, fsync, rename. */
 int secret_write(const struct root *root, const struct array_conf *c, struct err *e);
 
-/* 1: there is a file. */
-int secret_exists(const struct root *root, const char *storage, struct err *e);
+/* What is kept, without white space around it: 1, or 0 when there is none. The caller wipes @ret.
+ */
+int secret_read(const struct root *root, const char *storage, struct buf *ret, struct err *e);
 
 /* Only the API tokens; none there is success. */
 int secret_remove(const struct root *root, const char *storage, struct err *e);

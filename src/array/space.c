@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "array/container.h"
 #include "util/clock.h"
 #include "util/str.h"
 
@@ -23,14 +24,16 @@ static int ask_array(struct fa *f, void *arg, struct err *e)
 {
 	struct asked *q = arg;
 
-	return fa_space_get(f, &q->c->fa, q->c->conf.podname, NULL, &q->space, e);
+	return fa_space_get(f, &q->c->fa, container_pod(&q->c->conf, &q->c->arena), NULL, &q->space,
+			    e);
 }
 
 static int ask_group(struct fa *f, void *arg, struct err *e)
 {
 	struct asked *q = arg;
 
-	return fa_space_get(f, &q->c->fa, NULL, q->c->conf.vgname, &q->space, e);
+	return fa_space_get(f, &q->c->fa, NULL, container_group(&q->c->conf, &q->c->arena),
+			    &q->space, e);
 }
 
 static int ask_volumes(struct fa *f, void *arg, struct err *e)
@@ -51,7 +54,8 @@ static int ask_volumes(struct fa *f, void *arg, struct err *e)
 static int ask_provisioned(struct call *c, uint64_t *ret, struct err *e)
 {
 	struct asked q = { .c = c };
-	int r = call_first(c, c->conf.vgname ? ask_group : ask_volumes, &q, e);
+	int r = call_first(c, container_group(&c->conf, &c->arena) ? ask_group : ask_volumes, &q,
+			   e);
 
 	if (r == 0)
 		*ret = q.space.used;
