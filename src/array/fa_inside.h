@@ -17,7 +17,8 @@ struct fa {
 	struct rest *rest;
 	char *key; /* what the pool knows it by: holds the token */
 	struct fa *next;
-	pthread_mutex_t lock; /* the two below */
+	_Atomic bool pod_patterns; /* a filter name='POD::X*' has found something: they work */
+	pthread_mutex_t lock;	   /* the two below */
 	json_t *ports;
 	int64_t ports_until; /* monotonic ms */
 };

@@ -157,6 +157,17 @@ static int take_result(struct fa *f, const struct fa_call *c, struct taking *t,
 	return r;
 }
 
+/* "Has been destroyed" may speak of a volume or of a snapshot that has the suffix still. */
+static int whose_end(struct fa *f, const struct fa_call *c, const struct taking *t, struct err *e)
+{
+	struct fa_snapshots found = {};
+
+	if (fa_snapshots_named(f, c, t->names, t->n, t->arena, &found, NULL) < 0 || found.n == 0)
+		return -ESTALE;
+	return err_set(e, -EEXIST, "%s: snapshot %s: the name is taken%s", fa_url(f),
+		       found.items[0].name, found.items[0].destroyed ? " by a destroyed one" : "");
+}
+
 static int take_all(struct fa *f, const struct fa_call *c, const char *const *volumes,
 		    const char *suffix, struct taking *t, struct fa_snapshots *ret, struct err *e)
 {
@@ -177,6 +188,8 @@ static int take_all(struct fa *f, const struct fa_call *c, const char *const *vo
 	r = fa_change(f, c, &t->change, e);
 	if (r == 0)
 		r = take_result(f, c, t, ret, e);
+	else if (r == -ESTALE)
+		r = whose_end(f, c, t, e);
 	fa_change_done(&t->change);
 	return r;
 }

@@ -140,6 +140,17 @@ static int take_new(struct fa *f, const struct fa_call *c, struct making *m, str
 	return r;
 }
 
+/* "Has been destroyed" may speak of the source or of who has the name still. */
+static int whose_end(struct fa *f, const struct fa_call *c, const struct making *m, struct err *e)
+{
+	struct fa_volume v;
+
+	if (m->wanted->overwrite || fa_volume_find(f, c, m->wanted->name, m->arena, &v, NULL) < 0)
+		return -ESTALE;
+	return err_set(e, -EEXIST, "%s: volume %s: the name is taken%s", fa_url(f), m->wanted->name,
+		       v.destroyed ? " by a destroyed one" : "");
+}
+
 int fa_volume_create(struct fa *f, const struct fa_call *c, const struct fa_new_volume *v,
 		     struct arena *a, struct fa_volume *ret, struct err *e)
 {
@@ -163,6 +174,8 @@ int fa_volume_create(struct fa *f, const struct fa_call *c, const struct fa_new_
 	r = fa_change(f, c, &m.change, e);
 	if (r == 0)
 		r = take_new(f, c, &m, ret, e);
+	else if (r == -ESTALE)
+		r = whose_end(f, c, &m, e);
 	fa_change_done(&m.change);
 	return r;
 }

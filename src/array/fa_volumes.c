@@ -56,6 +56,29 @@ static int list_some(struct fa *f, const struct fa_call *c, struct listing *l, s
 	return fa_list(f, c, "list of volumes", buf_str(&path), take, l, e);
 }
 
+/* Some arrays are said to find nothing by a pattern with "::" in it: nothing is believed only from
+ * one that has found something that way before. Else all of the pod is read, and compared here. */
+static int list_like(struct fa *f, const struct fa_call *c, struct listing *l, struct err *e)
+{
+	const char *colons = strstr(l->like, "::");
+	CLEANUP(buf_done) struct buf pod = {}, filter = {}, path = {};
+	const char *name;
+	int r = list_some(f, c, l, e);
+
+	if (r < 0 || !colons)
+		return r;
+	if (l->found.n)
+		f->pod_patterns = true;
+	if (f->pod_patterns)
+		return 0;
+	buf_add(&pod, l->like, (size_t)(colons - l->like));
+	name = buf_str(&pod);
+	fa_filter_any(&filter, "pod.name", &name, 1);
+	buf_adds(&path, "volumes");
+	fa_query_add(&path, "filter", buf_str(&filter));
+	return fa_list(f, c, "list of volumes", buf_str(&path), take, l, e);
+}
+
 static int list_names(struct fa *f, const struct fa_call *c, struct listing *l,
 		      const char *const *names, size_t n, struct err *e)
 {
@@ -80,7 +103,7 @@ int fa_volumes_list(struct fa *f, const struct fa_call *c, const char *const *na
 		r = list_names(f, c, &l, names, n_names, e);
 	else
 		r = *l.like && !fa_name_ok(like) ? fa_names_check("volume", &like, 1, e)
-						 : list_some(f, c, &l, e);
+						 : list_like(f, c, &l, e);
 	if (r == 0)
 		*ret = (struct fa_volumes){ fa_keep(a, &l.found), l.found.n };
 	vec_free(&l.found);

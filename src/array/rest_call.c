@@ -105,6 +105,8 @@ static enum next decide(struct calling *k, int r, const struct rest_heard *h, in
 {
 	long status = h->http.status;
 
+	if (status == 404)
+		rest_session_forget_version(k->r);
 	if (r == -EKEYREJECTED && status == 401)
 		return after_refused_token(k);
 	if (r == -EAGAIN && status)

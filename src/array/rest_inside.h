@@ -70,6 +70,8 @@ int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt
  * that nothing was done. */
 int rest_session_get(struct rest *r, const struct fa_call *c, const char *refused,
 		     struct resttoken *ret, unsigned int *ret_minor, struct err *e);
+/* The next call asks again: Purity may have been replaced by an older one. */
+void rest_session_forget_version(struct rest *r);
 void rest_session_init(struct rest_session *s);
 void rest_session_done(struct rest_session *s);
 

@@ -124,7 +124,9 @@ int rest_judge(long status, const json_t *doc, struct err *e)
 	sentence(errors, status, e);
 	if (r < 0)
 		return r;
-	if (!message || (status / 100 != 4 && status / 100 != 2))
+	/* Objects that are not there are refused with 400; 404 speaks of the version or the path.
+	 */
+	if (!message || status == 404 || (status / 100 != 4 && status / 100 != 2))
 		return err_set(e, -EPROTO, "status %ld and no FlashArray's answer", status);
 	return meaning_of(message);
 }

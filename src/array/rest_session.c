@@ -38,6 +38,13 @@ void rest_version(struct rest *r, char ret[16])
 	(void)pthread_mutex_unlock(&r->session.lock);
 }
 
+void rest_session_forget_version(struct rest *r)
+{
+	(void)pthread_mutex_lock(&r->session.lock);
+	r->session.minor = 0;
+	(void)pthread_mutex_unlock(&r->session.lock);
+}
+
 static bool usable(const struct rest *r, const struct resttoken *t, const char *refused)
 {
 	return resttoken_usable(t, clock_now(), r->token_ttl, r->session.share) &&
@@ -193,7 +200,7 @@ static int renew(struct rest *r, const struct fa_call *c, const char *refused,
 
 	if (*minor == 0)
 		code = ask_version(r, c, minor, e);
-	if (code == 0)
+	if (code == 0 && !usable(r, token, refused))
 		code = get_token(r, c, refused, *minor, token, e);
 	return code;
 }
@@ -201,7 +208,7 @@ static int renew(struct rest *r, const struct fa_call *c, const char *refused,
 static void lead(struct rest *r, const struct fa_call *c, const char *refused)
 {
 	struct rest_session *s = &r->session;
-	struct resttoken t = {};
+	struct resttoken t = s->token;
 	unsigned int minor = s->minor;
 	struct err e = {};
 	int code;
