@@ -19,7 +19,7 @@ static int look(struct call *c, const char *serial, enum array_protocol protocol
 	int error;
 
 	*ret = (struct map_state){};
-	if (!array_serial_ok(serial))
+	if (!serial || !array_serial_ok(serial))
 		return err_set(e, -EUCLEAN, "no serial of a FlashArray's volume is known");
 	error = workers_look(c->ctx->workers, serial, protocol, ret, &why);
 	if (error == -EALREADY) {
@@ -219,6 +219,7 @@ int attach_volume(struct call *c, const struct attach_target *t, struct err *e)
 				       .serial = t->serial,
 				       .size = t->size,
 				       .connections = t->connections,
+				       .again = t->again,
 				       .here = &here };
 	struct plan p;
 	int ret = look(c, t->serial, c->conf.protocol, &here, e);

@@ -17,6 +17,7 @@ struct attach_target {
 	const char *array_volume, *volume_id, *serial;
 	uint64_t size;
 	uint64_t connections; /* as fa_volume's */
+	bool again;	      /* connect on every array, whatever the registry says: heal */
 };
 
 /* The lock of @volname on this node until the request's end: a descriptor to close. */

@@ -13,7 +13,7 @@ struct tmp {
 	const char *volname, *snap;
 	const char *name;   /* of the temporary volume */
 	const char *source; /* VOLUME.SUFFIX */
-	bool overwrite, destroyed;
+	bool overwrite, destroyed, made;
 	struct fa_volume volume;
 };
 
@@ -72,9 +72,26 @@ static int make(struct fa *f, void *arg, struct err *e)
 
 	if (ret == 0)
 		ret = fa_volume_create(f, &c->fa, &v, &c->arena, &t->volume, e);
+	t->made |= ret == 0;
 	if (ret == 0)
 		ret = fa_tag_set(f, &c->fa, t->name, TAG, tag, e);
 	return ret;
+}
+
+static int destroy(struct fa *f, void *arg, struct err *e)
+{
+	struct tmp *t = arg;
+	struct err why = {};
+	int ret = fa_volume_destroy(f, &t->c->fa, t->name, e);
+
+	if (ret == -ENOENT)
+		return 0;
+	if (ret == 0 || ret == -ESTALE)
+		ret = fa_volume_eradicate(f, &t->c->fa, t->name, &why);
+	/* Destroyed it goes by itself; the array says when. */
+	if (ret < 0)
+		call_log(t->c, 0, "%s", why.text);
+	return 0;
 }
 
 /* This boot's, and nobody began to take it away. */
@@ -85,6 +102,20 @@ static bool is_in_place(struct call *c, const struct registry_entry *entry, cons
 	return entry && entry->verified && !entry->leaving && t->volume.serial && !t->destroyed &&
 	       strcmp(entry->serial, t->volume.serial) == 0 &&
 	       attach_look(c, entry->serial, &here, NULL) == 0 && here.present;
+}
+
+/* It did not become a device. While the registry has it, or may have, it stays. */
+static void drop_useless(struct tmp *t)
+{
+	struct call *c = t->c;
+	struct registry_entry entry;
+	struct err why = {};
+
+	if (!t->made || registry_find(c->ctx->registry, c->conf.storage, t->volname, t->snap,
+				      &c->arena, &entry) != -ENOENT)
+		return;
+	if (call_first(c, destroy, t, &why))
+		call_log(c, 0, "%s", why.text);
 }
 
 int attach_snapshot(struct call *c, const char *volname, const char *snap, const char **ret_serial,
@@ -108,27 +139,14 @@ int attach_snapshot(struct call *c, const char *volname, const char *snap, const
 		if (ret == 0)
 			ret = call_first(c, make, &t, e);
 	}
+	if (ret == 0) {
+		target = target_of(&t);
+		ret = attach_volume(c, &target, e);
+	}
 	if (ret)
-		return ret;
-	target = target_of(&t);
+		drop_useless(&t);
 	*ret_serial = t.volume.serial;
-	return attach_volume(c, &target, e);
-}
-
-static int destroy(struct fa *f, void *arg, struct err *e)
-{
-	struct tmp *t = arg;
-	struct err why = {};
-	int ret = fa_volume_destroy(f, &t->c->fa, t->name, e);
-
-	if (ret == -ENOENT)
-		return 0;
-	if (ret == 0 || ret == -ESTALE)
-		ret = fa_volume_eradicate(f, &t->c->fa, t->name, &why);
-	/* Destroyed it goes by itself; the array says when. */
-	if (ret < 0)
-		call_log(t->c, 0, "%s", why.text);
-	return 0;
+	return ret;
 }
 
 int attach_remove_snapshot(struct call *c, const char *volname, const char *snap, struct err *e)

@@ -108,6 +108,7 @@ static int activate_volume(struct call *c, const char *volname, const char **ret
 	if (ret)
 		return ret;
 	t = target_of(volname, &v);
+	t.again = call_flag(c, "heal");
 	*ret_serial = v.serial;
 	return attach_volume(c, &t, e);
 }
@@ -247,12 +248,13 @@ static int run_resize(struct call *c, struct err *e)
 	const char *volname;
 	struct attach_target t;
 	struct fa_volume v = {};
+	struct array_volname parsed;
 	uint64_t size;
 	CLEANUP_FD int lock = -1;
 	int ret = call_u64(c, "size", &size, e);
 
 	if (ret == 0)
-		ret = call_str(c, "volname", &volname, e);
+		ret = call_volname(c, &volname, &parsed, e);
 	if (ret)
 		return ret;
 	lock = attach_lock(c, volname, e);

@@ -33,7 +33,7 @@ static bool is_connected(const struct plan_activate_in *in)
 {
 	const struct registry_entry *entry = in->entry;
 
-	return entry && entry->verified && !entry->leaving && !entry->partial &&
+	return !in->again && entry && entry->verified && !entry->leaving && !entry->partial &&
 	       strcmp(entry->serial, in->serial) == 0 && in->connections != 0 && works(in->here);
 }
 

@@ -36,6 +36,7 @@ struct plan_activate_in {
 	const struct registry_entry *entry; /* NULL: none, or the registry cannot be read */
 	const char *serial;		    /* the array's, now */
 	uint64_t size, connections;	    /* the array's; UINT64_MAX: not said */
+	bool again;			    /* asked to connect, whatever is known */
 	const struct map_state *here;	    /* the device with that serial */
 	const struct map_state *old; /* the one with the entry's, where that is another; NULL */
 };
