@@ -104,7 +104,6 @@ static void format(const struct snapset *s, struct buf *ret)
 	struct jsonw w;
 
 	jsonw_begin(&w, ret);
-	jsonw_object(&w, NULL);
 	jsonw_str(&w, "schema", SCHEMA);
 	jsonw_i64(&w, "since", s->since);
 	jsonw_bool(&w, "taken", s->taken);
@@ -116,9 +115,7 @@ static void format(const struct snapset *s, struct buf *ret)
 		jsonw_close(&w);
 	}
 	jsonw_close(&w);
-	jsonw_close(&w);
 	jsonw_end(&w);
-	buf_addc(ret, '\n');
 }
 
 /* Neither a storage's id nor a snapshot's name holds a comma or a slash; one that does is no name.
