@@ -58,10 +58,14 @@ static void add_paths(struct map_view *v, const struct root *root)
 
 static int read_map(struct map_view *v, const struct root *root, struct err *e)
 {
-	int r = dmdev_find(&v->map, v->uuid, &v->arena, e);
+	struct stat st;
+	int r;
 
 	/* A kernel whose device-mapper nobody has loaded has no maps. */
-	if (r == -ENXIO || r == -ENODEV || r == -ENOENT)
+	if (root_stat(root, "sys/class/misc/device-mapper", &st) == -ENOENT)
+		return 0;
+	r = dmdev_find(&v->map, v->uuid, &v->arena, e);
+	if (r == -ENXIO)
 		return 0;
 	if (r == 0)
 		r = sysdisk_name_of(root, v->map.dev, v->dm);

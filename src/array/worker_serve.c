@@ -31,8 +31,8 @@ struct running {
 	pid_t group; /* 0: free place */
 	char serial[ARRAY_SERIAL_LEN + 1];
 	int64_t deadline;
-	int64_t since; /* Unix seconds */
-	bool killed;
+	int64_t since;	/* Unix seconds */
+	int64_t killed; /* when; 0: not yet */
 };
 
 struct server {
@@ -59,7 +59,7 @@ static bool is_gone(pid_t group)
 static void end_group(struct running *c)
 {
 	(void)kill(-c->group, SIGKILL);
-	c->killed = true;
+	c->killed = c->killed ? c->killed : clock_boot_ms();
 }
 
 static void say(int reply, int code, const char *text, const void *payload, size_t size)
@@ -80,7 +80,7 @@ static void say_stuck(struct server *s, int reply)
 	for (size_t i = 0; i < CALLS_MAX; i++) {
 		const struct running *c = &s->calls[i];
 
-		if (!c->group || !c->killed)
+		if (!c->group || !c->killed || clock_boot_ms() - c->killed < GRACE_MS)
 			continue;
 		memcpy(stuck[n].serial, c->serial, sizeof(c->serial));
 		stuck[n].pid = c->group;
@@ -89,24 +89,43 @@ static void say_stuck(struct server *s, int reply)
 	say(reply, 0, "", stuck, n * sizeof(*stuck));
 }
 
+static struct running *call_of(struct server *s, pid_t group)
+{
+	for (size_t i = 0; i < CALLS_MAX; i++)
+		if (s->calls[i].group == group)
+			return &s->calls[i];
+	return NULL;
+}
+
+/* A group is killed while its first process is still a zombie: its number cannot be anybody else's
+ * then. */
+static void reap(struct server *s)
+{
+	for (;;) {
+		siginfo_t info = {};
+		struct running *c;
+
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
+			return;
+		c = call_of(s, info.si_pid);
+		if (c)
+			end_group(c);
+		(void)waitpid(info.si_pid, NULL, WNOHANG);
+	}
+}
+
 /* Reaps, ends what is late or has lost its first process, and forgets who is gone. */
 static void sweep(struct server *s)
 {
 	int64_t now = clock_boot_ms();
-	pid_t pid;
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		for (size_t i = 0; i < CALLS_MAX; i++)
-			if (s->calls[i].group == pid)
-				end_group(&s->calls[i]);
 	for (size_t i = 0; i < CALLS_MAX; i++) {
 		struct running *c = &s->calls[i];
 
 		if (c->group && !c->killed && now >= c->deadline)
 			end_group(c);
 	}
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	reap(s);
 	for (size_t i = 0; i < CALLS_MAX; i++)
 		if (s->calls[i].group && s->calls[i].killed && is_gone(s->calls[i].group))
 			s->calls[i] = (struct running){};
@@ -118,6 +137,20 @@ static bool is_stuck(const struct server *s, const char *serial)
 		if (s->calls[i].group && s->calls[i].killed && *serial &&
 		    strcmp(s->calls[i].serial, serial) == 0)
 			return true;
+	return false;
+}
+
+/* Who was killed needs a moment to be gone; only then does a call count as stuck. */
+static bool stays_stuck(struct server *s, const char *serial)
+{
+	int64_t until = clock_boot_ms() + GRACE_MS;
+
+	while (is_stuck(s, serial)) {
+		if (clock_boot_ms() >= until)
+			return true;
+		(void)poll(NULL, 0, 1);
+		sweep(s);
+	}
 	return false;
 }
 
@@ -143,16 +176,17 @@ static NORETURN void be_child(const struct worker_request *q, int reply)
 
 static void begin(struct server *s, const struct worker_request *q, int reply)
 {
-	struct running *c = free_place(s);
+	struct running *c;
 	pid_t pid;
 
-	if (is_stuck(s, q->serial)) {
+	if (stays_stuck(s, q->serial)) {
 		say(reply, -EALREADY,
 		    "an earlier call on this volume still hangs in the kernel: nothing is done "
 		    "with it until that is over",
 		    NULL, 0);
 		return;
 	}
+	c = free_place(s);
 	pid = c ? fork() : -1;
 	if (pid == 0)
 		be_child(q, reply);
