@@ -55,7 +55,8 @@ static int look(struct diagnosis *d, struct array_session *s, const char *id,
 			       "for node %s",
 			       id, s->ctx.node);
 	if (storage->problem) {
-		diagnosis_add(d, DIAGNOSIS_BAD, "config", "correct it: pvesm set", "%s",
+		diagnosis_add(d, DIAGNOSIS_BAD, "config",
+			      "correct it: pvesm set STORAGE, or /etc/pve/storage.cfg", "%s",
 			      storage->problem);
 		return 0;
 	}
@@ -68,7 +69,7 @@ static int look(struct diagnosis *d, struct array_session *s, const char *id,
 
 static int diagnose(const struct cli *cli, const char *id)
 {
-	CLEANUP(diagnosis_done) struct diagnosis d = {};
+	CLEANUP(diagnosis_done) struct diagnosis d = { .storage = id };
 	CLEANUP(buf_done) struct buf out = {};
 	struct array_storages storages = {};
 	struct array_session session;
@@ -87,9 +88,9 @@ static int diagnose(const struct cli *cli, const char *id)
 	if (r < 0)
 		return session_could_not_tell(cli, DIAGNOSIS_SCHEMA, e.text);
 	if (cli->json)
-		diagnosis_json(&d, id, &out);
+		diagnosis_json(&d, &out);
 	else
-		diagnosis_show(&d, id, term_width(), cli->color, &out);
+		diagnosis_show(&d, term_width(), cli->color, &out);
 	return session_answer(&out, diagnosis_exit(&d));
 }
 

@@ -16,6 +16,16 @@ void diagnosis_done(struct diagnosis *d)
 	arena_done(&d->arena);
 }
 
+static const char *remedy_for(struct diagnosis *d, const char *remedy)
+{
+	const char *at = strstr(remedy, "STORAGE");
+
+	if (!at || !d->storage)
+		return arena_str(&d->arena, slice_of(remedy));
+	return arena_fmt(&d->arena, "%.*s%s%s", (int)(at - remedy), remedy, d->storage,
+			 at + sizeof("STORAGE") - 1);
+}
+
 void diagnosis_add(struct diagnosis *d, enum diagnosis_level level, const char *subject,
 		   const char *remedy, const char *fmt, ...)
 {
@@ -29,7 +39,7 @@ void diagnosis_add(struct diagnosis *d, enum diagnosis_level level, const char *
 	l->level = level;
 	l->subject = subject;
 	l->what = arena_str(&d->arena, slice_of(text));
-	l->remedy = remedy ? arena_str(&d->arena, slice_of(remedy)) : NULL;
+	l->remedy = remedy ? remedy_for(d, remedy) : NULL;
 }
 
 int diagnosis_exit(const struct diagnosis *d)
@@ -74,29 +84,28 @@ static void show_line(const struct diagnosis_line *l, size_t width, bool color, 
 	buf_addc(out, '\n');
 }
 
-void diagnosis_show(const struct diagnosis *d, const char *storage, size_t width, bool color,
-		    struct buf *out)
+void diagnosis_show(const struct diagnosis *d, size_t width, bool color, struct buf *out)
 {
 	size_t n[3] = {};
 
 	for (size_t i = 0; i < d->n; i++)
 		n[d->items[i].level]++;
 	buf_adds(out, "Storage ");
-	escaped(out, storage);
+	escaped(out, d->storage);
 	buf_addf(out, ": %zu checks, %zu bad, %zu warning%s\n\n", d->n, n[DIAGNOSIS_BAD],
 		 n[DIAGNOSIS_WARNING], n[DIAGNOSIS_WARNING] == 1 ? "" : "s");
 	for (size_t i = 0; i < d->n; i++)
 		show_line(&d->items[i], width, color, out);
 }
 
-void diagnosis_json(const struct diagnosis *d, const char *storage, struct buf *out)
+void diagnosis_json(const struct diagnosis *d, struct buf *out)
 {
 	static const char *const names[] = { "ok", "warning", "bad" };
 	struct jsonw w;
 
 	jsonw_begin(&w, out);
 	jsonw_str(&w, "schema", DIAGNOSIS_SCHEMA);
-	jsonw_str(&w, "storage", storage);
+	jsonw_str(&w, "storage", d->storage);
 	jsonw_array(&w, "checks");
 	for (size_t i = 0; i < d->n; i++) {
 		jsonw_row(&w, NULL);

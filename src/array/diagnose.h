@@ -27,6 +27,7 @@ struct diagnosis_array {
 };
 
 struct diagnosis {
+	const char *storage;	      /* stands for STORAGE in remedies */
 	struct diagnosis_line *items; /* VEC() */
 	size_t n, cap;
 	struct diagnosis_array arrays[ARRAY_ADDRESSES_MAX];
@@ -35,6 +36,7 @@ struct diagnosis {
 };
 
 void diagnosis_done(struct diagnosis *d);
+/* @remedy may be NULL; STORAGE in it is replaced. */
 void diagnosis_add(struct diagnosis *d, enum diagnosis_level level, const char *subject,
 		   const char *remedy, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
@@ -52,6 +54,5 @@ void diagnose_lvm(struct diagnosis *d, const struct root *root);
 
 /* 0, 1 or 2 by the worst line. */
 int diagnosis_exit(const struct diagnosis *d);
-void diagnosis_json(const struct diagnosis *d, const char *storage, struct buf *out);
-void diagnosis_show(const struct diagnosis *d, const char *storage, size_t width, bool color,
-		    struct buf *out);
+void diagnosis_json(const struct diagnosis *d, struct buf *out);
+void diagnosis_show(const struct diagnosis *d, size_t width, bool color, struct buf *out);

@@ -15,6 +15,17 @@ static void sample(struct buf *out, const char *name, const char *label, const c
 	buf_addf(out, "\"} %" PRIu64 "\n", n);
 }
 
+/* Two storages may use one array with two host objects: hgsuffix. */
+static void sample_array(struct buf *out, const char *name, const struct array_status_array *a,
+			 uint64_t n)
+{
+	buf_addf(out, "%s{url=\"", name);
+	prom_label(out, a->url);
+	buf_adds(out, "\",host=\"");
+	prom_label(out, a->host ? a->host : "");
+	buf_addf(out, "\"} %" PRIu64 "\n", n);
+}
+
 static void one(struct buf *out, const char *name, const char *help, uint64_t n)
 {
 	prom_gauge(out, name, help);
@@ -40,14 +51,14 @@ static void add_arrays(const struct array_status *s, struct buf *out)
 
 	prom_gauge(out, ARRAY "up", "1 while the array answers.");
 	for (size_t i = 0; i < s->n_arrays; i++)
-		sample(out, ARRAY "up", "url", s->arrays[i].url, s->arrays[i].ok);
+		sample_array(out, ARRAY "up", &s->arrays[i], s->arrays[i].ok);
 	for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
 		prom_counter(out, rows[r].name, rows[r].help);
 		for (size_t i = 0; i < s->n_arrays; i++) {
 			uint64_t n;
 
 			memcpy(&n, (const char *)&s->arrays[i] + rows[r].offset, sizeof(n));
-			sample(out, rows[r].name, "url", s->arrays[i].url, n);
+			sample_array(out, rows[r].name, &s->arrays[i], n);
 		}
 	}
 }
