@@ -98,7 +98,6 @@ static void write_body(const struct fa_new_volume *v, struct buf *body)
 	struct jsonw w;
 
 	jsonw_begin_row(&w, body);
-	jsonw_object(&w, NULL);
 	if (v->source) {
 		jsonw_object(&w, "source");
 		jsonw_str(&w, "name", v->source);
@@ -107,7 +106,6 @@ static void write_body(const struct fa_new_volume *v, struct buf *body)
 		jsonw_u64(&w, "provisioned", v->size);
 	}
 	write_qos(&w, v);
-	jsonw_close(&w);
 	jsonw_end(&w);
 }
 

@@ -56,13 +56,11 @@ void resttoken_write(const struct resttoken *t, struct buf *out)
 	struct jsonw w;
 
 	jsonw_begin_row(&w, out);
-	jsonw_object(&w, NULL);
 	jsonw_str(&w, "auth_token", t->auth);
 	jsonw_str(&w, "request_id", t->request_id);
 	jsonw_i64(&w, "created_at", t->created);
 	jsonw_i64(&w, "ttl", t->ttl);
 	jsonw_i64(&w, "expires_at", t->created + t->ttl);
-	jsonw_close(&w);
 	jsonw_end(&w);
 }
 
