@@ -93,10 +93,22 @@ static void add_length(struct table *t, int64_t from, int64_t now)
 	table_add(t, from && now >= from ? clock_duration(now - from, length) : NULL);
 }
 
+/* Errors that are not the array's own words. */
+static const char *state_of(const struct array_status_array *a)
+{
+	static const char *const silent[] = { "EHOSTUNREACH", "ETIMEDOUT", "EAGAIN",
+					      "EINPROGRESS" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+		if (strcmp(a->answer, silent[i]) == 0)
+			return "no answer";
+	return a->ok ? "answers" : "refuses";
+}
+
 static void add_array(struct table *t, const struct array_status_array *a, int64_t now)
 {
 	table_add(t, a->name ? a->name : a->url);
-	table_add_styled(t, a->ok ? TERM_GREEN : TERM_RED, a->ok ? "answers" : "no answer");
+	table_add_styled(t, a->ok ? TERM_GREEN : TERM_RED, state_of(a));
 	table_add(t, a->version);
 	table_add(t, a->api);
 	table_add(t, a->host);

@@ -190,16 +190,19 @@ static const struct survey_about *remembered(const struct survey_memory *m, cons
 	return NULL;
 }
 
+/* What an array was called stays known while it does not answer. */
 static int ask_about(const struct asking *q, struct survey_array *a, int64_t age_s, struct err *e)
 {
 	const struct survey_about *known = remembered(q->memory, a->url);
 
-	if (!known || q->now - known->at >= age_s * 1000)
-		return fa_about_get(a->fa, &q->call, &a->arena, &a->about, e);
-	a->about = (struct fa_about){
-		.id = known->id, .name = known->name, .version = known->version, .api = known->api
-	};
-	return 0;
+	if (known)
+		a->about = (struct fa_about){ .id = known->id,
+					      .name = known->name,
+					      .version = known->version,
+					      .api = known->api };
+	if (known && q->now - known->at < age_s * 1000)
+		return 0;
+	return fa_about_get(a->fa, &q->call, &a->arena, &a->about, e);
 }
 
 static int ask_one(const struct asking *q, size_t array, struct err *e)

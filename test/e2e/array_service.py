@@ -20,7 +20,6 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__
 PROGRAM = os.environ.get("PVEWARDEN", f"{TREE}/build-gcc/pvewarden")
 SIMULATOR = os.environ.get("ARRAYSIM", "")
 KILLS = int(os.environ.get("ARRAY_KILLS", "12"))
-SERIAL = "96622A35A07E4A3300012%03d"
 ENV = {"PATH": os.environ["PATH"], "NO_COLOR": "1", "LC_ALL": "C.UTF-8", **{
     k: v for k, v in os.environ.items() if k.startswith(("ASAN", "UBSAN", "LSAN"))}}
 passed = failed = 0
@@ -144,17 +143,13 @@ class Node:
         with open(f"{self.root}/run/pvewarden/array/array.json", encoding="utf-8") as f:
             return json.load(f)
 
-    def put_registry(self, *entries):
-        """Entries in the file's own form, as an activation would have left them."""
-        rows = [{"storage": "podded", "snap": "", "protocol": "iscsi", "volume_id": "",
-                 "size": 1 << 30, "since": "2026-01-01T00:00:00Z", "partial": False,
-                 "leaving": False, "boot_id": "", **e} for e in entries]
-        path = f"{self.root}/var/lib/pvewarden/array/registry.json"
-        with open(path, encoding="utf-8") as f:
-            document = json.load(f)
-        key = next(k for k, v in document.items() if isinstance(v, list))
-        document[key] = rows
-        write(self.root, "var/lib/pvewarden/array/registry.json", json.dumps(document), 0o600)
+    def put_registry(self, **entry):
+        """An entry in the file's own form, as an activation of an earlier boot left it."""
+        row = {"storage": "podded", "snap": "", "protocol": "iscsi", "volume_id": "",
+               "size": 1 << 30, "since": int(time.time()) - 86400, "verified": True,
+               "partial": False, "leaving": False, "boot": "an earlier one", **entry}
+        write(self.root, "var/lib/pvewarden/array/registry.json", json.dumps(
+            {"schema": "pvewarden.array.registry/1", "entries": [row]}), 0o600)
 
 
 def say(path, data, timeout=30.0):
@@ -416,14 +411,50 @@ def test_workers(node):
 
 
 def test_leftovers(node, sim):
-    """What a node crash leaves: a connection and an entry of an earlier boot."""
-    sim.ask("POST", "make", {"array": "fa1", "pods": [], "volumes": [
-        {"name": "pod::vm-500-disk-0", "provisioned": 1 << 30}]})
+    """What a node's crash leaves: connections, and an entry of an earlier boot."""
+    name = "pod::vm-500-disk-0"
+    ok("a volume on two arrays", answer(node.socket, node.request(
+        "alloc", "podded", vmid=500, size_kib=1 << 20, name="vm-500-disk-0"))["ok"])
     for array in ("fa1", "fa2"):
-        sim.rest(array, "POST", "connections",
-                 {"host_names": "pve1", "volume_names": "pod::vm-500-disk-0"})
-    volume = sim.rest("fa1", "GET", "volumes", {"names": "pod::vm-500-disk-0"})["items"][0]
-    return volume
+        sim.rest(array, "POST", "connections", {"host_names": "pve1", "volume_names": name})
+    serial = sim.rest("fa1", "GET", "volumes", {"names": name})["reply"]["items"][0]["serial"]
+    entry = {"volname": "vm-500-disk-0", "array_volume": name, "serial": serial}
+
+    def connections():
+        return sum(len(sim.rest(a, "GET", "connections", {"volume_names": name})["reply"]["items"])
+                   for a in ("fa1", "fa2"))
+    ok("is connected on both", connections() == 2, connections())
+
+    node.put_registry(**entry, since=int(time.time()) - 5)
+    got = node.run("reap", "--yes", "--node", "pve1")
+    ok("what is five seconds old may be at work: nothing to reap",
+       got.returncode == 0 and b"Nothing to take away" in got.stdout and connections() == 2, got)
+    node.put_registry(**entry, storage="gone")
+    got = node.run("reap", "--yes", "--node", "pve1")
+    ok("an entry of a storage that is not there stays", connections() == 2, got)
+    node.put_registry(**entry)
+    sim.ask("POST", "down", {"array": "fa1"})
+    sim.ask("POST", "down", {"array": "fa2"})
+    got = node.run("reap", "--node", "pve1")
+    ok("while no array answers it says so: 3", got.returncode == 3 and b"no answer" in got.stdout,
+       got)
+    sim.ask("POST", "up", {"array": "fa1"})
+    sim.ask("POST", "up", {"array": "fa2"})
+    for flags in ((), ("--dry-run",), ("--dry-run", "--yes")):
+        got = node.run("reap", *flags, "--node", "pve1")
+        ok(f"reap {' '.join(flags)} shows what it would do and does nothing",
+           got.returncode == 1 and b"vm-500-disk-0" in got.stdout and connections() == 2, got)
+    got = node.run("reap", "--yes", "--node", "pve1")
+    ok("reap --yes takes the connections away", got.returncode == 0 and connections() == 0, got,
+       connections())
+    left = sim.rest("fa1", "GET", "volumes", {"names": name})["reply"]["items"]
+    ok("and the volume stays", len(left) == 1 and not left[0]["destroyed"], left)
+    with open(f"{node.root}/var/lib/pvewarden/array/registry.json", encoding="utf-8") as f:
+        ok("the registry has forgotten it", json.load(f)["entries"] == [])
+    got = node.run("reap", "--yes", "--node", "pve1")
+    ok("a second time there is nothing to do", got.returncode == 0, got)
+    got = node.run("heal", "nosuch", "--node", "pve1")
+    ok("a storage that is not there is a mistake", got.returncode == 64, got)
 
 
 def test_diagnose(node):
@@ -498,6 +529,7 @@ def main():
         test_strangers(node)
         test_call(node)
         test_kills(node, sim)
+        test_leftovers(node, sim)
         test_outage(node, sim)
         test_diagnose(node)
         test_drain(node, sim)

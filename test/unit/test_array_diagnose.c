@@ -187,7 +187,8 @@ static void multipath_conf(void **state)
 {
 	(void)state;
 	assert_int_equal(multipath("", "find_multipaths is strict"), DIAGNOSIS_OK);
-	assert_int_equal(multipath("defaults {\n find_multipaths no\n}\n", "find_multipaths is no"), DIAGNOSIS_OK);
+	assert_int_equal(multipath("defaults {\n find_multipaths no\n}\n", "find_multipaths is no"),
+			 DIAGNOSIS_OK);
 	assert_int_equal(multipath("defaults {\n find_multipaths \"smart\" # x\n}\n", "is smart"),
 			 DIAGNOSIS_WARNING);
 	assert_int_equal(multipath("blacklist { devnode \"^sd[a-z]\" }\n", "keeps our volumes"),
