@@ -80,16 +80,16 @@ static int look_again(struct fa *f, const struct fa_call *c, void *arg, struct e
 
 static void write_tag(const struct tag *t, const char *value, struct buf *body)
 {
-	struct jsonw w = { .out = body };
+	struct jsonw w;
 
-	jsonw_array(&w, NULL);
-	jsonw_object(&w, NULL);
+	buf_addc(body, '[');
+	jsonw_begin_row(&w, body);
 	jsonw_str(&w, "namespace", NAMESPACE);
 	jsonw_str(&w, "key", t->key);
 	jsonw_str(&w, "value", value);
 	jsonw_bool(&w, "copyable", false);
-	jsonw_close(&w);
 	jsonw_end(&w);
+	buf_addc(body, ']');
 }
 
 static int send(struct fa *f, const struct fa_call *c, struct tag *t, const char *method,

@@ -17,6 +17,7 @@
 #include "array/rest.h"
 #include "util/json.h"
 #include "util/jsonw.h"
+#include "util/str.h"
 
 enum { ARGS_MAX = 3000, THREADS_MAX = 64 };
 
@@ -427,7 +428,7 @@ static void run(struct job *j)
 	j->code = -ENOSYS;
 	j->call.deadline = rest_now_ms() + limit_ms;
 	jsonw_begin_row(&j->w, &j->result);
-	jsonw_array(&j->w, NULL);
+	jsonw_array(&j->w, "items");
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
 		if (strcmp(operations[i].name, j->args[0]) == 0 && j->n > operations[i].args)
 			j->code = operations[i].fn(j);
@@ -447,15 +448,12 @@ static void say(struct job *j, int64_t began)
 	struct jsonw w;
 
 	jsonw_begin_row(&w, &line);
-	jsonw_object(&w, NULL);
 	jsonw_str(&w, "code", j->code < 0 ? strerrorname_np(-j->code) : j->code ? "1" : "");
 	jsonw_str(&w, "error", j->code < 0 ? j->e.text : "");
 	jsonw_i64(&w, "ms", rest_now_ms() - began);
-	jsonw_raw(&w, "result", buf_slice(&j->result));
-	jsonw_close(&w);
+	jsonw_raw(&w, "result", slice_trim(buf_slice(&j->result)));
 	jsonw_end(&w);
 	(void)fputs(buf_str(&line), stdout);
-	(void)putchar('\n');
 	(void)fflush(stdout);
 	buf_done(&j->result);
 	arena_done(&j->arena);
