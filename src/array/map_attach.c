@@ -13,7 +13,7 @@ enum {
 	ASK_MS = 6000,	    /* a disk that lives answers in a few */
 	SCAN_MS = 4000,	    /* of one unit; a port that does not answer would take minutes */
 	AGAIN_MS = 1000,    /* the array has said yes, its port may need a moment */
-	PATIENCE_MS = 3000, /* for the other paths, once there is one */
+	PATIENCE_MS = 6000, /* for the other paths, once there is one */
 	UDEV_MS = 2000,	    /* udev not heard of by then: go on without */
 	TELL_MS = 4500,	    /* multipathd gives up after 4 s itself */
 	ALLOW_MS = 10000,
@@ -89,23 +89,6 @@ static int observe(struct attach *a, struct err *e)
 		look_at_holders(a, s);
 	}
 	return r;
-}
-
-/* Nothing to do and nobody to ask: what this node knows agrees with what is wanted. */
-static bool is_complete(const struct attach *a)
-{
-	uint64_t size = a->want->size;
-
-	if (a->want->multipath && (!a->view.mapped || (size && a->view.size != size)))
-		return false;
-	for (size_t i = 0; i < a->n; i++) {
-		const struct spot *s = &a->spots[i];
-
-		if (!s->seen.present || !s->seen.ours || (a->want->multipath && !s->seen.in_map) ||
-		    (size && s->disk.size != size) || strcmp(s->disk.state, "running") != 0)
-			return false;
-	}
-	return true;
 }
 
 static int ask_one(void *ctx, const struct root *root, size_t i, char *answer, struct err *e)
@@ -213,8 +196,8 @@ static int scan(struct attach *a, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-/* One round: look, ask, decide, act. Nothing is changed before all of them have been decided on. */
-static int round_of(struct attach *a, struct err *e)
+/* Nothing is changed before all of them have been decided on. */
+static int judge(struct attach *a, struct err *e)
 {
 	int r = observe(a, e);
 
@@ -227,6 +210,13 @@ static int round_of(struct attach *a, struct err *e)
 		if (s->deed == MAP_TAKEN || s->deed == MAP_FOREIGN)
 			r = refuse(s, e);
 	}
+	return r;
+}
+
+static int round_of(struct attach *a, struct err *e)
+{
+	int r = judge(a, e);
+
 	if (r == 0)
 		r = replace(a, e);
 	return r == 0 ? scan(a, e) : r;
@@ -235,6 +225,24 @@ static int round_of(struct attach *a, struct err *e)
 static bool is_usable(const struct spot *s)
 {
 	return s->seen.present && s->deed == MAP_TAKE && s->seen.asked == TRI_YES;
+}
+
+/* All is there, of that size, and every path has said who it is just now: a LUN may have become
+ * another volume's since the map was made. */
+static bool is_complete(const struct attach *a)
+{
+	uint64_t size = a->want->size;
+
+	if (a->want->multipath && (!a->view.mapped || (size && a->view.size != size)))
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		const struct spot *s = &a->spots[i];
+
+		if (!is_usable(s) || (a->want->multipath && !s->seen.in_map) ||
+		    (size && s->disk.size != size))
+			return false;
+	}
+	return true;
 }
 
 /* All paths; or some, and no more are to be hoped for. */
@@ -426,7 +434,7 @@ static int begin(struct attach *a, struct err *e)
 	vec_each (p, &places)
 		a->spots[a->n++] = (struct spot){ .at = *p, .seen.asked = TRI_UNKNOWN };
 	vec_free(&places);
-	return r == 0 ? observe(a, e) : r;
+	return r == 0 ? judge(a, e) : r;
 }
 
 int map_attach_scsi(struct map_job *j, const struct map_want *want, struct map_state *ret,

@@ -177,15 +177,18 @@ bool map_plan_serial_of_uuid(const char *uuid, char ret[ARRAY_SERIAL_LEN + 1])
 /* "00" serial[0..14] "24a937" serial[14..24]: the way back of array_nguid_of(). */
 bool map_plan_serial_of_nguid(const char *nguid, char ret[ARRAY_SERIAL_LEN + 1])
 {
-	char joined[ARRAY_NGUID_LEN + 1], again[ARRAY_NGUID_LEN + 1];
+	char joined[ARRAY_NGUID_LEN + 1], again[ARRAY_NGUID_LEN + 1], serial[ARRAY_SERIAL_LEN + 1];
 
 	if (strlen(nguid) != ARRAY_NGUID_LEN)
 		return false;
 	(void)snprintf(joined, sizeof(joined), "%.14s%s", nguid + 2, nguid + 22);
-	if (!serial_of(joined, "", ret))
+	if (!serial_of(joined, "", serial))
 		return false;
-	array_nguid_of(ret, again);
-	return strcasecmp(again, nguid) == 0;
+	array_nguid_of(serial, again);
+	if (strcasecmp(again, nguid) != 0)
+		return false;
+	memcpy(ret, serial, sizeof(serial));
+	return true;
 }
 
 static bool has_controller(const struct nvme_ctrls *have, const struct map_port *port)

@@ -159,22 +159,15 @@ static bool is_passing(const char *command)
 	return false;
 }
 
-bool map_see_user(const struct root *root, const char *name, char *why, size_t size, bool *passing)
+/* The first of @users of one of the @n numbers that is a user. */
+static bool find_user(const struct dm_users *users, const struct devno *numbers, size_t n,
+		      char *why, size_t size, bool *passing)
 {
-	CLEANUP(users_done) struct dm_users users = {};
-	CLEANUP(arena_done) struct arena a = {};
-	struct dm_set none = {};
-	struct devno numbers[64];
-	size_t n = sysdisk_numbers(root, name, numbers);
-	bool found = false;
-
 	*passing = false;
-	qsort(numbers, n, sizeof(*numbers), by_number);
-	users_read(&users, root, &none, numbers, n, &a);
-	vec_each (u, &users) {
-		if (u->pid == getpid() || u->pid == getppid())
+	vec_each (u, users) {
+		if (!bsearch(&u->dev, numbers, n, sizeof(*numbers), by_number))
 			continue;
-		if (is_passing(u->command)) {
+		if (u->pid && is_passing(u->command)) {
 			*passing = true;
 			continue;
 		}
@@ -184,10 +177,29 @@ bool map_see_user(const struct root *root, const char *name, char *why, size_t s
 		else
 			(void)snprintf(why, size, "it is %.100s", u->via);
 		*passing = false;
-		found = true;
-		break;
+		return true;
 	}
-	return found;
+	return false;
+}
+
+static bool find_user_of(const struct root *root, const char *name, const struct dm_users *known,
+			 char *why, size_t size, bool *passing)
+{
+	CLEANUP(users_done) struct dm_users users = {};
+	CLEANUP(arena_done) struct arena a = {};
+	struct dm_set none = {};
+	struct devno numbers[64];
+	size_t n = sysdisk_numbers(root, name, numbers);
+
+	qsort(numbers, n, sizeof(*numbers), by_number);
+	if (!known)
+		users_read(&users, root, &none, numbers, n, &a);
+	return find_user(known ? known : &users, numbers, n, why, size, passing);
+}
+
+bool map_see_user(const struct root *root, const char *name, char *why, size_t size, bool *passing)
+{
+	return find_user_of(root, name, NULL, why, size, passing);
 }
 
 /* Opened alone: what a file system, swap, md, another mapping or a target in this kernel holds
@@ -208,7 +220,8 @@ static int open_alone(void *ctx, const struct root *root, size_t i, char *answer
 	return 0;
 }
 
-enum map_in_use map_disk_use(const struct root *root, const char *name, char *why, size_t size)
+static enum map_in_use disk_use(const struct root *root, const char *name,
+				const struct dm_users *known, char *why, size_t size)
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names holders = {};
 	struct err e = {};
@@ -224,7 +237,7 @@ enum map_in_use map_disk_use(const struct root *root, const char *name, char *wh
 		(void)snprintf(why, size, "%.100s stands on it", *dm ? dm : holders.items[0].text);
 		return MAP_OPEN;
 	}
-	if (map_see_user(root, name, why, size, &passing))
+	if (find_user_of(root, name, known, why, size, &passing))
 		return MAP_OPEN;
 	r = fan_one(open_alone, (void *)name, root, OPEN_ALONE_MS, &e);
 	/* The kernel looks for other holders first: a disk that cannot be reached has none. */
@@ -235,6 +248,11 @@ enum map_in_use map_disk_use(const struct root *root, const char *name, char *wh
 	else
 		(void)snprintf(why, size, "whether it is in use cannot be told: %.80s", e.text);
 	return r == -EBUSY ? MAP_OPEN : MAP_UNKNOWN;
+}
+
+enum map_in_use map_disk_use(const struct root *root, const char *name, char *why, size_t size)
+{
+	return disk_use(root, name, NULL, why, size);
 }
 
 /* --- states ----------------------------------------------------------------- */
@@ -255,7 +273,8 @@ static void count_paths(const struct map_view *v, struct map_state *ret)
 	ret->paths_ok = v->mapped && v->map.active_paths < running ? v->map.active_paths : running;
 }
 
-void map_view_state(const struct map_view *v, const struct root *root, struct map_state *ret)
+static void view_state(const struct map_view *v, const struct root *root,
+		       const struct dm_users *known, struct map_state *ret)
 {
 	*ret = (struct map_state){};
 	if (v->mapped) {
@@ -270,10 +289,15 @@ void map_view_state(const struct map_view *v, const struct root *root, struct ma
 		vec_each (d, &v->disks)
 			if (ret->in_use == MAP_FREE)
 				ret->in_use =
-					map_disk_use(root, d->name, ret->why, sizeof(ret->why));
+					disk_use(root, d->name, known, ret->why, sizeof(ret->why));
 	}
 	ret->present = v->mapped || v->disks.n;
 	count_paths(v, ret);
+}
+
+void map_view_state(const struct map_view *v, const struct root *root, struct map_state *ret)
+{
+	view_state(v, root, NULL, ret);
 }
 
 int map_see_nvme(struct nvme_ns *ret, bool *present, const struct root *root, const char *serial,
@@ -296,7 +320,8 @@ int map_see_nvme(struct nvme_ns *ret, bool *present, const struct root *root, co
 	return 0;
 }
 
-void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct map_state *ret)
+static void nvme_state(const struct nvme_ns *ns, const struct root *root,
+		       const struct dm_users *known, struct map_state *ret)
 {
 	*ret = (struct map_state){ .present = true,
 				   .dev = ns->dev,
@@ -304,89 +329,122 @@ void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct ma
 				   .paths = ns->paths,
 				   .paths_ok = ns->paths_live };
 	(void)snprintf(ret->device, sizeof(ret->device), "%s", ns->name);
-	ret->in_use = map_disk_use(root, ns->name, ret->why, sizeof(ret->why));
+	ret->in_use = disk_use(root, ns->name, known, ret->why, sizeof(ret->why));
+}
+
+void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct map_state *ret)
+{
+	nvme_state(ns, root, NULL, ret);
 }
 
 /* --- all of them ------------------------------------------------------------- */
 
-struct found {
+/* All of a node, read once. */
+struct all {
+	const struct root *root;
 	struct map_found *items; /* VEC() */
 	size_t n, cap;
+	struct scsi_disks disks;
+	struct nvme_list namespaces;
+	struct dm_users users; /* of disks and namespaces; those of maps the kernel counts */
+	struct arena arena;
 };
 
-static bool is_known(const struct found *f, const char *serial)
+static bool is_known(const struct all *all, const char *serial)
 {
-	vec_each (old, f)
+	vec_each (old, all)
 		if (strcmp(old->serial, serial) == 0)
 			return true;
 	return false;
 }
 
-static int add_scsi(struct found *f, const struct root *root, const char *serial,
-		    const struct scsi_disks *all, struct err *e)
+static int add_scsi(struct all *all, const char *serial, struct err *e)
 {
 	struct map_found found = {};
 	struct map_view v;
 	int r;
 
-	if (is_known(f, serial))
+	if (is_known(all, serial))
 		return 0;
-	r = view_read(&v, root, serial, all, e);
+	r = view_read(&v, all->root, serial, &all->disks, e);
 	(void)snprintf(found.serial, sizeof(found.serial), "%s", serial);
 	if (r == 0)
-		map_view_state(&v, root, &found.state);
+		view_state(&v, all->root, &all->users, &found.state);
 	if (r == 0 && found.state.present)
-		*vec_push(f) = found;
+		*vec_push(all) = found;
 	map_view_done(&v);
 	return r;
 }
 
-static int all_scsi(struct found *f, const struct root *root, struct err *e)
+static int all_scsi(struct all *all, struct err *e)
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names maps = {};
-	CLEANUP(scsi_disks_done) struct scsi_disks disks = {};
 	char serial[ARRAY_SERIAL_LEN + 1], uuid[DM_UUID_SIZE];
 	int r = 0;
 
-	scsi_disks_like(&disks, root, OUR_DISKS);
-	sysdisk_list(root, "dm-", &maps);
+	sysdisk_list(all->root, "dm-", &maps);
 	vec_each (m, &maps) {
-		sysdisk_attr(root, m->text, "dm/uuid", uuid, sizeof(uuid));
+		sysdisk_attr(all->root, m->text, "dm/uuid", uuid, sizeof(uuid));
 		if (r == 0 && map_plan_serial_of_uuid(uuid, serial))
-			r = add_scsi(f, root, serial, &disks, e);
+			r = add_scsi(all, serial, e);
 	}
-	vec_each (d, &disks)
+	vec_each (d, &all->disks)
 		if (r == 0 && map_plan_serial_of_wwid(d->wwid, serial))
-			r = add_scsi(f, root, serial, &disks, e);
+			r = add_scsi(all, serial, e);
 	return r;
 }
 
-static void all_nvme(struct found *f, const struct root *root)
+static void all_nvme(struct all *all)
 {
-	CLEANUP(nvme_list_done) struct nvme_list list = {};
-	struct map_found found;
+	vec_each (ns, &all->namespaces) {
+		struct map_found found = {};
 
-	nvme_namespaces(&list, root, NULL);
-	vec_each (ns, &list) {
-		found = (struct map_found){};
-		if (!map_plan_serial_of_nguid(ns->nguid, found.serial) || is_known(f, found.serial))
+		if (!map_plan_serial_of_nguid(ns->nguid, found.serial) ||
+		    is_known(all, found.serial))
 			continue;
-		map_nvme_state(ns, root, &found.state);
-		*vec_push(f) = found;
+		nvme_state(ns, all->root, &all->users, &found.state);
+		*vec_push(all) = found;
 	}
+}
+
+/* One walk over /proc for all that device-mapper does not count. */
+static void read_users(struct all *all)
+{
+	VEC(struct devno) numbers = {};
+	struct dm_set none = {};
+	struct devno some[64];
+
+	vec_each (d, &all->disks)
+		for (size_t n = d->held ? 0 : sysdisk_numbers(all->root, d->name, some); n; n--)
+			*vec_push(&numbers) = some[n - 1];
+	vec_each (ns, &all->namespaces)
+		for (size_t n = sysdisk_numbers(all->root, ns->name, some); n; n--)
+			*vec_push(&numbers) = some[n - 1];
+	if (numbers.n)
+		qsort(numbers.items, numbers.n, sizeof(*numbers.items), by_number);
+	users_read(&all->users, all->root, &none, numbers.items, numbers.n, &all->arena);
+	vec_free(&numbers);
 }
 
 int map_see_all(struct map_list *ret, const struct root *root, struct arena *a, struct err *e)
 {
-	struct found f = {};
-	int r = all_scsi(&f, root, e);
+	struct all all = { .root = root };
+	int r;
 
+	scsi_disks_like(&all.disks, root, OUR_DISKS);
+	nvme_namespaces(&all.namespaces, root, NULL);
+	read_users(&all);
+	r = all_scsi(&all, e);
 	if (r == 0)
-		all_nvme(&f, root);
-	*ret = (struct map_list){ .n = f.n };
-	ret->items = arena_alloc(a, f.n * sizeof(*f.items));
-	if (f.n)
-		memcpy(ret->items, f.items, f.n * sizeof(*f.items));
-	vec_free(&f);
+		all_nvme(&all);
+	*ret = (struct map_list){ .n = all.n };
+	ret->items = arena_alloc(a, all.n * sizeof(*all.items));
+	if (all.n)
+		memcpy(ret->items, all.items, all.n * sizeof(*all.items));
+	vec_free(&all);
+	scsi_disks_done(&all.disks);
+	nvme_list_done(&all.namespaces);
+	users_done(&all.users);
+	arena_done(&all.arena);
 	return r;
 }

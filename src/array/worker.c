@@ -156,6 +156,9 @@ static int await(int fd, struct answer *ret, int64_t deadline, struct err *e)
 
 	if (r == 0 && head.code == 0)
 		r = take_payload(fd, &head, ret, deadline);
+	/* Its process is ended at the deadline, which may be seen first. */
+	if (r == -EPIPE && clock_boot_ms() >= deadline - GRACE_MS)
+		r = -ETIMEDOUT;
 	if (r == -ETIMEDOUT)
 		return err_set(e, r, "no answer from the kernel in time: a path or a disk hangs");
 	if (r < 0)

@@ -225,7 +225,9 @@ static int write_attr(const struct root *root, const char *path, const char *tex
 	CLEANUP_FD int fd = root_openat(root, path, O_WRONLY);
 	int r = fd < 0 ? fd : file_write_all(fd, slice_of(text));
 
-	return r < 0 ? err_set(e, r, "writing \"%s\" to /%s: %s", text, path, strerror(-r)) : 0;
+	return r < 0 ? err_set(e, r, "writing \"%.*s\" to /%s: %s", (int)strcspn(text, "\n"), text,
+			       path, strerror(-r))
+		     : 0;
 }
 
 static int write_disk(const struct root *root, const struct scsi_disk *disk, const char *attr,
@@ -269,7 +271,8 @@ int scsi_rescan(const struct root *root, const struct scsi_disk *disk, struct er
 
 int scsi_offline(const struct root *root, const struct scsi_disk *disk, struct err *e)
 {
-	int r = write_disk(root, disk, "state", "offline", e);
+	/* The kernel wants the end of line. */
+	int r = write_disk(root, disk, "state", "offline\n", e);
 	char state[32];
 
 	if (r < 0)

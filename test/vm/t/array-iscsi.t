@@ -10,13 +10,17 @@
 . "$TREE/test/vm/array.sh"
 
 one=0123456789ABCDEF00011001 two=0123456789ABCDEF00011002 three=0123456789ABCDEF00011003
+four=0123456789ABCDEF00011004
 size=$(bytes 64M)
+# The volumes' own stores are disks of this machine too, which a node does not have.
+echo 'devices { global_filter = [ "r|/dev/loop.*|" ] }' >>/etc/lvm/lvmlocal.conf
 lio_start
 array_make a 10.9.0.1 10.9.0.2
 array_make b 10.9.0.3
 vol_make $one 64M
 vol_make $two 64M
 vol_make $three 64M
+vol_make $four 64M
 iscsi_start 10.9.0.1 10.9.0.3
 multipathd_start
 a="$(iqn a)@10.9.0.1:3260,$(iqn a)@10.9.0.2:3260"
@@ -33,7 +37,8 @@ check "what is not connected does not appear" refused ETIMEDOUT attach iscsi $on
 vol_connect a $one 1
 check "attach over both portals" mapped attach iscsi $one $size 60000 "1=$a"
 took | diag
-check "as a map with two paths" same "$(answer paths) $(answer paths_ok) $(answer mismatched)" "2 2 0"
+check "as a map with two paths" same "$(answer paths) $(answer paths_ok) $(answer mismatched)" "2 2 0" ||
+	diag <$V/answer
 check "of its size" same "$(answer size)" "$size"
 check "under the link of its WWID" same "$(readlink -f "$(by_id $one)")" "/dev/$(dm_of $one)"
 check "no disk on the sessions of the other array" same "$(sds $one | wc -l)" 2
@@ -47,8 +52,9 @@ strace -f -qq -e trace=execve,openat -e signal=none -o $V/strace \
 	sh -c "cd $V && exec $MAPPER - <$V/lines >$V/answer"
 check "attached again: nothing to do" says "rc=0"
 check "no process is started" same "$(grep -c 'execve(.*= 0' $V/strace)" 2
-refuse "and no disk is opened" grep -E 'openat\(.*"/dev/(sd|dm-)' $V/strace
-refuse "nor anything scanned" grep -E '/scan"' $V/strace
+check "each path is asked who it is, nothing else is opened" \
+	same "$(grep -cE 'openat\(.*"/dev/(sd|dm-)' $V/strace) $(grep -cE 'openat\(.*"/dev/sd' $V/strace)" "2 2"
+refuse "nor is anything scanned" grep -E '/scan"' $V/strace
 
 # --- resize while it is open --------------------------------------------------
 
@@ -86,7 +92,14 @@ check "one map" same "$(dm_of $one | wc -l)" 1
 
 # --- in use by what stands on it -------------------------------------------------
 
-printf 'label: dos\nstart=2048, size=16384\n' | sfdisk -q "$(by_id $one)" >/dev/null 2>&1
+# One entry of type Linux: sector 2048, 16384 sectors.
+{
+	head -c 446 /dev/zero
+	printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\100\0\0'
+	head -c 48 /dev/zero
+	printf '\125\252'
+} >$V/mbr
+must dd if=$V/mbr "of=$(by_id $one)" bs=512 count=1 conv=fsync
 udevadm settle
 kpartx -a -s "/dev/mapper/3624a9370${one,,}"
 part() { ls /dev/mapper/3624a9370"${one,,}"*1; }
@@ -151,6 +164,25 @@ check "by its own" same "$(sds $one | wc -l) $(sds $three | wc -l)" "2 0"
 check "what the array says is elsewhere is not taken" refused EUCLEAN attach iscsi $three $size 10000 "5=$a"
 
 # --- without multipath -----------------------------------------------------------
+
+vol_connect b $four 8
+check "one path without a map" mapped attach iscsi $four $size 60000 "8=$b" single
+check "is the disk itself" same "$(answer device) $(answer in_use)" "$(sds $four) free"
+check "under its link" same "$(readlink -f "/dev/disk/by-id/wwn-0x624a9370${four,,}")" "/dev/$(sds $four)"
+exec 7<"/dev/$(sds $four)"
+check "open: refused" refused EBUSY detach iscsi $four 10000
+check "with who it is" says "process $$"
+exec 7<&-
+mk_vg vg_bare "/dev/$(sds $four)"
+must lvcreate -q -W n -Z n -aly -l 2 -n inner vg_bare
+check "something stands on it: refused" refused EBUSY detach iscsi $four 10000
+vgchange -q -an vg_bare >/dev/null 2>&1
+check "detach" mapped detach iscsi $four 20000
+vol_disconnect b 8
+check "forget" mapped forget 20000
+check "no disk" same "$(sds $four)" ""
+
+# --- what there is ---------------------------------------------------------------
 
 check "list has both maps" mapped list
 check "each with its serial" same "$(grep -c '^0123456789ABCDEF0001100' $V/answer)" 2
