@@ -174,9 +174,9 @@ void sim_free(struct sim *s)
 	vec_free(&s->vgroups);
 	vec_free(&s->volumes);
 	vec_free(&s->faults);
+	sim_backend_close(s); /* goes over the arrays once more */
 	for (unsigned int i = 0; i < s->n_arrays; i++)
 		free_array(&s->arrays[i]);
-	sim_backend_close(s);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->changed);
 }

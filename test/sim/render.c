@@ -116,11 +116,17 @@ json_t *sim_snapshot_json(const struct sim_array *a, const struct sim_snapshot *
 
 json_t *sim_connection_json(const struct sim_connection *c)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:I}", "host",
-			 ref_name(c->host ? c->host->o.name : NULL), "host_group",
-			 ref_name(c->group ? c->group->o.name : NULL), "volume",
-			 sim_ref(c->volume->o.id, c->volume->o.name), "protocol_endpoint",
-			 json_object(), "lun", (json_int_t)c->lun);
+	const struct sim_host *h = c->host;
+	bool nvme = h && h->initiators[SIM_NQN].list.n;
+	json_t *ret;
+
+	ret = json_pack("{s:o, s:o, s:o, s:o, s:I, s:n}", "host", ref_name(h ? h->o.name : NULL),
+			"host_group", ref_name(c->group ? c->group->o.name : NULL), "volume",
+			sim_ref(c->volume->o.id, c->volume->o.name), "protocol_endpoint",
+			json_object(), "lun", (json_int_t)c->lun, "nsid");
+	if (nvme)
+		json_object_set_new(ret, "nsid", json_integer((json_int_t)c->lun));
+	return ret;
 }
 
 static json_t *names(const struct sim_names *n)

@@ -178,10 +178,11 @@ static void dispatch(struct sim_request *r)
 	for (size_t i = 0; i < ARRAY_SIZE(ROUTES); i++) {
 		if (strcmp(ROUTES[i].path, r->path) != 0 || ROUTES[i].since > r->minor)
 			continue;
-		if (strstr(ROUTES[i].methods, r->method))
-			ROUTES[i].handle(r);
-		else
+		if (!strstr(ROUTES[i].methods, r->method))
 			sim_error(r, 405, NULL, "Method not allowed.");
+		else if (sim_since_parameters(r))
+			ROUTES[i].handle(r);
+		sim_since_members(r);
 		return;
 	}
 	sim_error(r, 404, NULL, "The requested resource does not exist.");

@@ -34,8 +34,6 @@ static void ids_to_names(struct sim_request *r, struct sides *s)
 {
 	if (s->by_id && s->by_volume)
 		sim_error(r, 400, NULL, "Cannot provide both volume_names and volume_ids.");
-	if (s->by_id && r->minor < 10)
-		sim_error(r, 400, NULL, "Invalid query parameter: volume_ids.");
 	vec_each (id, &s->ids.list) {
 		const struct sim_volume *v = sim_volume_by_id(r->array, *id);
 

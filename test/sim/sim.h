@@ -337,6 +337,10 @@ bool sim_may_eradicate(struct sim_request *r, const struct sim_pod *p, const cha
 /* qos of @body into *ret; false, and the error told, when a value is out of range. */
 bool sim_qos_from(struct sim_request *r, const char *name, struct sim_qos *ret);
 
+/* ---- since.c: what older versions do not know ---- */
+void sim_since_members(struct sim_request *r);	  /* taken out of the reply */
+bool sim_since_parameters(struct sim_request *r); /* false: one was refused */
+
 /* ---- fault.c ---- */
 /* What is to go wrong with this request; counted down. False: nothing. *latency is in ms. */
 bool sim_fault_take(struct sim *s, const struct sim_array *a, const char *method, const char *path,
