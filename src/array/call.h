@@ -8,6 +8,7 @@
  */
 
 #include "array/fa.h"
+#include "array/memo.h"
 #include "array/registry.h"
 #include "array/worker.h"
 #include "pve/root.h"
@@ -20,11 +21,8 @@ struct array_ctx {
 	struct workers *workers;
 	const char *node;
 	const char *run_dir;	 /* /run/pvewarden/array */
-	struct array_memo *memo; /* answers that serve many callers: status; array_memo_new() */
+	struct array_memo *memo; /* answers that serve many callers */
 };
-
-struct array_memo *array_memo_new(void);
-void array_memo_free(struct array_memo *m);
 
 /* @reply gets one JSON object and a newline, whatever happens. Returns 0 if it says ok, else
  * -errno. */
@@ -34,14 +32,18 @@ int array_call(struct array_ctx *ctx, struct slice request, struct buf *reply);
 struct call {
 	struct array_ctx *ctx;
 	struct array_conf conf;
+	const json_t *request; /* all of it; secrets are in it */
 	const json_t *args;
 	struct arena arena; /* the request's memory */
 	struct fa *arrays[ARRAY_ADDRESSES_MAX];
 	size_t n_arrays;
 	struct fa_call fa; /* deadline and log */
-	struct jsonw *out; /* the value of "result": exactly one is written on success */
+	/* The method writes at most one member with the key "result"; without one it is null. What
+	 * was written is thrown away when the method fails. */
+	struct jsonw *out;
 	int debug;
-	void *log; /* call_log()'s */
+	const char *node;     /* of the request */
+	struct call_log *log; /* call_log()'s */
 };
 
 struct call_method {
@@ -54,18 +56,33 @@ struct call_method {
 extern const struct call_method call_storage_methods[], call_volume_methods[],
 	call_snapshot_methods[], call_map_methods[];
 
-/* A line for Proxmox' log: level 0 warning, 1..3 as `debug` (dropped below it). */
+/* A line for Proxmox' log: level 0 warning, 1..3 as `debug` (dropped above it). Any thread. */
 void call_log(struct call *c, int level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Arguments, with a sentence when missing or of a wrong type. */
 int call_str(struct call *c, const char *key, const char **ret, struct err *e);
 int call_u64(struct call *c, const char *key, uint64_t *ret, struct err *e);
 bool call_flag(struct call *c, const char *key);
-const char *call_opt(struct call *c, const char *key); /* NULL without */
+const char *call_opt(struct call *c, const char *key); /* NULL without, or empty */
+/* "volname", taken apart; *ret is the name as it was given. */
+int call_volname(struct call *c, const char **ret, struct array_volname *parsed, struct err *e);
+
+/* Milliseconds that are left of the request's time, less @reserve_ms; 0 when it is over. */
+int call_left(const struct call *c, int reserve_ms);
 
 /*
  * Asks the arrays in order until one answers: state lives on all arrays of a pod alike, and a
- * vgroup's on the first (facts B3). An error that the array itself said ends it.
+ * volume outside of a pod on the first array alone (facts B3). Another array is asked only when one
+ * was not reached, or gave no answer of its own, and only if it says that the pod is online there:
+ * an array that has no such pod would call everything missing. An error that an array itself said
+ * ends it, and so does -EINPROGRESS.
  */
 int call_first(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), void *arg,
 	       struct err *e);
+
+/* The arrays that a volume of this storage is connected on: all with a pod, else the first. */
+size_t call_arrays(const struct call *c);
+
+/* For tests: the engine with methods of the caller's, ended by one without a name. */
+int array_call_with(struct array_ctx *ctx, const struct call_method *const *tables, size_t n_tables,
+		    struct slice request, struct buf *reply);

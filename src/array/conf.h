@@ -40,6 +40,9 @@ struct array_conf {
 	bool shared_secrets;		  /* tokens did not come from the section */
 };
 
+/* An id as Proxmox makes them (pve-storage-id): it becomes part of names of files. */
+bool array_storage_ok(const char *id);
+
 /*
  * @node is the short node name (PVE::INotify::nodename). -EINVAL with a sentence that names
  * storage, key and what was expected. What is odd but works (check_ssl not given, two addresses

@@ -30,7 +30,8 @@ struct fa_pool;
 struct fa_options {
 	const char *token_dir;	 /* /etc/pve/priv/purestorage; NULL: none */
 	const char *private_dir; /* /run/pvewarden/array/token: when that one cannot be written */
-	int max_connections;	 /* per array, 4 */
+	const char *ca_file;	 /* whom check_ssl trusts; NULL: the system's */
+	int max_connections;	 /* per array; 0: 4 */
 	/* A line for the request's log: level 1..3 (see `debug`), 0 warning. May be NULL. */
 	void (*log)(void *arg, int level, const char *line);
 	void *log_arg;
@@ -96,6 +97,7 @@ int fa_volume_resize(struct fa *f, const struct fa_call *c, const char *name, ui
 		     struct err *e);
 int fa_volume_rename(struct fa *f, const struct fa_call *c, const char *name, const char *to,
 		     struct err *e);
+/* Destroyed already is success. */
 int fa_volume_destroy(struct fa *f, const struct fa_call *c, const char *name, struct err *e);
 int fa_volume_recover(struct fa *f, const struct fa_call *c, const char *name, struct err *e);
 /* 1: the array does not allow it now (SafeMode): it goes by itself later. */
@@ -126,8 +128,8 @@ int fa_snapshots_list(struct fa *f, const struct fa_call *c, const char *const *
 int fa_snapshot_create(struct fa *f, const struct fa_call *c, const char *const *volumes, size_t n,
 		       const char *suffix, struct arena *a, struct fa_snapshots *ret,
 		       struct err *e);
-/* Destroyed and, where the array allows it, eradicated (1: not allowed now). @names: VOLUME.SUFFIX.
- */
+/* Destroyed and, where the array allows it, eradicated (1: not allowed now). @names: VOLUME.SUFFIX;
+ * those that are gone already are success. */
 int fa_snapshot_delete(struct fa *f, const struct fa_call *c, const char *const *names, size_t n,
 		       struct err *e);
 int fa_snapshot_rename(struct fa *f, const struct fa_call *c, const char *name, const char *suffix,

@@ -35,7 +35,7 @@ const char *array_volname_of(const struct array_conf *c, const char *full);
 /*
  * A snapshot's suffix: "snap-NAME"; "veeam-..." for "veeam_..."; what a suffix may not hold is
  * escaped so that two names never meet, and names that the old plugin could make stay as they were:
- * docs/array.md, 3. Back: NULL when the suffix is none of ours. -ENAMETOOLONG.
+ * docs/array.md, 3. Back: NULL when the suffix is none of ours. -ENAMETOOLONG, -EINVAL.
  */
 int array_suffix_of(const char *snap, char ret[80], struct err *e);
 const char *array_snap_of(const char *suffix, struct arena *a);

@@ -18,6 +18,7 @@ struct registry_entry {
 	uint64_t size;
 	int64_t since;
 	bool verified; /* in this boot */
+	bool partial;  /* an array of the storage was not reached when it was connected */
 	bool leaving;  /* its removal has begun */
 };
 
@@ -27,17 +28,26 @@ struct registry_dir {
 };
 
 struct registry;
+/* Makes the folders. A file that cannot be read is no reason to fail here. */
 int registry_open(struct registry **ret, const struct registry_dir *dir, struct err *e);
 void registry_close(struct registry *r);
 
-/* Reads the file again if another process has written it. -ENOENT. Memory is @a's. */
+/*
+ * Reads the file again if another process has written it. -ENOENT: no such entry. -EBADMSG and
+ * others: the file is there and cannot be read, so that nothing is known; this is never "not
+ * mapped", and who needs to know asks array and kernel. Memory is @a's.
+ */
 int registry_find(struct registry *r, const char *storage, const char *volname, const char *snap,
 		  struct arena *a, struct registry_entry *ret);
 int registry_find_serial(struct registry *r, const char *serial, struct arena *a,
 			 struct registry_entry *ret);
 int registry_list(struct registry *r, struct arena *a, struct registry_entry **ret, size_t *n,
 		  struct err *e);
-/* Both fsync before they return. */
+/*
+ * Both fsync before they return. registry_put() sets a file that cannot be read aside, as
+ * registry.json.bad, and returns 1: from then on the registry holds what is activated from here on.
+ * registry_drop() leaves such a file alone (-EBADMSG).
+ */
 int registry_put(struct registry *r, const struct registry_entry *entry, struct err *e);
 int registry_drop(struct registry *r, const char *storage, const char *volname, const char *snap,
 		  struct err *e);

@@ -351,6 +351,27 @@ int dmdev_read_one(struct dm_dev *ret, const struct dm_dev *like, struct arena *
 	return r < 0 ? err_set(e, r, "%s: %s", like->name, strerror(-r)) : 0;
 }
 
+int dmdev_find(struct dm_dev *ret, const char *uuid, struct arena *a, struct err *e)
+{
+	DM_TASK *t = NULL;
+	struct dm_info info;
+	int r;
+
+	begin();
+	t = dm_task_create(DM_DEVICE_INFO);
+	r = t && dm_task_set_uuid(t, uuid) ? ask(t) : -ENOMEM;
+	if (r == 0 && (!dm_task_get_info(t, &info) || !info.exists))
+		r = -ENXIO;
+	if (r == 0) {
+		*ret = (struct dm_dev){ .name = arena_str(a, slice_of(dm_task_get_name(t))),
+					.uuid = arena_str(a, slice_of(uuid)),
+					.dev = { info.major, info.minor } };
+		r = read_device(ret, true, a);
+	}
+	dm_lib_release();
+	return r < 0 ? err_set(e, r, "device-mapper, %s: %s", uuid, strerror(-r)) : 0;
+}
+
 /* Runs a change whose end udev reports. @cookie is 0 where udev does not. */
 static int change(struct dm_task *t, uint32_t *cookie)
 {
@@ -403,6 +424,21 @@ int dmdev_create(const struct dm_dev *d, uint32_t *cookie, struct err *e)
 	r = describe(t, d) ? change(t, cookie) : -ENOMEM;
 	dm_lib_release();
 	return r < 0 ? err_set(e, r, "device-mapper does not make %s: %s", d->name, strerror(-r))
+		     : 0;
+}
+
+int dmdev_fail_if_no_path(const struct dm_dev *d, struct err *e)
+{
+	DM_TASK *t = NULL;
+	int r = -ENOMEM;
+
+	begin();
+	t = dm_task_create(DM_DEVICE_TARGET_MSG);
+	if (address(t, d) && dm_task_set_sector(t, 0) && dm_task_set_message(t, "fail_if_no_path"))
+		r = ask(t);
+	dm_lib_release();
+	return r < 0 ? err_set(e, r, "device-mapper does not take a message for %s: %s", d->name,
+			       strerror(-r))
 		     : 0;
 }
 

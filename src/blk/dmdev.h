@@ -42,6 +42,9 @@ int dmdev_read(struct dm_set *ret, const struct root *root, struct arena *a, str
  */
 int dmdev_read_one(struct dm_dev *ret, const struct dm_dev *like, struct arena *a, struct err *e);
 
+/* The same by UUID alone, whatever its name. -ENXIO: there is none. */
+int dmdev_find(struct dm_dev *ret, const char *uuid, struct arena *a, struct err *e);
+
 const struct dm_dev *dm_set_find(const struct dm_set *set, struct devno dev);
 
 /* The same mode and the same table, word by word. */

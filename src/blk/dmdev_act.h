@@ -22,6 +22,10 @@ int dmdev_remove(const struct dm_dev *d, uint32_t *cookie, struct err *e);
  */
 int dmdev_create(const struct dm_dev *d, uint32_t *cookie, struct err *e);
 
+/* Has a multipath map answer with errors when no path is left, instead of waiting for one. By UUID.
+ */
+int dmdev_fail_if_no_path(const struct dm_dev *d, struct err *e);
+
 /* Until udev has done its part for @cookie. False: it had not before the deadline, and is not
  * waited for any more. */
 bool dmdev_udev_wait(uint32_t cookie, int deadline_ms);

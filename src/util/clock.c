@@ -22,6 +22,14 @@ int64_t clock_boot_us(void)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
+int64_t clock_mono_ms(void)
+{
+	struct timespec ts = {};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 int64_t clock_now(void)
 {
 	return (int64_t)time(NULL);

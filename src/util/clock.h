@@ -16,6 +16,9 @@ int64_t clock_boot_ms(void);
 /* The same in microseconds, for what is measured. */
 int64_t clock_boot_us(void);
 
+/* Milliseconds of CLOCK_MONOTONIC: what a wait in poll() or on a condition is counted in. */
+int64_t clock_mono_ms(void);
+
 /* Unix seconds. */
 int64_t clock_now(void);
 

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 
 static bool find_all(void *library, struct curlib *ret)
 {
@@ -15,7 +16,7 @@ static bool find_all(void *library, struct curlib *ret)
 	return true;
 }
 
-const struct curlib *curlib_load(struct err *e)
+static const struct curlib *load(struct err *e)
 {
 	static struct curlib calls;
 	static bool loaded;
@@ -34,4 +35,15 @@ const struct curlib *curlib_load(struct err *e)
 	}
 	loaded = true;
 	return &calls;
+}
+
+const struct curlib *curlib_load(struct err *e)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	const struct curlib *c;
+
+	(void)pthread_mutex_lock(&lock);
+	c = load(e);
+	(void)pthread_mutex_unlock(&lock);
+	return c;
 }

@@ -25,21 +25,41 @@ int http_post(const struct http_request *r, long *ret_status, struct buf *ret_bo
 
 /*
  * A connection that is kept from one request to the next, for a server that is spoken to all the
- * time. TLS 1.2 at least; no redirect is followed, so that a token goes to no other host.
+ * time. TLS 1.2 at least, HTTP/1.1; no redirect is followed, so that a token goes to no other host.
+ * One client serves one thread at a time.
  */
 enum { HTTP_HEADER_MAX = 128 };
 
+struct http_header {
+	const char *name, *value; /* value NULL: not sent */
+};
+/* A header of the answer that is asked for: empty when it did not come. */
+struct http_wanted {
+	const char *name;
+	struct buf value;
+};
+
 struct http_call {
 	const char *url;
+	const char *method;   /* NULL: POST with a body, else GET */
 	const char *bearer;   /* NULL without */
 	const char *agent_id; /* X-Agent-ID; NULL without */
-	struct slice body;    /* JSON, POST; p is NULL: GET */
-	int deadline_ms;
+	const struct http_header *headers;
+	size_t n_headers;
+	struct http_wanted *wanted; /* the caller frees the values */
+	size_t n_wanted;
+	struct slice body;	     /* JSON; p is NULL: none */
+	int deadline_ms, connect_ms; /* connect_ms 0: 10 s */
 	size_t max_answer;
+	bool once;	 /* never sent a second time, also when a kept connection ends under it */
+	bool unverified; /* any certificate will do */
+	bool direct;	 /* no proxy, whatever the environment says */
 };
 
 struct http_answer {
 	long status;
+	/* False: it is certain that no byte of the request has left. Said for failures too. */
+	bool sent;
 	/* As the server wrote them; "" without, or when longer than any that is meant. */
 	char content_type[HTTP_HEADER_MAX], retry_after[HTTP_HEADER_MAX];
 	struct buf body;

@@ -16,8 +16,8 @@ struct http_client {
 };
 
 struct taking {
+	const struct http_call *call;
 	struct http_answer *answer;
-	size_t max;
 };
 
 void http_answer_done(struct http_answer *a)
@@ -56,7 +56,7 @@ static size_t take_body(char *data, size_t size, size_t n, void *ctx)
 {
 	struct taking *t = ctx;
 
-	if (size * n > t->max - t->answer->body.len)
+	if (size * n > t->call->max_answer - t->answer->body.len)
 		return 0;
 	buf_add(&t->answer->body, data, size * n);
 	return size * n;
@@ -71,20 +71,58 @@ static void keep(char into[HTTP_HEADER_MAX], struct slice value)
 	into[value.n] = '\0';
 }
 
+static bool is_named(struct slice name, const char *as)
+{
+	return name.n == strlen(as) && strncasecmp(name.p, as, name.n) == 0;
+}
+
+static void forget_headers(const struct taking *t)
+{
+	t->answer->content_type[0] = t->answer->retry_after[0] = '\0';
+	for (size_t i = 0; i < t->call->n_wanted; i++)
+		buf_reset(&t->call->wanted[i].value);
+}
+
+static void keep_wanted(struct http_wanted *w, struct slice value)
+{
+	value = slice_trim(value);
+	buf_reset(&w->value);
+	if (!memchr(value.p, '\0', value.n))
+		buf_add(&w->value, value.p, value.n);
+}
+
 static size_t take_header(char *data, size_t size, size_t n, void *ctx)
 {
 	struct taking *t = ctx;
 	struct slice line = { data, size * n }, name = { data, slice_find(line, ':') };
+	struct slice value = slice_from(line, name.n + 1);
 
 	/* A status line begins another answer (100 Continue). */
 	if (slice_starts(line, "HTTP/"))
-		t->answer->content_type[0] = t->answer->retry_after[0] = '\0';
-	if (name.n == strlen("Retry-After") && strncasecmp(name.p, "Retry-After", name.n) == 0)
-		keep(t->answer->retry_after, slice_from(line, name.n + 1));
-	else if (name.n == strlen("Content-Type") &&
-		 strncasecmp(name.p, "Content-Type", name.n) == 0)
-		keep(t->answer->content_type, slice_from(line, name.n + 1));
+		forget_headers(t);
+	if (is_named(name, "Retry-After"))
+		keep(t->answer->retry_after, value);
+	else if (is_named(name, "Content-Type"))
+		keep(t->answer->content_type, value);
+	for (size_t i = 0; i < t->call->n_wanted; i++)
+		if (is_named(name, t->call->wanted[i].name))
+			keep_wanted(&t->call->wanted[i], value);
 	return size * n;
+}
+
+/*
+ * Comes before each time that libcurl begins to send: when a kept connection ended without an
+ * answer it would send the request once more on a new one, whatever the request does there.
+ */
+static int begin(void *ctx, char *to, char *from, int to_port, int from_port)
+{
+	struct taking *t = ctx;
+
+	(void)to, (void)from, (void)to_port, (void)from_port;
+	if (t->answer->sent && t->call->once)
+		return CURL_PREREQFUNC_ABORT;
+	t->answer->sent = true;
+	return CURL_PREREQFUNC_OK;
 }
 
 /* --- what goes ------------------------------------------------------------------------------- */
@@ -100,35 +138,85 @@ static void add_header(const struct curlib *c, struct curl_slist **list, const c
 	*list = c->curl_slist_append(*list, buf_str(&text));
 }
 
-static void set_up(const struct http_client *k, const struct http_call *call,
-		   struct curl_slist *headers, struct taking *t)
+static struct curl_slist *headers_of(const struct curlib *c, const struct http_call *call)
+{
+	CLEANUP(buf_wipe) struct buf bearer = {};
+	struct curl_slist *list = NULL;
+
+	if (call->bearer)
+		buf_addf(&bearer, "Bearer %s", call->bearer);
+	add_header(c, &list, "Authorization", call->bearer ? buf_str(&bearer) : NULL);
+	add_header(c, &list, "X-Agent-ID", call->agent_id);
+	for (size_t i = 0; i < call->n_headers; i++)
+		add_header(c, &list, call->headers[i].name, call->headers[i].value);
+	add_header(c, &list, "Content-Type", call->body.p ? "application/json" : NULL);
+	add_header(c, &list, "Accept", "application/json");
+	return c->curl_slist_append(list, "Expect:");
+}
+
+static void set_body(const struct http_client *k, const struct http_call *call)
 {
 	const struct curlib *c = k->c;
+	bool post = call->method ? strcmp(call->method, "POST") == 0 : call->body.p != NULL;
+
+	if (call->body.p || post) {
+		(void)c->curl_easy_setopt(k->h, CURLOPT_POST, 1L);
+		(void)c->curl_easy_setopt(k->h, CURLOPT_POSTFIELDSIZE_LARGE,
+					  (curl_off_t)call->body.n);
+		(void)c->curl_easy_setopt(k->h, CURLOPT_POSTFIELDS,
+					  call->body.p ? call->body.p : "");
+	}
+	if (call->method && !post)
+		(void)c->curl_easy_setopt(k->h, CURLOPT_CUSTOMREQUEST, call->method);
+}
+
+static void set_trust(const struct http_client *k, const struct http_call *call)
+{
+	const struct curlib *c = k->c;
+
+	(void)c->curl_easy_setopt(k->h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (call->unverified) {
+		(void)c->curl_easy_setopt(k->h, CURLOPT_SSL_VERIFYPEER, 0L);
+		(void)c->curl_easy_setopt(k->h, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (call->direct)
+		(void)c->curl_easy_setopt(k->h, CURLOPT_PROXY, "");
+	if (k->ca_file)
+		(void)c->curl_easy_setopt(k->h, CURLOPT_CAINFO, k->ca_file);
+}
+
+static void set_taking(const struct http_client *k, struct taking *t)
+{
+	const struct curlib *c = k->c;
+
+	(void)c->curl_easy_setopt(k->h, CURLOPT_WRITEFUNCTION, take_body);
+	(void)c->curl_easy_setopt(k->h, CURLOPT_WRITEDATA, t);
+	(void)c->curl_easy_setopt(k->h, CURLOPT_HEADERFUNCTION, take_header);
+	(void)c->curl_easy_setopt(k->h, CURLOPT_HEADERDATA, t);
+	(void)c->curl_easy_setopt(k->h, CURLOPT_PREREQFUNCTION, begin);
+	(void)c->curl_easy_setopt(k->h, CURLOPT_PREREQDATA, t);
+}
+
+static void set_up(const struct http_client *k, const struct http_call *call,
+		   struct curl_slist *headers)
+{
+	const struct curlib *c = k->c;
+	long connect_ms = call->connect_ms ? call->connect_ms : CONNECT_MS;
 
 	c->curl_easy_reset(k->h);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_URL, call->url);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_NOSIGNAL, 1L);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_PROTOCOLS_STR, "https,http");
+	(void)c->curl_easy_setopt(k->h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_FOLLOWLOCATION, 0L);
-	(void)c->curl_easy_setopt(k->h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	(void)c->curl_easy_setopt(k->h, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+	(void)c->curl_easy_setopt(k->h, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_TIMEOUT_MS, (long)call->deadline_ms);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_MAXAGE_CONN, (long)IDLE_S);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_TCP_KEEPALIVE, 1L);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_USERAGENT, "pvewarden/" PVEWARDEN_VERSION);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_HTTPHEADER, headers);
-	if (call->body.p) {
-		(void)c->curl_easy_setopt(k->h, CURLOPT_POST, 1L);
-		(void)c->curl_easy_setopt(k->h, CURLOPT_POSTFIELDSIZE_LARGE,
-					  (curl_off_t)call->body.n);
-		(void)c->curl_easy_setopt(k->h, CURLOPT_POSTFIELDS, call->body.p);
-	}
-	(void)c->curl_easy_setopt(k->h, CURLOPT_WRITEFUNCTION, take_body);
-	(void)c->curl_easy_setopt(k->h, CURLOPT_WRITEDATA, t);
-	(void)c->curl_easy_setopt(k->h, CURLOPT_HEADERFUNCTION, take_header);
-	(void)c->curl_easy_setopt(k->h, CURLOPT_HEADERDATA, t);
-	if (k->ca_file)
-		(void)c->curl_easy_setopt(k->h, CURLOPT_CAINFO, k->ca_file);
+	set_body(k, call);
+	set_trust(k, call);
 }
 
 static int failure(const struct curlib *c, CURLcode code, const char *url, struct err *e)
@@ -141,6 +229,8 @@ static int failure(const struct curlib *c, CURLcode code, const char *url, struc
 		r = -EACCES;
 	else if (code == CURLE_WRITE_ERROR)
 		r = -EFBIG;
+	else if (code == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(e, r, "%s: the connection ended before an answer came", url);
 	return err_set(e, r, "%s: %s", url, c->curl_easy_strerror(code));
 }
 
@@ -150,30 +240,37 @@ static bool is_one_line(const char *text)
 	return !text || !text[strcspn(text, "\r\n")];
 }
 
-int http_client_call(struct http_client *k, const struct http_call *call, struct http_answer *ret,
-		     struct err *e)
+static int check(const struct http_call *call, struct err *e)
 {
-	struct taking t = { .answer = ret, .max = call->max_answer };
-	struct curl_slist *headers = NULL;
-	CLEANUP(buf_wipe) struct buf bearer = {};
-	CURLcode code;
+	bool fine = is_one_line(call->bearer) && is_one_line(call->agent_id) &&
+		    is_one_line(call->method);
 
 	if (!http_is_allowed(call->url))
 		return err_set(e, -EINVAL, "%s: expected https:// (http:// only to this machine)",
 			       call->url);
-	if (!is_one_line(call->bearer) || !is_one_line(call->agent_id))
-		return err_set(e, -EINVAL, "a token or agent id with a line break in it");
+	for (size_t i = 0; i < call->n_headers; i++)
+		fine = fine && is_one_line(call->headers[i].value);
+	return fine ? 0 : err_set(e, -EINVAL, "a token or agent id with a line break in it");
+}
+
+int http_client_call(struct http_client *k, const struct http_call *call, struct http_answer *ret,
+		     struct err *e)
+{
+	struct taking t = { .call = call, .answer = ret };
+	struct curl_slist *headers;
+	CURLcode code;
+	int r;
+
 	buf_reset(&ret->body);
 	ret->status = 0;
-	ret->content_type[0] = ret->retry_after[0] = '\0';
-	if (call->bearer)
-		buf_addf(&bearer, "Bearer %s", call->bearer);
-	add_header(k->c, &headers, "Authorization", call->bearer ? buf_str(&bearer) : NULL);
-	add_header(k->c, &headers, "X-Agent-ID", call->agent_id);
-	add_header(k->c, &headers, "Content-Type", call->body.p ? "application/json" : NULL);
-	add_header(k->c, &headers, "Accept", "application/json");
-	headers = k->c->curl_slist_append(headers, "Expect:");
-	set_up(k, call, headers, &t);
+	ret->sent = false;
+	forget_headers(&t);
+	r = check(call, e);
+	if (r < 0)
+		return r;
+	headers = headers_of(k->c, call);
+	set_up(k, call, headers);
+	set_taking(k, &t);
 	code = k->c->curl_easy_perform(k->h);
 	if (code == CURLE_OK)
 		(void)k->c->curl_easy_getinfo(k->h, CURLINFO_RESPONSE_CODE, &ret->status);

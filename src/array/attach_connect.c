@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "array/attach_step.h"
+#include "util/clock.h"
+#include "util/str.h"
+
+/* What the threads of fa_each() share: each writes into its array's place alone. */
+struct links {
+	struct call *c;
+	struct fa_call fa;
+	const char *volume;
+	struct link {
+		struct arena arena;
+		struct fa_connections made;
+		struct fa_ports ports;
+	} at[ARRAY_ADDRESSES_MAX];
+};
+
+/* With several arrays one that is out of reach may not use up the time of the device. */
+enum { SEVERAL_MS = 15000 };
+
+static struct fa_call bounded(const struct call *c, size_t n_arrays, int reserve_ms)
+{
+	struct fa_call ret = c->fa;
+	int ms = attach_time(c, reserve_ms);
+
+	ret.deadline = clock_mono_ms() + (n_arrays > 1 && ms > SEVERAL_MS ? SEVERAL_MS : ms);
+	return ret;
+}
+
+static void links_done(struct links *l)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(l->at); i++)
+		arena_done(&l->at[i].arena);
+}
+
+static struct link *link_of(struct links *l, const struct fa *f)
+{
+	size_t i = 0;
+
+	while (i + 1 < l->c->n_arrays && l->c->arrays[i] != f)
+		i++;
+	return &l->at[i];
+}
+
+static const char *who(const struct array_conf *conf)
+{
+	return conf->host_group ? conf->host_group : conf->host;
+}
+
+static int connect_one(struct fa *f, void *arg, struct err *e)
+{
+	struct links *l = arg;
+	struct link *at = link_of(l, f);
+	const struct array_conf *conf = &l->c->conf;
+	int ret = fa_connect(f, &l->fa, who(conf), conf->host_group != NULL, &l->volume, 1,
+			     &at->arena, &at->made, e);
+
+	if (ret == 0 && at->made.n == 0)
+		ret = err_set(e, -EPROTO, "%s does not say how %s is connected", fa_url(f),
+			      l->volume);
+	if (ret == 0)
+		ret = fa_ports_get(f, &l->fa, &at->arena, &at->ports, e);
+	return ret;
+}
+
+/* "52:4A:93:..." as the kernel writes it. */
+static void put_wwn(char ret[224], const char *wwn)
+{
+	size_t n = 0;
+
+	for (; *wwn && n < 16; wwn++)
+		if (isxdigit((unsigned char)*wwn))
+			ret[n++] = (char)tolower((unsigned char)*wwn);
+	ret[n] = '\0';
+}
+
+static bool put_port(struct map_port *ret, const struct fa_port *from, enum array_protocol protocol)
+{
+	const char *id = protocol == ARRAY_FC	   ? from->wwn
+			 : protocol == ARRAY_ISCSI ? from->iqn
+						   : from->nqn;
+	const char *portal = from->portal ? from->portal : "";
+
+	if (!id || !*id || (protocol != ARRAY_FC && !*portal))
+		return false;
+	if (strlen(id) >= sizeof(ret->id) || strlen(portal) >= sizeof(ret->portal))
+		return false;
+	if (protocol == ARRAY_FC)
+		put_wwn(ret->id, id);
+	else
+		(void)snprintf(ret->id, sizeof(ret->id), "%s", id);
+	(void)snprintf(ret->portal, sizeof(ret->portal), "%s", protocol == ARRAY_FC ? "" : portal);
+	return true;
+}
+
+static void put_array(struct map_array *ret, const struct link *from, enum array_protocol protocol)
+{
+	*ret = (struct map_array){ .connected = true, .lun = from->made.items[0].lun };
+	for (size_t i = 0; i < from->ports.n && ret->n_ports < MAP_PORTS_MAX; i++)
+		if (put_port(&ret->ports[ret->n_ports], &from->ports.items[i], protocol))
+			ret->n_ports++;
+}
+
+static void read_name(const struct call *c, const char *path, char *ret, size_t size)
+{
+	CLEANUP(buf_done) struct buf line = {};
+
+	if (root_read_line(c->ctx->root, path, &line) == 0)
+		(void)snprintf(ret, size, SLICE_FMT, SLICE_ARG(slice_trim(buf_slice(&line))));
+}
+
+static void put_want(struct call *c, const struct attach_target *t, struct map_want *ret)
+{
+	*ret = (struct map_want){ .protocol = c->conf.protocol,
+				  .multipath = c->conf.multipath,
+				  .size = t->size };
+	(void)snprintf(ret->serial, sizeof(ret->serial), "%s", t->serial);
+	if (c->conf.protocol != ARRAY_NVME_TCP)
+		return;
+	read_name(c, "etc/nvme/hostnqn", ret->host_nqn, sizeof(ret->host_nqn));
+	read_name(c, "etc/nvme/hostid", ret->host_id, sizeof(ret->host_id));
+}
+
+/* What an array said goes before what none could say; "not reached" is what is left only if none
+ * was. */
+static size_t worst(const int *error, size_t n)
+{
+	size_t ret = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (error[i] != -EHOSTUNREACH && error[i] != -EPROTO && error[i] != -EAGAIN)
+			return i;
+		if (error[ret] == -EHOSTUNREACH)
+			ret = i;
+	}
+	return ret;
+}
+
+int attach_connect(struct call *c, const struct attach_target *t, struct map_want *ret,
+		   bool *partial, struct err *e)
+{
+	CLEANUP(links_done) struct links l = { .c = c, .volume = t->array_volume };
+	struct err why[ARRAY_ADDRESSES_MAX] = {};
+	int error[ARRAY_ADDRESSES_MAX] = {};
+	size_t n = call_arrays(c), good = 0;
+
+	put_want(c, t, ret);
+	l.fa = bounded(c, n, ATTACH_RESERVE_MS);
+	fa_each(c->arrays, n, connect_one, &l, error, why);
+	for (size_t i = 0; i < n; i++) {
+		if (error[i] == 0) {
+			good++;
+			put_array(&ret->arrays[ret->n_arrays++], &l.at[i], c->conf.protocol);
+		}
+	}
+	*partial = good < n;
+	if (!good) {
+		size_t i = worst(error, n);
+
+		return err_set(e, error[i], "%s", why[i].text);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (error[i])
+			call_log(
+				c, 0,
+				"%s is not connected on %s: %s; `pvewarden array heal` does it when "
+				"that array answers again",
+				t->array_volume, fa_url(c->arrays[i]), why[i].text);
+	return 0;
+}
+
+static int disconnect_one(struct fa *f, void *arg, struct err *e)
+{
+	struct links *l = arg;
+	const char *host = l->c->conf.host;
+	int ret = fa_disconnect(f, &l->fa, &host, 1, false, l->volume, e);
+
+	return ret == -ENOENT || ret == -ESTALE ? 0 : ret;
+}
+
+int attach_disconnect(struct call *c, const char *array_volume)
+{
+	struct links l = { .c = c, .volume = array_volume };
+	struct err why[ARRAY_ADDRESSES_MAX] = {};
+	int error[ARRAY_ADDRESSES_MAX] = {};
+	size_t n = call_arrays(c);
+	int ret = 0;
+
+	l.fa = bounded(c, n, 0);
+	fa_each(c->arrays, n, disconnect_one, &l, error, why);
+	for (size_t i = 0; i < n; i++) {
+		if (!error[i])
+			continue;
+		ret = 1;
+		call_log(c, 0,
+			 "%s may still be connected to %s on %s: %s; `pvewarden array reap` takes "
+			 "it away",
+			 array_volume, c->conf.host, fa_url(c->arrays[i]), why[i].text);
+	}
+	return ret;
+}

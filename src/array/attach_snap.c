@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/attach_snap.h"
+
+#include <errno.h>
+
+#include "array/attach_step.h"
+#include "array/volumes.h"
+
+#define TAG "tmp"
+
+struct tmp {
+	struct call *c;
+	const char *volname, *snap;
+	const char *name;   /* of the temporary volume */
+	const char *source; /* VOLUME.SUFFIX */
+	bool overwrite, destroyed, made;
+	struct fa_volume volume;
+};
+
+static int names_of(struct tmp *t, struct err *e)
+{
+	struct call *c = t->c;
+	char volume[256], name[256], suffix[80];
+	int ret = array_name_of(&c->conf, t->volname, volume, e);
+
+	if (ret == 0)
+		ret = array_tmp_name_of(&c->conf, t->volname, t->snap, name, e);
+	if (ret == 0)
+		ret = array_suffix_of(t->snap, suffix, e);
+	if (ret)
+		return ret;
+	t->name = arena_str(&c->arena, slice_of(name));
+	t->source = arena_fmt(&c->arena, "%s.%s", volume, suffix);
+	return 0;
+}
+
+static struct attach_target target_of(const struct tmp *t)
+{
+	return (struct attach_target){ .volname = t->volname,
+				       .snap = t->snap,
+				       .array_volume = t->name,
+				       .volume_id = t->volume.id,
+				       .serial = t->volume.serial,
+				       .size = t->volume.size,
+				       .connections = t->volume.connections };
+}
+
+/* Is there one of this name? 0 also when there is none: t->volume.name is NULL then. */
+static int look_for(struct tmp *t, struct err *e)
+{
+	struct err why = {};
+	int ret = volume_get(t->c, t->name, &t->volume, &why);
+
+	if (ret == 0)
+		t->overwrite = true;
+	else if (ret == -ESTALE)
+		t->destroyed = t->overwrite = true;
+	else if (ret != -ENOENT)
+		return err_set(e, ret, "%s", why.text);
+	return 0;
+}
+
+static int make(struct fa *f, void *arg, struct err *e)
+{
+	struct tmp *t = arg;
+	struct call *c = t->c;
+	struct fa_new_volume v = { .name = t->name,
+				   .source = t->source,
+				   .overwrite = t->overwrite };
+	const char *tag = arena_fmt(&c->arena, "%s %s %s", c->node, t->volname, t->snap);
+	int ret = t->destroyed ? fa_volume_recover(f, &c->fa, t->name, e) : 0;
+
+	if (ret == 0)
+		ret = fa_volume_create(f, &c->fa, &v, &c->arena, &t->volume, e);
+	t->made |= ret == 0;
+	if (ret == 0)
+		ret = fa_tag_set(f, &c->fa, t->name, TAG, tag, e);
+	return ret;
+}
+
+static int destroy(struct fa *f, void *arg, struct err *e)
+{
+	struct tmp *t = arg;
+	struct err why = {};
+	int ret = fa_volume_destroy(f, &t->c->fa, t->name, e);
+
+	if (ret == -ENOENT)
+		return 0;
+	if (ret == 0 || ret == -ESTALE)
+		ret = fa_volume_eradicate(f, &t->c->fa, t->name, &why);
+	/* Destroyed it goes by itself; the array says when. */
+	if (ret < 0)
+		call_log(t->c, 0, "%s", why.text);
+	return 0;
+}
+
+/* This boot's, and nobody began to take it away. */
+static bool is_in_place(struct call *c, const struct registry_entry *entry, const struct tmp *t)
+{
+	struct map_state here = {};
+
+	return entry && entry->verified && !entry->leaving && t->volume.serial && !t->destroyed &&
+	       strcmp(entry->serial, t->volume.serial) == 0 &&
+	       attach_look(c, entry->serial, &here, NULL) == 0 && here.present;
+}
+
+/* It did not become a device. While the registry has it, or may have, it stays. */
+static void drop_useless(struct tmp *t)
+{
+	struct call *c = t->c;
+	struct registry_entry entry;
+	struct err why = {};
+
+	if (!t->made || registry_find(c->ctx->registry, c->conf.storage, t->volname, t->snap,
+				      &c->arena, &entry) != -ENOENT)
+		return;
+	if (call_first(c, destroy, t, &why))
+		call_log(c, 0, "%s", why.text);
+}
+
+int attach_snapshot(struct call *c, const char *volname, const char *snap, const char **ret_serial,
+		    struct err *e)
+{
+	struct tmp t = { .c = c, .volname = volname, .snap = snap };
+	const struct registry_entry *entry;
+	struct attach_target target;
+	int ret = names_of(&t, e);
+
+	if (ret == 0)
+		ret = look_for(&t, e);
+	if (ret)
+		return ret;
+	entry = attach_entry(c, volname, snap);
+	if (!is_in_place(c, entry, &t)) {
+		/* Its content is replaced: nobody may have the old one, not even in a cache. */
+		target = target_of(&t);
+		if (entry || t.volume.serial)
+			ret = attach_remove(c, &target, e);
+		if (ret == 0)
+			ret = call_first(c, make, &t, e);
+	}
+	if (ret == 0) {
+		target = target_of(&t);
+		ret = attach_volume(c, &target, e);
+	}
+	if (ret)
+		drop_useless(&t);
+	*ret_serial = t.volume.serial;
+	return ret;
+}
+
+int attach_remove_snapshot(struct call *c, const char *volname, const char *snap, struct err *e)
+{
+	struct tmp t = { .c = c, .volname = volname, .snap = snap };
+	const struct registry_entry *entry = attach_entry(c, volname, snap);
+	struct attach_target target;
+	int ret = names_of(&t, e);
+
+	if (ret == 0 && !entry)
+		ret = look_for(&t, e);
+	if (ret || (!entry && !t.volume.name))
+		return ret;
+	if (entry)
+		t.volume = (struct fa_volume){ .serial = entry->serial,
+					       .id = entry->volume_id,
+					       .connections = UINT64_MAX };
+	target = target_of(&t);
+	ret = attach_remove(c, &target, e);
+	return ret ? ret : call_first(c, destroy, &t, e);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * A snapshot has no serial of its own that a host could use, so a volume that is made from it
+ * stands for it while somebody reads it (full clone, backup of a container): docs/array.md, 3. Its
+ * name holds volume, snapshot and node, its tag says them. With the lock of the snapshot's volume
+ * held.
+ */
+
+#include "array/attach.h"
+
+/* Made of the snapshot, with its content as it is now, and attached. One that this node has mapped
+ * already is used as it is. *ret_serial is the call's. -ENOENT: no such snapshot. */
+int attach_snapshot(struct call *c, const char *volname, const char *snap, const char **ret_serial,
+		    struct err *e);
+
+/* Detached, disconnected, destroyed and, where the array allows it, eradicated. None is success. */
+int attach_remove_snapshot(struct call *c, const char *volname, const char *snap, struct err *e);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/attach_step.h"
+
+#include <errno.h>
+
+#include "util/clock.h"
+
+int attach_time(const struct call *c, int reserve_ms)
+{
+	int left = call_left(c, reserve_ms);
+
+	return left > STEP_MIN_MS ? left : STEP_MIN_MS;
+}
+
+const struct registry_entry *attach_entry(struct call *c, const char *volname, const char *snap)
+{
+	struct registry_entry *ret = arena_alloc(&c->arena, sizeof(*ret));
+	int error = registry_find(c->ctx->registry, c->conf.storage, volname, snap, &c->arena, ret);
+
+	if (error && error != -ENOENT)
+		call_log(c, 0, "the registry of mapped volumes cannot be read: %s",
+			 strerror(-error));
+	return error ? NULL : ret;
+}
+
+struct registry_entry attach_new_entry(const struct call *c, const struct attach_target *t)
+{
+	return (struct registry_entry){ .storage = c->conf.storage,
+					.volname = t->volname,
+					.snap = t->snap,
+					.array_volume = t->array_volume,
+					.volume_id = t->volume_id ? t->volume_id : "",
+					.serial = t->serial,
+					.protocol = c->conf.protocol,
+					.size = t->size,
+					.since = clock_now() };
+}
+
+int attach_put(struct call *c, const struct registry_entry *entry, struct err *e)
+{
+	int ret = registry_put(c->ctx->registry, entry, e);
+
+	if (ret > 0)
+		call_log(c, 0,
+			 "the registry of mapped volumes could not be read: it is kept as "
+			 "registry.json.bad, and a new one begun");
+	return ret < 0 ? ret : 0;
+}
+
+int attach_drop_device(struct call *c, const char *serial, enum array_protocol protocol,
+		       struct err *e)
+{
+	struct map_left left = {};
+	int ret = workers_detach(c->ctx->workers, serial, protocol,
+				 attach_time(c, DETACH_RESERVE_MS), &left, e);
+
+	if (ret == 0)
+		ret = workers_forget(c->ctx->workers, &left, attach_time(c, 0), e);
+	return ret;
+}

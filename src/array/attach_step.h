@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/* The single steps of array/attach.c. Each says in its sentence what failed. */
+
+#include "array/attach.h"
+
+enum {
+	ATTACH_RESERVE_MS = 8000, /* of an activation, to take back what did not become a device */
+	DETACH_RESERVE_MS = 8000, /* of a removal, for the arrays and the registry */
+	STEP_MIN_MS = 1000,	  /* what a step gets even when the request is late */
+};
+
+int attach_time(const struct call *c, int reserve_ms);
+
+/* *@entry is NULL when there is none, and when the registry cannot be read (a warning then). */
+const struct registry_entry *attach_entry(struct call *c, const char *volname, const char *snap);
+struct registry_entry attach_new_entry(const struct call *c, const struct attach_target *t);
+/* A registry that had to be set aside is a warning. */
+int attach_put(struct call *c, const struct registry_entry *entry, struct err *e);
+
+/*
+ * This host, or its group, on all arrays of the storage at once; *ret gets where the volume is to
+ * be looked for. An array that fails while another one succeeds is a warning, and *partial.
+ */
+int attach_connect(struct call *c, const struct attach_target *t, struct map_want *ret,
+		   bool *partial, struct err *e);
+/* This host's connections. Positive: an array was not reached, and was named in the log. */
+int attach_disconnect(struct call *c, const char *array_volume);
+
+/* A device whose array keeps its connection, or whose volume is another one's by now. */
+int attach_drop_device(struct call *c, const char *serial, enum array_protocol protocol,
+		       struct err *e);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+
+/* The methods that make a volume a device of this node: docs/array.md, 4. */
+
+#include <errno.h>
+
+#include "array/attach.h"
+#include "array/attach_snap.h"
+#include "array/volumes.h"
+
+enum {
+	PATH_MS = 10000,
+	ACTIVATE_MS = 60000,
+	DEACTIVATE_MS = 45000,
+	RESIZE_MS = 30000,
+	SIZE_MS = 3000,
+	SECTOR = 512,
+};
+
+static struct attach_target target_of(const char *volname, const struct fa_volume *v)
+{
+	return (struct attach_target){ .volname = volname,
+				       .snap = "",
+				       .array_volume = v->name,
+				       .volume_id = v->id,
+				       .serial = v->serial,
+				       .size = v->size,
+				       .connections = v->connections };
+}
+
+/* The array's answer is outside data, and what becomes a path of it must be a serial. */
+static int check_serial(const char *volname, const char *serial, struct err *e)
+{
+	if (serial && array_serial_ok(serial))
+		return 0;
+	return err_set(e, -EPROTO, "%s: the array gave no serial of a FlashArray's volume",
+		       volname);
+}
+
+/* ---- path ---- */
+
+/* The serial that stands for it now, without a question to the array if this boot's activation has
+ * verified it. */
+static int serial_of(struct call *c, const char *volname, const char *snap, const char **ret,
+		     struct err *e)
+{
+	struct registry_entry entry;
+	struct fa_volume v = {};
+	char name[256];
+	int error =
+		registry_find(c->ctx->registry, c->conf.storage, volname, snap, &c->arena, &entry);
+
+	if (error == 0 && entry.verified && !entry.leaving) {
+		*ret = entry.serial;
+		return 0;
+	}
+	if (!*snap) {
+		error = volume_find(c, volname, &v, e);
+	} else {
+		error = array_tmp_name_of(&c->conf, volname, snap, name, e);
+		if (error == 0)
+			error = volume_get(c, name, &v, e);
+		if (error == -ENOENT || error == -ESTALE)
+			error = err_set(e, error, "snapshot %s of %s is not activated on this node",
+					snap, volname);
+	}
+	*ret = v.serial;
+	return error ? error : check_serial(volname, v.serial, e);
+}
+
+static void write_path(struct call *c, const char *serial, const uint32_t *vmid)
+{
+	char path[ARRAY_PATH_MAX];
+
+	array_path_of(&c->conf, serial, path);
+	jsonw_row(c->out, "result");
+	jsonw_str(c->out, "path", path);
+	if (vmid)
+		jsonw_u64(c->out, "vmid", *vmid);
+	jsonw_close(c->out);
+}
+
+static int run_path(struct call *c, struct err *e)
+{
+	const char *volname, *snap = call_opt(c, "snap"), *serial;
+	struct array_volname v;
+	int ret = call_volname(c, &volname, &v, e);
+
+	if (ret == 0)
+		ret = serial_of(c, volname, snap ? snap : "", &serial, e);
+	if (ret)
+		return ret;
+	write_path(c, serial, &v.vmid);
+	return 0;
+}
+
+/* ---- activate, deactivate ---- */
+
+static int activate_volume(struct call *c, const char *volname, const char **ret_serial,
+			   struct err *e)
+{
+	struct attach_target t;
+	struct fa_volume v = {};
+	int ret = volume_find(c, volname, &v, e);
+
+	if (ret == 0)
+		ret = check_serial(volname, v.serial, e);
+	if (ret)
+		return ret;
+	t = target_of(volname, &v);
+	t.again = call_flag(c, "heal");
+	*ret_serial = v.serial;
+	return attach_volume(c, &t, e);
+}
+
+static int run_activate(struct call *c, struct err *e)
+{
+	const char *volname, *snap = call_opt(c, "snap"), *serial = NULL;
+	struct array_volname parsed;
+	CLEANUP_FD int lock = -1;
+	int ret = call_volname(c, &volname, &parsed, e);
+
+	if (ret)
+		return ret;
+	lock = attach_lock(c, volname, e);
+	if (lock < 0)
+		return lock;
+	ret = snap ? attach_snapshot(c, volname, snap, &serial, e)
+		   : activate_volume(c, volname, &serial, e);
+	if (ret)
+		return ret;
+	write_path(c, serial, NULL);
+	return 0;
+}
+
+/* The entry says all that is needed; without one the array is asked what the name stands for, as
+ * another program may have mapped it. */
+static int deactivate_volume(struct call *c, const char *volname, struct err *e)
+{
+	struct registry_entry entry;
+	struct attach_target t;
+	struct fa_volume v = {};
+	struct err why = {};
+	int ret = registry_find(c->ctx->registry, c->conf.storage, volname, "", &c->arena, &entry);
+
+	if (ret == 0) {
+		t = (struct attach_target){ .volname = volname,
+					    .snap = "",
+					    .array_volume = entry.array_volume,
+					    .volume_id = entry.volume_id,
+					    .serial = entry.serial,
+					    .size = entry.size,
+					    .connections = UINT64_MAX };
+		return attach_remove(c, &t, e);
+	}
+	ret = volume_find(c, volname, &v, &why);
+	if (ret == -ENOENT || ret == -ESTALE) {
+		call_log(c, 1, "%s", why.text);
+		return 0;
+	}
+	if (ret == 0)
+		ret = check_serial(volname, v.serial, &why);
+	if (ret)
+		return err_set(e, ret, "%s", why.text);
+	t = target_of(volname, &v);
+	return attach_remove(c, &t, e);
+}
+
+static int run_deactivate(struct call *c, struct err *e)
+{
+	const char *volname, *snap = call_opt(c, "snap");
+	struct array_volname parsed;
+	CLEANUP_FD int lock = -1;
+	int ret = call_volname(c, &volname, &parsed, e);
+
+	if (ret)
+		return ret;
+	lock = attach_lock(c, volname, e);
+	if (lock < 0)
+		return lock;
+	return snap ? attach_remove_snapshot(c, volname, snap, e)
+		    : deactivate_volume(c, volname, e);
+}
+
+/* ---- size, resize ---- */
+
+static int get_now(struct call *c, const char **volname, struct fa_volume *ret, struct err *e)
+{
+	struct array_volname parsed;
+	char full[256];
+	int error = call_volname(c, volname, &parsed, e);
+
+	if (error == 0)
+		error = array_name_of(&c->conf, *volname, full, e);
+	if (error == 0)
+		error = volume_get(c, arena_str(&c->arena, slice_of(full)), ret, e);
+	return error;
+}
+
+static int run_size(struct call *c, struct err *e)
+{
+	const char *volname;
+	struct fa_volume v = {};
+	int ret = get_now(c, &volname, &v, e);
+
+	if (ret)
+		return ret;
+	jsonw_row(c->out, "result");
+	jsonw_u64(c->out, "size", v.size);
+	jsonw_u64(c->out, "used", v.used);
+	jsonw_i64(c->out, "ctime", v.created);
+	jsonw_close(c->out);
+	return 0;
+}
+
+struct resize {
+	struct call *c;
+	const char *name;
+	uint64_t size;
+};
+
+static int resize_on(struct fa *f, void *arg, struct err *e)
+{
+	struct resize *r = arg;
+
+	return fa_volume_resize(f, &r->c->fa, r->name, r->size, e);
+}
+
+static int resize_there(struct call *c, const struct fa_volume *v, uint64_t size, struct err *e)
+{
+	struct resize r = { c, v->name, size };
+	int ret;
+
+	if (size == v->size)
+		return 0;
+	if (size < v->size)
+		return err_set(e, -EINVAL,
+			       "%s has %llu bytes and is not made smaller: what lies behind %llu "
+			       "would be lost",
+			       v->name, (unsigned long long)v->size, (unsigned long long)size);
+	ret = call_first(c, resize_on, &r, e);
+	volumes_changed(c);
+	return ret;
+}
+
+static int run_resize(struct call *c, struct err *e)
+{
+	const char *volname;
+	struct attach_target t;
+	struct fa_volume v = {};
+	struct array_volname parsed;
+	uint64_t size;
+	CLEANUP_FD int lock = -1;
+	int ret = call_u64(c, "size", &size, e);
+
+	if (ret == 0)
+		ret = call_volname(c, &volname, &parsed, e);
+	if (ret)
+		return ret;
+	lock = attach_lock(c, volname, e);
+	if (lock < 0)
+		return lock;
+	ret = get_now(c, &volname, &v, e);
+	if (ret == 0)
+		ret = check_serial(volname, v.serial, e);
+	if (ret)
+		return ret;
+	if (size > UINT64_MAX - SECTOR)
+		return err_set(e, -EINVAL, "%s: no disk is that large", volname);
+	size = (size + SECTOR - 1) / SECTOR * SECTOR;
+	ret = resize_there(c, &v, size, e);
+	if (ret)
+		return ret;
+	t = target_of(volname, &v);
+	t.size = size;
+	return attach_resize(c, &t, e);
+}
+
+const struct call_method call_map_methods[] = {
+	{ "path", run_path, PATH_MS },
+	{ "activate", run_activate, ACTIVATE_MS },
+	{ "deactivate", run_deactivate, DEACTIVATE_MS },
+	{ "size", run_size, SIZE_MS },
+	{ "resize", run_resize, RESIZE_MS },
+	{},
+};

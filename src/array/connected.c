@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/connected.h"
+
+#include <errno.h>
+
+#include "array/container.h"
+#include "array/elsewhere.h"
+
+struct asking {
+	struct call *c;
+	const char *full;
+	struct connected *w;
+};
+
+static struct connected_on *place_of(struct connected *w, const struct fa *f)
+{
+	size_t i = 0;
+
+	while (w->on[i].array != f)
+		i++;
+	return &w->on[i];
+}
+
+static int ask_one(struct fa *f, void *arg, struct err *e)
+{
+	struct asking *q = arg;
+	struct connected_on *on = place_of(q->w, f);
+	int r = fa_connections_list(f, &q->c->fa, q->full, NULL, &on->arena, &on->found, e);
+
+	/* A second array without that volume has nobody connected to it. */
+	return r == -ENOENT || r == -ESTALE ? 0 : r;
+}
+
+struct pod_question {
+	struct call *c;
+	const char *pod;
+	size_t online;
+};
+
+static int count_online(struct fa *f, void *arg, struct err *e)
+{
+	struct pod_question *q = arg;
+	struct fa_pod pod = {};
+	int r = fa_pod_get(f, &q->c->fa, q->pod, &q->c->arena, &pod, e);
+
+	for (size_t i = 0; r == 0 && i < pod.n_arrays; i++)
+		if (!pod.arrays[i].status || strcmp(pod.arrays[i].status, "online") == 0)
+			q->online++;
+	return r;
+}
+
+/* Whether as many arrays answered as the pod is online on: then the silent ones are not online. */
+static bool silent_are_out(struct call *c, const struct connected *w, size_t answered)
+{
+	struct pod_question q = { .c = c, .pod = container_pod(&c->conf, &c->arena) };
+	struct err ignored;
+
+	if (!q.pod)
+		return false;
+	for (size_t i = 0; i < w->n_arrays; i++)
+		if (w->on[i].result == 0)
+			return count_online(w->on[i].array, &q, &ignored) == 0 &&
+			       q.online <= answered;
+	return false;
+}
+
+static int weigh(struct call *c, const char *full, struct connected *ret, const struct err *why,
+		 struct err *e)
+{
+	size_t answered = 0, silent = 0;
+
+	for (size_t i = 0; i < ret->n_arrays; i++) {
+		if (ret->on[i].result == 0)
+			answered++;
+		else
+			silent = i;
+	}
+	ret->all_known = answered == ret->n_arrays;
+	if (ret->all_known)
+		return 0;
+	if (answered && silent_are_out(c, ret, answered)) {
+		call_log(
+			c, 0,
+			"%s: connections of %s remain on %s, where the pod is not online: pvewarden "
+			"array heal removes them when it is back",
+			c->conf.storage, full, fa_url(ret->on[silent].array));
+		return 0;
+	}
+	return err_set(e, ret->on[silent].result, "who is connected to %s is not known: %s", full,
+		       why[silent].text);
+}
+
+int connected_read(struct call *c, const struct fa_volume *v, struct connected *ret, struct err *e)
+{
+	struct asking q = { .c = c, .full = v->name, .w = ret };
+	int results[ARRAY_ADDRESSES_MAX] = {};
+	struct err why[ARRAY_ADDRESSES_MAX];
+
+	*ret = (struct connected){ .n_arrays = call_arrays(c) };
+	for (size_t i = 0; i < ret->n_arrays; i++)
+		ret->on[i].array = c->arrays[i];
+	if (v->connections == 0 && ret->n_arrays == 1) {
+		ret->all_known = true;
+		return 0;
+	}
+	fa_each(c->arrays, ret->n_arrays, ask_one, &q, results, why);
+	for (size_t i = 0; i < ret->n_arrays; i++)
+		ret->on[i].result = results[i];
+	return weigh(c, v->name, ret, why, e);
+}
+
+void connected_done(struct connected *w)
+{
+	for (size_t i = 0; i < w->n_arrays; i++)
+		arena_done(&w->on[i].arena);
+}
+
+int connected_idle(struct call *c, const char *volname, const struct connected *w, struct err *e)
+{
+	VEC(struct fa_connection) all = {};
+	int r;
+
+	for (size_t i = 0; i < w->n_arrays; i++)
+		for (size_t k = 0; k < w->on[i].found.n; k++)
+			*vec_push(&all) = w->on[i].found.items[k];
+	r = elsewhere_idle(&c->conf, c->ctx->root, c->node, volname, all.items, all.n, w->all_known,
+			   e);
+	vec_free(&all);
+	return r;
+}
+
+struct dropping {
+	struct call *c;
+	const char *full;
+	struct connected *w;
+};
+
+static bool holds(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* The names of one side: a connection through a group is the group's. This node's own has ended
+ * before. */
+static size_t names_of(const struct call *c, const struct fa_connections *found, bool groups,
+		       const char **ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < found->n; i++) {
+		const struct fa_connection *it = &found->items[i];
+		const char *name = groups ? it->host_group : it->host;
+
+		if (!name || (!groups && (it->host_group || strcmp(name, c->conf.host) == 0)))
+			continue;
+		if (!holds(ret, n, name))
+			ret[n++] = name;
+	}
+	return n;
+}
+
+static int drop_side(struct dropping *d, struct fa *f, struct connected_on *on, bool groups,
+		     struct err *e)
+{
+	const char **names = arena_alloc(&on->arena, (on->found.n + 1) * sizeof(*names));
+	size_t n = names_of(d->c, &on->found, groups, names);
+	int r;
+
+	if (!n)
+		return 0;
+	r = fa_disconnect(f, &d->c->fa, names, n, groups, d->full, e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		call_log(d->c, groups ? 1 : 0, "%s was still connected to %s %s; it is no more%s",
+			 d->full, groups ? "host group" : "host", names[i],
+			 groups ? ""
+				: ": what that node has of it, pvewarden array reap removes there");
+	return r;
+}
+
+static int drop_one(struct fa *f, void *arg, struct err *e)
+{
+	struct dropping *d = arg;
+	struct connected_on *on = place_of(d->w, f);
+	int r;
+
+	if (on->result < 0)
+		return 0;
+	r = drop_side(d, f, on, false, e);
+	return r < 0 ? r : drop_side(d, f, on, true, e);
+}
+
+int connected_drop(struct call *c, const char *full, struct connected *w, struct err *e)
+{
+	struct dropping d = { .c = c, .full = full, .w = w };
+	int results[ARRAY_ADDRESSES_MAX] = {};
+	struct err why[ARRAY_ADDRESSES_MAX];
+
+	fa_each(c->arrays, w->n_arrays, drop_one, &d, results, why);
+	for (size_t i = 0; i < w->n_arrays; i++)
+		if (results[i] < 0)
+			return err_set(e, results[i], "%s", why[i].text);
+	return 0;
+}

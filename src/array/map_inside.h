@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/* What the files that act on devices share: map.c, map_attach.c, map_nvme.c. */
+
+#include "array/map_see.h"
+
+struct map_job {
+	struct root root;
+	int64_t deadline; /* of CLOCK_BOOTTIME, ms */
+	int events;	  /* uevent_open() */
+};
+
+int map_job_begin(struct map_job *j, int deadline_ms, struct err *e);
+void map_job_done(struct map_job *j);
+
+/* Milliseconds that are left, @most at most. */
+int map_job_left(const struct map_job *j, int most);
+
+/* Until something happened, or it is time to look again, or the deadline. */
+void map_job_pause(const struct map_job *j);
+
+/* Until udev's link /dev/disk/by-id/@link stands for @device. */
+int map_wait_link(const struct map_job *j, const char *link, const char *device, struct err *e);
+
+int map_attach_scsi(struct map_job *j, const struct map_want *want, struct map_state *ret,
+		    struct err *e);
+int map_attach_nvme(struct map_job *j, const struct map_want *want, struct map_state *ret,
+		    struct err *e);
+int map_forget_nvme(struct map_job *j, const char *serial, struct err *e);
+int map_resize_nvme(struct map_job *j, const char *serial, uint64_t size, struct map_state *ret,
+		    struct err *e);
+
+/* Has the running ones among @v's disks read their size again, until all say @size. */
+int map_fit_disks(struct map_job *j, const char *serial, uint64_t size, struct err *e);
+/* Then the map. */
+int map_fit_map(struct map_job *j, const char *serial, uint64_t size, struct err *e);
+
+/* Deletes disks, each in a child. 0: all of them are gone or going. */
+int map_delete_disks(struct map_job *j, const struct scsi_disk *disks, size_t n, struct err *e);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * The decisions of map.c, without a system call: where a volume's paths must be, what is done with
+ * what stands there, who counts as its user.
+ */
+
+#include "array/map.h"
+#include "blk/nvme.h"
+#include "blk/scsi.h"
+
+enum { MAP_PLACES_MAX = 128 };
+
+struct map_places {
+	struct scsi_address *items; /* VEC() */
+	size_t n, cap;
+};
+
+/*
+ * The addresses of @want's LUN behind the usable ports of its connected arrays. An array's iSCSI
+ * portals share one IQN: every session of it is a way. -ENODEV: none, with what to do.
+ */
+int map_plan_places(const struct map_want *want, const struct scsi_ports *ports,
+		    struct map_places *ret, struct err *e);
+
+/* What is known of an address. */
+struct map_seen {
+	bool present;
+	bool ours;	/* the identity that it had when it was found (/sys) */
+	bool in_map;	/* a path of this volume's map */
+	bool held;	/* by anything else */
+	enum tri asked; /* it is ours by its own words; TRI_UNKNOWN: it does not answer */
+};
+
+enum map_deed {
+	MAP_TAKE,    /* a path */
+	MAP_SCAN,    /* nothing there yet */
+	MAP_REPLACE, /* what stands there is of the past: delete, then scan */
+	MAP_TAKEN,   /* somebody else uses it */
+	MAP_FOREIGN, /* the array has another volume there than it says */
+};
+
+enum map_deed map_plan_place(const struct map_seen *seen);
+
+/* A device that stands on a volume's map or disk. */
+struct map_holder {
+	char name[SYSDISK_NAME_MAX];			   /* "dm-9" */
+	char dm_name[DM_NAME_SIZE], dm_uuid[DM_UUID_SIZE]; /* "" of others */
+	int64_t open_count;				   /* -1: not known */
+	bool held;
+};
+
+/*
+ * Is a map used that is open @open_count times, for which each of @holders counts once? kpartx'
+ * partition maps of it that nobody has opened do not make it used. @why says who does.
+ */
+enum map_in_use map_plan_use(const char *uuid, uint32_t open_count,
+			     const struct map_holder *holders, size_t n, char *why, size_t size);
+
+/* That holder is a partition map of the map with @uuid. */
+bool map_plan_is_part(const struct map_holder *holder, const char *uuid);
+
+/* "naa.624a9370..." to the serial; false when it is no FlashArray's. Also of a map's UUID. */
+bool map_plan_serial_of_wwid(const char *wwid, char ret[ARRAY_SERIAL_LEN + 1]);
+bool map_plan_serial_of_uuid(const char *uuid, char ret[ARRAY_SERIAL_LEN + 1]);
+bool map_plan_serial_of_nguid(const char *nguid, char ret[ARRAY_SERIAL_LEN + 1]);
+
+/* The NVMe ports of @want without a controller yet; indexes into arrays and ports. */
+struct map_missing {
+	size_t array, port;
+};
+size_t map_plan_missing(const struct map_want *want, const struct nvme_ctrls *have,
+			struct map_missing ret[MAP_ARRAYS_MAX * MAP_PORTS_MAX]);

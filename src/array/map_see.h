@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * What there is of a volume on this node: its map by UUID, its disks by identity, who uses it.
+ * Reads only; what could block runs in a child with a deadline.
+ */
+
+#include "array/map_plan.h"
+#include "blk/dmdev.h"
+
+enum { MAP_UUID_MAX = ARRAY_WWID_LEN + 8 };
+
+/* A SCSI volume. map_view_done() frees it, also after an error. */
+struct map_view {
+	char wwid[ARRAY_WWID_LEN + 1]; /* multipath's: "3624a9370..." */
+	char naa[ARRAY_WWID_LEN + 1];  /* the disk's own: "624a9370..." */
+	char uuid[MAP_UUID_MAX];       /* of the map */
+	bool mapped;
+	struct dm_dev map;
+	char dm[SYSDISK_NAME_MAX]; /* "dm-7" */
+	uint64_t size;		   /* of the map */
+	struct scsi_disks disks;   /* that say this identity, and the map's paths */
+	struct arena arena;
+};
+
+int map_view_read(struct map_view *ret, const struct root *root, const char *serial, struct err *e);
+void map_view_done(struct map_view *v);
+
+/* @d is a path of the map. */
+bool map_view_in_map(const struct map_view *v, const struct scsi_disk *d);
+/* @d says this volume's identity. */
+bool map_view_ours(const struct map_view *v, const struct scsi_disk *d);
+
+/* Fills @ret. Asks the kernel for users of a disk without a map, which starts a child. */
+void map_view_state(const struct map_view *v, const struct root *root, struct map_state *ret);
+
+/* Is the disk @name used? Its holders, mounts, open files, and whether it can be opened alone. */
+enum map_in_use map_disk_use(const struct root *root, const char *name, char *why, size_t size);
+
+/* An NVMe volume: -EUCLEAN when two disks have its NGUID (the kernel's multipathing is off). */
+int map_see_nvme(struct nvme_ns *ret, bool *present, const struct root *root, const char *serial,
+		 struct err *e);
+void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct map_state *ret);
+
+/* All volumes of any FlashArray. */
+int map_see_all(struct map_list *ret, const struct root *root, struct arena *a, struct err *e);
+
+/* Who has the device open, by name and process, for people; false when nobody is found. @passing:
+ * only udev's own look at it, which is over in a moment. */
+bool map_see_user(const struct root *root, const char *name, char *why, size_t size, bool *passing);

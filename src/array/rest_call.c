@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+
+/* A request until it has an answer that means something, or until its time is up. */
+
+#include <errno.h>
+
+#include "array/rest_inside.h"
+#include "array/rest_rules.h"
+#include "util/str.h"
+
+enum { LOGINS_MAX = 2, LOST_MAX = 2, LOST_PAUSE_MS = 200, QUICK_MS = 1000 };
+
+struct calling {
+	struct rest *r;
+	const struct fa_call *c;
+	const struct rest_request *q;
+	bool changes;
+	struct resttoken token;
+	bool refused; /* the token was */
+	unsigned int logins, busy, lost;
+	bool doubtful;
+};
+
+void rest_reply_done(struct rest_reply *r)
+{
+	json_decref(r->doc);
+	r->doc = NULL;
+	buf_done(&r->next);
+}
+
+/* While it has asked for a pause every thread keeps it. */
+static bool wait_for_hold(struct calling *k)
+{
+	int64_t ms = k->r->hold_until - rest_now_ms();
+
+	return ms <= 0 || rest_pause(k->c, ms);
+}
+
+static int get_session(struct calling *k, unsigned int *minor, struct err *e)
+{
+	struct resttoken old = k->token;
+	int r = rest_session_get(k->r, k->c, k->refused ? old.auth : NULL, &k->token, minor, e);
+
+	explicit_bzero(&old, sizeof(old));
+	return r;
+}
+
+static int attempt(struct calling *k, struct rest_heard *heard, struct err *e)
+{
+	CLEANUP(buf_done) struct buf path = {};
+	struct rest_attempt a = { .method = k->q->method,
+				  .body = k->q->body,
+				  .auth_token = k->token.auth,
+				  .changes = k->changes };
+	unsigned int minor;
+	int r;
+
+	if (!wait_for_hold(k))
+		return err_set(e, -EAGAIN, "%s: asked to be left alone for longer than there is",
+			       k->r->url);
+	r = get_session(k, &minor, e);
+	if (r < 0)
+		return r;
+	buf_addf(&path, "/api/2.%u/%s", minor, k->q->path);
+	a.path = buf_str(&path);
+	return rest_http(k->r, k->c, &a, heard, e);
+}
+
+/* --- what to do about an answer -------------------------------------------------------------- */
+
+enum next { FINISHED, AGAIN };
+
+static enum next after_refused_token(struct calling *k)
+{
+	/* 401 says that nothing was done, so that even a POST may be sent again. */
+	k->refused = true;
+	return k->logins++ < LOGINS_MAX ? AGAIN : FINISHED;
+}
+
+static enum next after_busy(struct calling *k, long status, const struct rest_heard *h)
+{
+	int64_t ms = rest_busy_ms(*h->http.retry_after ? h->http.retry_after : NULL, k->busy++,
+				  rest_random());
+
+	/* In front of the array's own program a 503 can come after the request went through. */
+	if (k->changes && status != 429)
+		k->doubtful = true;
+	if (status == 429)
+		k->r->hold_until = rest_now_ms() + ms;
+	return rest_pause(k->c, ms) ? AGAIN : FINISHED;
+}
+
+/* Not reached, or no answer to a question. What took long once is not tried for long again, so that
+ * the other array of a pod gets its turn. */
+static enum next after_lost(struct calling *k, int64_t took_ms)
+{
+	if (took_ms > QUICK_MS && k->lost)
+		return FINISHED;
+	if (k->lost++ >= LOST_MAX)
+		return FINISHED;
+	return rest_pause(k->c, LOST_PAUSE_MS << k->lost) ? AGAIN : FINISHED;
+}
+
+static enum next decide(struct calling *k, int r, const struct rest_heard *h, int64_t took_ms)
+{
+	long status = h->http.status;
+
+	if (status == 404)
+		rest_session_forget_version(k->r);
+	if (r == -EKEYREJECTED && status == 401)
+		return after_refused_token(k);
+	if (r == -EAGAIN && status)
+		return after_busy(k, status, h);
+	if (r == -EHOSTUNREACH || (r == -EINPROGRESS && !k->changes))
+		return after_lost(k, took_ms);
+	return FINISHED;
+}
+
+static int read_answer(struct calling *k, struct rest_heard *h, struct rest_reply *ret,
+		       struct err *e)
+{
+	json_t *doc = NULL;
+	struct err why = {};
+	int parsed = 0, r;
+
+	if (h->http.body.len)
+		parsed = json_parse_bulk(buf_slice(&h->http.body), "answer", &doc, &why);
+	r = rest_judge(h->http.status, doc, &why);
+	if (r < 0)
+		(void)err_set(e, r, "%s: %s: %s", k->r->url, k->q->what, why.text);
+	/* A change was made whatever its answer looks like; who needs that reads again. */
+	if (r == 0 && !k->changes && (parsed < 0 || !json_is_object(doc)))
+		r = err_set(e, -EPROTO, "%s: %s: no FlashArray's answer", k->r->url, k->q->what);
+	if (r < 0) {
+		json_decref(doc);
+		return r;
+	}
+	ret->doc = doc;
+	ret->next = h->next;
+	h->next = (struct buf){};
+	return 0;
+}
+
+/* What a caller may conclude from how it ended. */
+static int conclude(const struct calling *k, int r, struct rest_reply *ret)
+{
+	ret->doubtful = r < 0 && k->doubtful;
+	if (r == -EINPROGRESS && !k->changes)
+		return -EHOSTUNREACH;
+	if (k->doubtful && (r == -EHOSTUNREACH || r == -EAGAIN))
+		return -EINPROGRESS;
+	return r;
+}
+
+int rest_call(struct rest *r, const struct fa_call *c, const struct rest_request *q,
+	      struct rest_reply *ret, struct err *e)
+{
+	struct calling k = { .r = r, .c = c, .q = q, .changes = strcmp(q->method, "GET") != 0 };
+	enum next next;
+	int code;
+
+	do {
+		CLEANUP(rest_heard_done) struct rest_heard heard = {};
+		int64_t began = rest_now_ms();
+
+		code = attempt(&k, &heard, e);
+		if (code == 0)
+			code = read_answer(&k, &heard, ret, e);
+		next = code < 0 ? decide(&k, code, &heard, rest_now_ms() - began) : FINISHED;
+	} while (next == AGAIN);
+	explicit_bzero(&k.token, sizeof(k.token));
+	return conclude(&k, code, ret);
+}

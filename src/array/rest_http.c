@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+
+/* One request, once, with its log lines and what is counted. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "array/rest_inside.h"
+#include "array/rest_rules.h"
+#include "util/clock.h"
+#include "util/str.h"
+
+enum {
+	ATTEMPT_MS = 15 * 1000,
+	CONNECT_MS = 5 * 1000,
+	LEAST_MS = 50,
+	ANSWER_MAX = 32 << 20,
+	BODY_SHOWN = 2000,
+	REQUEST_ID_MAX = 48,
+};
+
+enum { AUTH_TOKEN, NEXT_TOKEN, REQUEST_ID, DATE, N_WANTED };
+
+void rest_heard_done(struct rest_heard *h)
+{
+	http_answer_done(&h->http);
+	buf_wipe(&h->auth_token);
+	buf_done(&h->next);
+	buf_done(&h->request_id);
+}
+
+/* A change leaves time to look what became of it. */
+static int attempt_ms(const struct fa_call *c, bool changes)
+{
+	int64_t left = c->deadline - rest_now_ms();
+
+	if (changes)
+		left = left * 2 / 3;
+	return (int)(left < LEAST_MS ? 0 : left < ATTEMPT_MS ? left : ATTEMPT_MS);
+}
+
+static void show_body(struct rest *r, const struct fa_call *c, const char *which, struct slice body)
+{
+	char text[BODY_SHOWN];
+
+	if (!slice_empty(body)) {
+		str_printable(text, sizeof(text), body);
+		rest_log(r, c, 3, "%s: %s", which, text);
+	}
+}
+
+static void show(struct rest *r, const struct fa_call *c, const struct rest_attempt *a,
+		 const struct rest_heard *h, const char *id, int64_t began, const char *failed)
+{
+	int64_t ms = rest_now_ms() - began;
+
+	if (failed)
+		rest_log(r, c, 2, "%s %s (%s): %s after %" PRId64 " ms", a->method, a->path, id,
+			 failed, ms);
+	else
+		rest_log(r, c, 2, "%s %s (%s): status %ld, %zu bytes, %" PRId64 " ms", a->method,
+			 a->path, id, h->http.status, h->http.body.len, ms);
+	show_body(r, c, "request", a->body);
+	if (!failed)
+		show_body(r, c, "answer", buf_slice(&h->http.body));
+}
+
+static void count(struct rest *r, const struct rest_heard *h, int result)
+{
+	long status = h->http.status;
+
+	r->requests++;
+	if (result == 0 && status < 500 && status != 429) {
+		r->last_ok = clock_now();
+		return;
+	}
+	r->errors++;
+	if (status == 429 || status == 503)
+		r->limited++;
+	r->last_error = result < 0 ? result : -EAGAIN;
+}
+
+static void keep_lead(struct rest *r, const struct buf *date)
+{
+	int64_t ms = rest_date_ms(buf_str(date));
+
+	if (ms >= 0)
+		r->lead_ms = ms - rest_now_ms();
+}
+
+static int failed(struct rest *r, int code, bool sent, struct err *e)
+{
+	struct err why = *e;
+
+	if (code == -EACCES)
+		return err_set(e, -EHOSTUNREACH,
+			       "%s: its certificate is not one that this node trusts; give this "
+			       "node the array's CA (update-ca-certificates), or set check_ssl 0",
+			       r->url);
+	if (code == -EINVAL)
+		return code;
+	if (sent)
+		return err_set(e, -EINPROGRESS, "%s: no answer (%s)", r->url,
+			       strerrordesc_np(-code));
+	/* libcurl's sentence begins with the whole URL. */
+	return err_set(e, -EHOSTUNREACH, "%s: not reached (%s)", r->url,
+		       strrchr(why.text, ':') ? strrchr(why.text, ':') + 2 : why.text);
+}
+
+static int send(struct rest *r, const struct fa_call *c, const struct http_call *call,
+		struct rest_heard *ret, struct err *e)
+{
+	struct http_client *client;
+	int code = rest_borrow(r, c, &client, e);
+
+	if (code < 0)
+		return code;
+	code = http_client_call(client, call, &ret->http, e);
+	rest_give_back(r, client);
+	return code < 0 ? failed(r, code, ret->http.sent, e) : 0;
+}
+
+int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt *a,
+	      struct rest_heard *ret, struct err *e)
+{
+	CLEANUP(buf_done) struct buf url = {};
+	char id[REQUEST_ID_MAX];
+	const struct http_header headers[] = { { "api-token", a->api_token },
+					       { "x-auth-token", a->auth_token },
+					       { "X-Request-ID", id } };
+	struct http_wanted wanted[N_WANTED] = { [AUTH_TOKEN] = { "x-auth-token" },
+						[NEXT_TOKEN] = { "x-next-token" },
+						[REQUEST_ID] = { "x-request-id" },
+						[DATE] = { "date" } };
+	struct http_call call = { .method = a->method,
+				  .headers = headers,
+				  .n_headers = ARRAY_SIZE(headers),
+				  .wanted = wanted,
+				  .n_wanted = N_WANTED,
+				  .body = a->body,
+				  .deadline_ms = attempt_ms(c, a->changes),
+				  .max_answer = ANSWER_MAX,
+				  .once = a->changes,
+				  .unverified = !r->check_ssl,
+				  .direct = true };
+	int64_t began = rest_now_ms();
+	struct err why = {};
+	int code;
+
+	if (call.deadline_ms == 0)
+		return err_set(e, -EHOSTUNREACH, "%s: no time is left to ask", r->url);
+	call.connect_ms = call.deadline_ms < CONNECT_MS ? call.deadline_ms : CONNECT_MS;
+	(void)snprintf(id, sizeof(id), "pvewarden-%08" PRIx32 "-%" PRIu64, r->id, ++r->serial);
+	buf_addf(&url, "%s%s", r->url, a->path);
+	call.url = buf_str(&url);
+	code = send(r, c, &call, ret, &why);
+	count(r, ret, code);
+	if (code == 0)
+		keep_lead(r, &wanted[DATE].value);
+	show(r, c, a, ret, id, began, code < 0 ? why.text : NULL);
+	buf_wipe(&ret->auth_token);
+	buf_done(&ret->next);
+	buf_done(&ret->request_id);
+	ret->auth_token = wanted[AUTH_TOKEN].value;
+	ret->next = wanted[NEXT_TOKEN].value;
+	ret->request_id = wanted[REQUEST_ID].value;
+	buf_done(&wanted[DATE].value);
+	return code < 0 ? err_set(e, code, "%s", why.text) : 0;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/snapcalls.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "array/attach.h"
+#include "array/snapdisks.h"
+#include "array/snapset.h"
+#include "array/volumes.h"
+#include "util/clock.h"
+
+/* One snapshot of a guest, while a call works on its set. */
+struct work {
+	struct call *c;
+	const struct snap_args *a;
+	struct snapset_key key;
+	struct snapset set;
+	const char **names; /* of volumes or snapshots, as the call at hand wants them */
+	size_t n;
+	struct fa_snapshots found;
+};
+
+/* ---- the array ---- */
+
+static int take_on(struct fa *f, void *arg, struct err *e)
+{
+	struct work *w = arg;
+
+	return fa_snapshot_create(f, &w->c->fa, w->names, w->n, w->a->suffix, &w->c->arena,
+				  &w->found, e);
+}
+
+static int delete_on(struct fa *f, void *arg, struct err *e)
+{
+	const struct work *w = arg;
+
+	return fa_snapshot_delete(f, &w->c->fa, w->names, w->n, e);
+}
+
+static int list_on(struct fa *f, void *arg, struct err *e)
+{
+	struct work *w = arg;
+
+	return fa_snapshots_list(f, &w->c->fa, w->names, w->n, false, &w->c->arena, &w->found, e);
+}
+
+static int add_name(struct work *w, const char *volname, bool snapshot, struct err *e)
+{
+	char full[256];
+	int r = array_name_of(&w->c->conf, volname, full, e);
+
+	if (r == 0)
+		w->names[w->n++] = snapshot ? arena_fmt(&w->c->arena, "%s.%s", full, w->a->suffix)
+					    : arena_str(&w->c->arena, slice_of(full));
+	return r;
+}
+
+static void start_names(struct work *w, size_t room)
+{
+	w->names = arena_alloc(&w->c->arena, room * sizeof(*w->names));
+	w->n = 0;
+}
+
+/* Those of @w->names; what is gone already is success. An array refuses all when one of them is
+ * not there, so then it is asked for each. */
+static int delete_names(struct work *w, struct err *e)
+{
+	const char **all = w->names;
+	size_t n = w->n;
+	int r = call_first(w->c, delete_on, w, e);
+
+	if (r != -ENOENT && r != -ESTALE)
+		return r < 0 ? r : 0;
+	r = 0;
+	w->n = 1;
+	for (size_t i = 0; i < n && n > 1 && r >= 0; i++) {
+		w->names = &all[i];
+		r = call_first(w->c, delete_on, w, e);
+		r = r == -ENOENT || r == -ESTALE ? 0 : r;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- a call that was cut ---- */
+
+/* The snapshots of the set's members that are there, into @w->found. */
+static int list_members(struct work *w, struct err *e)
+{
+	size_t n = 0;
+	int r = 0;
+
+	start_names(w, w->set.n);
+	for (size_t i = 0; i < w->set.n && r == 0; i++)
+		r = add_name(w, w->set.members[i].volname, false, e);
+	if (r == 0)
+		r = call_first(w->c, list_on, w, e);
+	for (size_t i = 0; r == 0 && i < w->found.n; i++)
+		if (!w->found.items[i].destroyed &&
+		    strcmp(w->found.items[i].suffix, w->a->suffix) == 0)
+			w->found.items[n++] = w->found.items[i];
+	w->found.n = r == 0 ? n : 0;
+	return r;
+}
+
+/* All members have one, of one moment, and that moment is the set's: the array made them when the
+ * call asked whose end nobody knows. */
+static bool made_by_cut_call(const struct work *w)
+{
+	if (w->found.n != w->set.n)
+		return false;
+	for (size_t i = 0; i < w->found.n; i++)
+		if (w->found.items[i].created != w->found.items[0].created ||
+		    !snapset_may_be(&w->set, w->found.items[i].created))
+			return false;
+	return true;
+}
+
+/*
+ * The array was asked, and the call ended before it knew the answer; Proxmox was told that it
+ * failed. What it made is of an older moment than the one that is wanted now, and nobody knows of
+ * it: it goes. What cannot be shown to be of that call stays, and is in the way.
+ */
+static int clear_cut_call(struct work *w, struct err *e)
+{
+	int r = list_members(w, e);
+
+	if (r < 0)
+		return r;
+	if (w->found.n && !made_by_cut_call(w))
+		return err_set(
+			e, -EEXIST,
+			"snapshot %s of volume %s exists, and it is not known whether a call "
+			"that was cut made it: purevol destroy %s if nobody needs it",
+			w->a->snap, w->a->volname, w->found.items[0].name);
+	if (!w->found.n)
+		return snapset_drop(&w->key, e);
+	call_log(w->c, 0, "snapshot %s of guest %" PRIu32 ": removes what a call made that was cut",
+		 w->a->snap, w->key.vmid);
+	start_names(w, w->found.n);
+	for (size_t i = 0; i < w->found.n; i++)
+		w->names[w->n++] = w->found.items[i].name;
+	r = delete_names(w, e);
+	return r < 0 ? r : snapset_drop(&w->key, e);
+}
+
+/* ---- snapshot ---- */
+
+static int take_alone(struct work *w, struct err *e)
+{
+	int r;
+
+	start_names(w, 1);
+	r = add_name(w, w->a->volname, false, e);
+	return r < 0 ? r : call_first(w->c, take_on, w, e);
+}
+
+/* The guest's disks that Proxmox will ask for, or this one alone where its config does not say. */
+static void members_of(struct work *w, struct snapdisks *ret)
+{
+	struct call *c = w->c;
+	struct err why;
+	int r = snapdisks_read(c->ctx->root, c->node, w->key.vmid, c->conf.storage, w->a->snap,
+			       &c->arena, ret, &why);
+
+	if (r == 0 && snapdisks_have(ret, w->a->volname))
+		return;
+	if (r < 0 && r != -ENOENT)
+		call_log(c, 0, "volume %s is snapshotted without the guest's other disks: %s",
+			 w->a->volname, why.text);
+	ret->volnames = arena_alloc(&c->arena, sizeof(*ret->volnames));
+	ret->volnames[0] = w->a->volname;
+	ret->n = 1;
+}
+
+/* Said to be taken, this disk claimed, and kept so before the answer: a set that forgot a claim
+ * would have its snapshot removed as nobody's. */
+static int settle(struct work *w, struct err *e)
+{
+	w->set.taken = true;
+	(void)snapset_claim(&w->set, w->a->volname, w->set.since);
+	return snapset_write(&w->set, &w->key, e);
+}
+
+static int take_all(struct work *w, struct err *e)
+{
+	struct snapdisks disks = {};
+	int r;
+
+	members_of(w, &disks);
+	snapset_begin(&w->set, disks.volnames, disks.n, clock_now(), &w->c->arena);
+	start_names(w, disks.n);
+	for (size_t i = 0; i < disks.n; i++) {
+		r = add_name(w, disks.volnames[i], false, e);
+		if (r < 0)
+			return r;
+	}
+	r = snapset_write(&w->set, &w->key, e);
+	if (r < 0)
+		return r;
+	r = call_first(w->c, take_on, w, e);
+	if (r == 0)
+		return settle(w, e);
+	if (r != -EINPROGRESS)
+		(void)snapset_drop(&w->key, NULL);
+	return r;
+}
+
+/* A file that is no set of ours says nothing, and is replaced. */
+static int read_set(struct work *w, struct err *e)
+{
+	int r = snapset_read(&w->set, &w->key, &w->c->arena, e);
+
+	if (r != -EBADMSG)
+		return r;
+	call_log(w->c, 0, "%s", e->text);
+	return -ENOENT;
+}
+
+static int snapshot_locked(struct work *w, struct err *e)
+{
+	int r = read_set(w, e);
+
+	if (r == -ENOENT)
+		return take_all(w, e);
+	if (r < 0)
+		return r;
+	switch (snapset_claim(&w->set, w->a->volname, clock_now())) {
+	case SNAPSET_CLAIMED:
+		call_log(w->c, 1, "volume %s: snapshot %s was taken with the guest's other disks",
+			 w->a->volname, w->a->snap);
+		return snapset_write(&w->set, &w->key, e);
+	case SNAPSET_PERHAPS:
+		r = clear_cut_call(w, e);
+		return r < 0 ? r : take_all(w, e);
+	case SNAPSET_STRANGE:
+	case SNAPSET_AGAIN:
+	case SNAPSET_LATE:
+		break;
+	}
+	return take_alone(w, e);
+}
+
+/* All disks of a guest share the set, so they share the lock. */
+static int with_set(struct call *c, int (*run)(struct work *w, struct err *e), struct err *e)
+{
+	CLEANUP_FD int lock = -1;
+	struct snap_args a;
+	struct work w = { .c = c, .a = &a };
+	int r = snap_args(c, &a, e);
+
+	if (r < 0)
+		return r;
+	w.key = (struct snapset_key){ .run_dir = c->ctx->run_dir,
+				      .storage = c->conf.storage,
+				      .vmid = a.parsed.vmid,
+				      .snap = a.snap };
+	lock = attach_lock(c, arena_fmt(&c->arena, "vm-%" PRIu32 "-snapshots", a.parsed.vmid), e);
+	if (lock < 0)
+		return lock;
+	r = run(&w, e);
+	array_memo_forget(c->ctx->memo,
+			  arena_fmt(&c->arena, "snapshot %s ", c->conf.addresses[0].url));
+	return r;
+}
+
+int call_snapshot(struct call *c, struct err *e)
+{
+	return with_set(c, snapshot_locked, e);
+}
+
+/* ---- snapshot_delete ---- */
+
+/* Those of the set that nobody claimed: of a set that was taken they are this node's to remove. Of
+ * one that was perhaps taken, only if the array shows it. */
+static int add_unclaimed(struct work *w, struct err *e)
+{
+	int r = w->set.taken ? 0 : list_members(w, e);
+	bool ours = w->set.taken || made_by_cut_call(w);
+
+	start_names(w, w->set.n + 1);
+	if (r < 0 || !ours)
+		return r;
+	for (size_t i = 0; i < w->set.n && r == 0; i++)
+		if (!w->set.members[i].claimed &&
+		    strcmp(w->set.members[i].volname, w->a->volname) != 0)
+			r = add_name(w, w->set.members[i].volname, true, e);
+	return r;
+}
+
+static int delete_locked(struct work *w, struct err *e)
+{
+	int known = read_set(w, e), r = 0;
+
+	if (known < 0 && known != -ENOENT)
+		return known;
+	start_names(w, 1);
+	if (known == 0)
+		r = add_unclaimed(w, e);
+	if (r == 0)
+		r = add_name(w, w->a->volname, true, e);
+	if (r == 0)
+		r = delete_names(w, e);
+	return r == 0 && known == 0 ? snapset_drop(&w->key, e) : r;
+}
+
+int call_snapshot_delete(struct call *c, struct err *e)
+{
+	return with_set(c, delete_locked, e);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/snapdisks.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "array/name.h"
+#include "pve/prop.h"
+#include "util/str.h"
+
+static bool is_numbered(const char *key, const char *bus)
+{
+	uint32_t number;
+	size_t n = strlen(bus);
+
+	return strncmp(key, bus, n) == 0 && str_to_u32(slice_of(key + n), &number);
+}
+
+static bool is_drive_key(enum guest_type type, const char *key)
+{
+	static const char *const buses[] = {
+		"ide", "sata", "scsi", "virtio", "efidisk", "tpmstate"
+	};
+
+	if (type == GUEST_LXC)
+		return strcmp(key, "rootfs") == 0 || is_numbered(key, "mp");
+	for (size_t i = 0; i < ARRAY_SIZE(buses); i++)
+		if (is_numbered(key, buses[i]))
+			return true;
+	return false;
+}
+
+static bool prop_is(const char *value, const char *key, const char *wanted)
+{
+	struct slice found;
+
+	return prop_get(slice_of(value), key, NULL, &found) && slice_eq(found, wanted);
+}
+
+static bool is_backed_up(const char *value)
+{
+	struct slice found;
+	bool on = false;
+
+	return prop_get(slice_of(value), "backup", NULL, &found) && prop_bool(found, &on) && on;
+}
+
+static bool is_taken(const struct guest *g, const char *key, const char *snap)
+{
+	const char *value = guest_option(&g->sections[0], key);
+
+	if (!value || !is_drive_key(g->type, key))
+		return false;
+	if (g->type == GUEST_QEMU)
+		return !prop_is(value, "media", "cdrom");
+	return strcmp(snap, "vzdump") != 0 || strcmp(key, "rootfs") == 0 || is_backed_up(value);
+}
+
+bool snapdisks_have(const struct snapdisks *d, const char *volname)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (strcmp(d->volnames[i], volname) == 0)
+			return true;
+	return false;
+}
+
+void snapdisks_of(const struct guest *g, const char *storage, const char *snap, struct arena *a,
+		  struct snapdisks *ret)
+{
+	struct array_volname name;
+
+	ret->n = 0;
+	ret->volnames = arena_alloc(a, (g->n_volumes + 1) * sizeof(*ret->volnames));
+	for (size_t i = 0; i < g->n_volumes; i++) {
+		const struct guest_volume *v = &g->volumes[i];
+
+		if (v->section != &g->sections[0] || !v->known_key || !v->storage ||
+		    strcmp(v->storage, storage) != 0 || !array_volname_parse(v->volname, &name))
+			continue;
+		if (is_taken(g, v->key, snap) && !snapdisks_have(ret, v->volname))
+			ret->volnames[ret->n++] = v->volname;
+	}
+}
+
+static int read_config(struct guest *ret, const struct root *root, const char *node, uint32_t vmid,
+		       struct arena *a, struct buf *text)
+{
+	static const enum guest_type types[] = { GUEST_QEMU, GUEST_LXC };
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types) && r == -ENOENT; i++) {
+		*ret = (struct guest){ .vmid = vmid, .type = types[i], .node = node };
+		ret->file = arena_fmt(a, "etc/pve/nodes/%s/%s/%" PRIu32 ".conf", node,
+				      types[i] == GUEST_QEMU ? "qemu-server" : "lxc", vmid);
+		r = root_read(root, ret->file, GUEST_CONFIG_MAX, text);
+	}
+	return r;
+}
+
+int snapdisks_read(const struct root *root, const char *node, uint32_t vmid, const char *storage,
+		   const char *snap, struct arena *a, struct snapdisks *ret, struct err *e)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	CLEANUP(diags_done) struct diags diags = { .arena = a };
+	struct guest guest;
+	int r = read_config(&guest, root, node, vmid, a, &text);
+
+	if (r < 0)
+		return err_set(e, r, "/%s: %s", guest.file, strerror(-r));
+	guest_parse(&guest, buf_slice(&text), a, &diags);
+	snapdisks_of(&guest, storage, snap, a, ret);
+	return 0;
+}

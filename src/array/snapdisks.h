@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * Which disks of a guest Proxmox snapshots together: those of the current section of its config, of
+ * VMs all drives that are no CD-ROM (a cloud-init drive is one; PVE::QemuConfig
+ * __snapshot_create_vol_snapshot), of containers all volumes, and for vzdump only those that are
+ * backed up (PVE::LXC::Config, the same function). Unused disks and RAM are not among them.
+ */
+
+#include "pve/guest.h"
+#include "pve/root.h"
+
+struct snapdisks {
+	const char **volnames;
+	size_t n;
+};
+
+/* Of a config that was read: those on @storage. Memory is @a's. */
+void snapdisks_of(const struct guest *g, const char *storage, const char *snap, struct arena *a,
+		  struct snapdisks *ret);
+
+/* Reads the config of guest @vmid on @node: -ENOENT when it is not there. */
+int snapdisks_read(const struct root *root, const char *node, uint32_t vmid, const char *storage,
+		   const char *snap, struct arena *a, struct snapdisks *ret, struct err *e);
+
+bool snapdisks_have(const struct snapdisks *d, const char *volname);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/space.h"
+
+#include <errno.h>
+
+#include "array/container.h"
+#include "util/clock.h"
+#include "util/str.h"
+
+/* What the memo keeps: plain memory of this process. */
+struct answer {
+	int error;
+	int64_t at;
+	struct err why;
+	struct fa_space space;
+};
+
+struct asked {
+	struct call *c;
+	struct fa_space space;
+};
+
+static int ask_array(struct fa *f, void *arg, struct err *e)
+{
+	struct asked *q = arg;
+
+	return fa_space_get(f, &q->c->fa, container_pod(&q->c->conf, &q->c->arena), NULL, &q->space,
+			    e);
+}
+
+static int ask_group(struct fa *f, void *arg, struct err *e)
+{
+	struct asked *q = arg;
+
+	return fa_space_get(f, &q->c->fa, NULL, container_group(&q->c->conf, &q->c->arena),
+			    &q->space, e);
+}
+
+static int ask_volumes(struct fa *f, void *arg, struct err *e)
+{
+	struct asked *q = arg;
+	struct fa_volumes found = {};
+	struct arena arena = {};
+	int r = fa_volumes_list(f, &q->c->fa, NULL, 0, q->c->conf.prefix, false, &arena, &found, e);
+
+	q->space = (struct fa_space){};
+	for (size_t i = 0; r == 0 && i < found.n; i++)
+		if (array_volname_of(&q->c->conf, found.items[i].name))
+			q->space.used += found.items[i].size;
+	arena_done(&arena);
+	return r;
+}
+
+static int ask_provisioned(struct call *c, uint64_t *ret, struct err *e)
+{
+	struct asked q = { .c = c };
+	int r = call_first(c, container_group(&c->conf, &c->arena) ? ask_group : ask_volumes, &q,
+			   e);
+
+	if (r == 0)
+		*ret = q.space.used;
+	return r;
+}
+
+static int ask(struct call *c, struct fa_space *ret, struct err *e)
+{
+	struct asked q = { .c = c };
+	int r;
+
+	if (c->conf.quota) {
+		ret->total = c->conf.quota;
+		return ask_provisioned(c, &ret->used, e);
+	}
+	r = call_first(c, ask_array, &q, e);
+	if (r < 0)
+		return r;
+	if (!q.space.total)
+		return err_set(e, -EPROTO, "storage %s: %s says that it has no capacity",
+			       c->conf.storage, fa_url(c->arrays[0]));
+	*ret = q.space;
+	return 0;
+}
+
+/* A failure is an answer as well: who asks at once after it must not wait as long again. */
+static int fetch(void *arg, struct buf *ret, struct err *e)
+{
+	struct answer answer = { .at = clock_mono_ms() };
+
+	(void)e;
+	answer.error = ask(arg, &answer.space, &answer.why);
+	buf_add(ret, &answer, sizeof(answer));
+	return 0;
+}
+
+static int remembered(struct call *c, int age_ms, struct answer *ret, struct err *e)
+{
+	CLEANUP(buf_done) struct buf kept = {};
+	const struct array_conf *conf = &c->conf;
+	const char *key =
+		arena_fmt(&c->arena, "space %s %s %s %llu", conf->storage, conf->addresses[0].url,
+			  conf->prefix, (unsigned long long)conf->quota);
+	int r = array_memo_get(c->ctx->memo, key, age_ms, c->fa.deadline, fetch, c, &kept, e);
+
+	if (r == 0)
+		memcpy(ret, kept.data, sizeof(*ret));
+	return r;
+}
+
+int space_get(struct call *c, struct fa_space *ret, struct err *e)
+{
+	struct answer answer = {};
+	int r = remembered(c, SPACE_KEEP_MS, &answer, e);
+
+	if (r == 0 && answer.error && clock_mono_ms() - answer.at > SPACE_KEEP_FAILURE_MS)
+		r = remembered(c, SPACE_KEEP_FAILURE_MS, &answer, e);
+	if (r < 0)
+		return r;
+	if (answer.error)
+		return err_set(e, answer.error, "%s", answer.why.text);
+	*ret = answer.space;
+	if (ret->used > ret->total)
+		ret->used = ret->total;
+	return 0;
+}
+
+int space_room_for(struct call *c, uint64_t more, struct err *e)
+{
+	char is[24], limit[24], wanted[24];
+	uint64_t used = 0;
+	int r;
+
+	if (!c->conf.quota)
+		return 0;
+	r = ask_provisioned(c, &used, e);
+	if (r < 0)
+		return r;
+	if (used <= c->conf.quota && more <= c->conf.quota - used)
+		return 0;
+	return err_set(e, -EDQUOT,
+		       "storage %s: purestorage-quota is %s, %s are provisioned, %s more are asked "
+		       "for",
+		       c->conf.storage, str_human_size(c->conf.quota, limit),
+		       str_human_size(used, is), str_human_size(more, wanted));
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/volumes.h"
+
+#include <errno.h>
+
+#include "util/jsonw.h"
+
+struct one {
+	struct call *c;
+	const char *full;
+	struct fa_volume *ret;
+};
+
+static int get_one(struct fa *f, void *arg, struct err *e)
+{
+	struct one *o = arg;
+
+	return fa_volume_get(f, &o->c->fa, o->full, &o->c->arena, o->ret, e);
+}
+
+int volume_get(struct call *c, const char *full, struct fa_volume *ret, struct err *e)
+{
+	struct one o = { c, full, ret };
+
+	return call_first(c, get_one, &o, e);
+}
+
+/* ---- a guest's volumes, remembered as JSON ---- */
+
+struct guest {
+	struct call *c;
+	const char *like;
+	struct fa_volumes found;
+};
+
+static int list_guest(struct fa *f, void *arg, struct err *e)
+{
+	struct guest *g = arg;
+
+	return fa_volumes_list(f, &g->c->fa, NULL, 0, g->like, false, &g->c->arena, &g->found, e);
+}
+
+static void print_volume(struct jsonw *w, const struct fa_volume *v)
+{
+	jsonw_row(w, NULL);
+	jsonw_str(w, "name", v->name);
+	jsonw_str(w, "id", v->id);
+	jsonw_str(w, "serial", v->serial);
+	jsonw_u64(w, "size", v->size);
+	jsonw_u64(w, "used", v->used);
+	jsonw_i64(w, "created", v->created);
+	if (v->connections != UINT64_MAX)
+		jsonw_u64(w, "connections", v->connections);
+	jsonw_close(w);
+}
+
+static int fetch_guest(void *arg, struct buf *ret, struct err *e)
+{
+	struct guest *g = arg;
+	struct jsonw w;
+	int error = call_first(g->c, list_guest, g, e);
+
+	if (error)
+		return error;
+	jsonw_begin_row(&w, ret);
+	jsonw_array(&w, "volumes");
+	for (size_t i = 0; i < g->found.n; i++)
+		if (!g->found.items[i].destroyed)
+			print_volume(&w, &g->found.items[i]);
+	jsonw_close(&w);
+	jsonw_end(&w);
+	return 0;
+}
+
+static void read_volume(struct fa_volume *ret, const json_t *row, struct arena *a)
+{
+	*ret = (struct fa_volume){ .name = json_text(row, "name", a),
+				   .id = json_text(row, "id", a),
+				   .serial = json_text(row, "serial", a),
+				   .size = json_number(row, "size"),
+				   .used = json_number(row, "used"),
+				   .created = (int64_t)json_number(row, "created"),
+				   .connections = UINT64_MAX };
+	(void)json_u64(row, "connections", &ret->connections);
+}
+
+static int pick(struct call *c, const struct buf *known, const char *full, struct fa_volume *ret,
+		struct err *e)
+{
+	json_t *doc = NULL, *row;
+	size_t i;
+	int error = json_parse(buf_slice(known), "a guest's volumes", &doc, e);
+
+	if (error)
+		return error;
+	error = -ENOENT;
+	json_array_foreach(json_arr(doc, "volumes"), i, row)
+	{
+		const char *name = json_str(row, "name");
+
+		if (!name || strcmp(name, full) != 0)
+			continue;
+		read_volume(ret, row, &c->arena);
+		error = 0;
+	}
+	json_decref(doc);
+	return error;
+}
+
+int volume_find(struct call *c, const char *volname, struct fa_volume *ret, struct err *e)
+{
+	CLEANUP(buf_done) struct buf known = {};
+	struct array_volname v;
+	struct guest g = { .c = c };
+	const char *key;
+	char full[256];
+	int error = array_name_of(&c->conf, volname, full, e);
+
+	if (error || !array_volname_parse(volname, &v))
+		return error;
+	g.like = arena_fmt(&c->arena, "%s%s-%u-", c->conf.prefix, v.base ? "base" : "vm", v.vmid);
+	key = arena_fmt(&c->arena, "volumes %s %s", c->conf.storage, g.like);
+	error = array_memo_get(c->ctx->memo, key, VOLUMES_MEMO_MS, c->fa.deadline, fetch_guest, &g,
+			       &known, e);
+	if (error == 0)
+		error = pick(c, &known, full, ret, e);
+	/* One that was made since then is found as well. */
+	return error == -ENOENT ? volume_get(c, full, ret, e) : error;
+}
+
+void volumes_changed(struct call *c)
+{
+	array_memo_forget(c->ctx->memo, arena_fmt(&c->arena, "volumes %s ", c->conf.storage));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#pragma once
+
+/*
+ * What the arrays say of a storage's volumes, for the methods: one question for all volumes of a
+ * guest, whose answer serves for some seconds (facts E).
+ */
+
+#include "array/call.h"
+
+enum { VOLUMES_MEMO_MS = 5000 };
+
+/* One volume now: one GET. @full is the array's name. -ENOENT, -ESTALE. */
+int volume_get(struct call *c, const char *full, struct fa_volume *ret, struct err *e);
+
+/* @volname among its guest's volumes, asked for at most VOLUMES_MEMO_MS ago; one that is not among
+ * them is asked for anew. -ENOENT: with a sentence. Memory is the call's. */
+int volume_find(struct call *c, const char *volname, struct fa_volume *ret, struct err *e);
+
+/* After each change of names, sizes or existence: nothing that was remembered of this storage is
+ * told again. */
+void volumes_changed(struct call *c);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/map_plan.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#define SERIAL "0123456789ABCDEF00011001"
+#define UUID   "mpath-3624a93700123456789abcdef00011001"
+
+static void add_port(struct scsi_ports *ports, uint32_t host, const char *id, bool usable)
+{
+	struct scsi_port *p = vec_push(ports);
+
+	p->host = host;
+	p->usable = usable;
+	(void)snprintf(p->id, sizeof(p->id), "%s", id);
+}
+
+static struct map_array *add_array(struct map_want *want, unsigned int lun, const char *id)
+{
+	struct map_array *a = &want->arrays[want->n_arrays++];
+
+	a->lun = lun;
+	a->connected = true;
+	a->n_ports = 1;
+	(void)snprintf(a->ports[0].id, sizeof(a->ports[0].id), "%s", id);
+	(void)snprintf(a->ports[0].portal, sizeof(a->ports[0].portal), "10.0.0.1:3260");
+	return a;
+}
+
+static void places_are_those_of_the_arrays_alone(void **state)
+{
+	struct map_want want = { .protocol = ARRAY_ISCSI };
+	struct scsi_ports ports = {};
+	struct map_places places = {};
+
+	(void)state;
+	add_array(&want, 3, "iqn.a");
+	add_array(&want, 9, "iqn.b");
+	add_port(&ports, 1, "iqn.a", true);
+	add_port(&ports, 2, "iqn.a", true);
+	add_port(&ports, 3, "iqn.a.other", true);
+	add_port(&ports, 4, "iqn.b", true);
+	add_port(&ports, 5, "iqn.b", false);
+	add_port(&ports, 1, "iqn.a", true); /* the same way twice */
+	assert_int_equal(map_plan_places(&want, &ports, &places, NULL), 0);
+	assert_int_equal(places.n, 3);
+	assert_int_equal(places.items[0].host, 1);
+	assert_int_equal(places.items[0].lun, 3);
+	assert_int_equal(places.items[1].host, 2);
+	assert_int_equal(places.items[2].host, 4);
+	assert_int_equal(places.items[2].lun, 9);
+	vec_free(&places);
+	scsi_ports_done(&ports);
+}
+
+static void without_a_way_it_says_what_to_do(void **state)
+{
+	struct map_want want = { .protocol = ARRAY_ISCSI };
+	struct scsi_ports ports = {};
+	struct map_places places = {};
+	struct err e;
+
+	(void)state;
+	assert_int_equal(map_plan_places(&want, &ports, &places, &e), -ENODEV);
+	add_array(&want, 3, "iqn.a");
+	assert_int_equal(map_plan_places(&want, &ports, &places, &e), -ENODEV);
+	assert_non_null(strstr(e.text, "iscsiadm"));
+	assert_non_null(strstr(e.text, "10.0.0.1:3260"));
+	add_port(&ports, 1, "iqn.a", false);
+	assert_int_equal(map_plan_places(&want, &ports, &places, &e), -ENODEV);
+	assert_non_null(strstr(e.text, "network"));
+	/* An array that is known to be out of reach is not looked for. */
+	ports.items[0].usable = true;
+	want.arrays[0].connected = false;
+	assert_int_equal(map_plan_places(&want, &ports, &places, &e), -ENODEV);
+	assert_int_equal(places.n, 0);
+	scsi_ports_done(&ports);
+}
+
+static void wwpns_agree_however_they_are_written(void **state)
+{
+	static const char *const forms[] = { "524A937000000001", "52:4A:93:70:00:00:00:01",
+					     "0x524a937000000001", "52:4a:93:70:00:00:00:01" };
+	struct scsi_ports ports = {};
+
+	(void)state;
+	add_port(&ports, 5, "524a937000000001", true);
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		struct map_want want = { .protocol = ARRAY_FC };
+		struct map_places places = {};
+
+		add_array(&want, 1, forms[i]);
+		assert_int_equal(map_plan_places(&want, &ports, &places, NULL), 0);
+		vec_free(&places);
+	}
+	scsi_ports_done(&ports);
+}
+
+/* Every state of an address there can be: nothing in use is ever deleted, nothing is taken that
+ * has not said who it is. */
+static void what_is_done_at_an_address(void **state)
+{
+	(void)state;
+	for (unsigned int bits = 0; bits < 16 * 3; bits++) {
+		struct map_seen s = { .present = bits & 1,
+				      .ours = bits & 2,
+				      .in_map = bits & 4,
+				      .held = bits & 8,
+				      .asked = (enum tri)(bits / 16) };
+		enum map_deed deed = map_plan_place(&s);
+
+		if (!s.present) {
+			assert_int_equal(deed, MAP_SCAN);
+			continue;
+		}
+		if (deed == MAP_REPLACE)
+			assert_false(s.held || s.in_map || s.asked == TRI_NO);
+		if (deed == MAP_TAKE)
+			assert_true(s.in_map ? s.asked != TRI_NO
+					     : s.ours && !s.held && s.asked == TRI_YES);
+		assert_true((deed == MAP_FOREIGN) == (s.asked == TRI_NO));
+		assert_true(deed != MAP_SCAN);
+	}
+	/* The LUN was another volume's; the disk says now that it is ours. */
+	assert_int_equal(map_plan_place(&(struct map_seen){ .present = true, .asked = TRI_YES }),
+			 MAP_REPLACE);
+	/* A disk that was set offline and left behind. */
+	assert_int_equal(map_plan_place(&(struct map_seen){
+				 .present = true, .ours = true, .asked = TRI_UNKNOWN }),
+			 MAP_REPLACE);
+}
+
+static void who_counts_as_a_user(void **state)
+{
+	struct map_holder part = { .name = "dm-9", .dm_name = "x-part1", .dm_uuid = "part1-" UUID };
+	struct map_holder lvm = { .name = "dm-8",
+				  .dm_name = "vg--inner-lv",
+				  .dm_uuid = "LVM-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+					     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" };
+	struct map_holder stranger = { .name = "md0" };
+	struct map_holder other = { .name = "dm-7",
+				    .dm_name = "y-part1",
+				    .dm_uuid = "part1-mpath-3624a9370ffff" };
+	char why[128];
+
+	(void)state;
+	assert_int_equal(map_plan_use(UUID, 0, NULL, 0, why, sizeof(why)), MAP_FREE);
+	assert_int_equal(map_plan_use(UUID, 1, NULL, 0, why, sizeof(why)), MAP_OPEN);
+	assert_non_null(strstr(why, "1 times"));
+	assert_int_equal(map_plan_use(UUID, 1, &part, 1, why, sizeof(why)), MAP_FREE);
+	assert_int_equal(map_plan_use(UUID, 2, &part, 1, why, sizeof(why)), MAP_OPEN);
+	part.open_count = 1;
+	assert_int_equal(map_plan_use(UUID, 1, &part, 1, why, sizeof(why)), MAP_OPEN);
+	part.open_count = 0;
+	part.held = true;
+	assert_int_equal(map_plan_use(UUID, 1, &part, 1, why, sizeof(why)), MAP_OPEN);
+	part.held = false;
+	part.open_count = -1;
+	assert_int_equal(map_plan_use(UUID, 1, &part, 1, why, sizeof(why)), MAP_UNKNOWN);
+	assert_int_equal(map_plan_use(UUID, 1, &lvm, 1, why, sizeof(why)), MAP_OPEN);
+	assert_non_null(strstr(why, "vg-inner is active"));
+	assert_int_equal(map_plan_use(UUID, 1, &stranger, 1, why, sizeof(why)), MAP_OPEN);
+	assert_non_null(strstr(why, "md0"));
+	assert_int_equal(map_plan_use(UUID, 1, &other, 1, why, sizeof(why)), MAP_OPEN);
+}
+
+static void serials_come_back_from_what_the_host_says(void **state)
+{
+	char serial[ARRAY_SERIAL_LEN + 1] = "untouched", nguid[ARRAY_NGUID_LEN + 1];
+
+	(void)state;
+	assert_false(map_plan_serial_of_wwid("naa.600140500000000000000000000000001", serial));
+	assert_false(map_plan_serial_of_wwid("naa.624a93700123", serial));
+	assert_false(map_plan_serial_of_wwid("", serial));
+	assert_false(map_plan_serial_of_uuid("mpath-3600140500123456789abcdef00011001", serial));
+	assert_false(map_plan_serial_of_nguid("00112233445566778899aabbccddeeff", serial));
+	assert_string_equal(serial, "untouched");
+	assert_true(map_plan_serial_of_wwid("naa.624a93700123456789abcdef00011001", serial));
+	assert_string_equal(serial, SERIAL);
+	assert_true(map_plan_serial_of_uuid(UUID, serial));
+	assert_string_equal(serial, SERIAL);
+	array_nguid_of(SERIAL, nguid);
+	assert_true(map_plan_serial_of_nguid(nguid, serial));
+	assert_string_equal(serial, SERIAL);
+}
+
+static void only_ports_without_a_controller_are_connected(void **state)
+{
+	struct map_missing missing[MAP_ARRAYS_MAX * MAP_PORTS_MAX];
+	struct map_want want = { .protocol = ARRAY_NVME_TCP };
+	struct nvme_ctrls have = {};
+	struct map_array *a = add_array(&want, 0, "nqn.a");
+
+	(void)state;
+	a->n_ports = 2;
+	a->ports[1] = a->ports[0];
+	(void)snprintf(a->ports[1].portal, sizeof(a->ports[1].portal), "10.0.0.2:4420");
+	assert_int_equal(map_plan_missing(&want, &have, missing), 2);
+	*vec_push(&have) = (struct nvme_ctrl){ .nqn = "nqn.a", .address = "10.0.0.1:3260" };
+	*vec_push(&have) = (struct nvme_ctrl){ .nqn = "nqn.b", .address = "10.0.0.2:4420" };
+	assert_int_equal(map_plan_missing(&want, &have, missing), 1);
+	assert_int_equal(missing[0].port, 1);
+	a->connected = false;
+	assert_int_equal(map_plan_missing(&want, &have, missing), 0);
+	nvme_ctrls_done(&have);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(places_are_those_of_the_arrays_alone),
+		cmocka_unit_test(without_a_way_it_says_what_to_do),
+		cmocka_unit_test(wwpns_agree_however_they_are_written),
+		cmocka_unit_test(what_is_done_at_an_address),
+		cmocka_unit_test(who_counts_as_a_user),
+		cmocka_unit_test(serials_come_back_from_what_the_host_says),
+		cmocka_unit_test(only_ports_without_a_controller_are_connected),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,242 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+#
+# Volumes over real iSCSI with real multipathd, iscsid and udev: two arrays, the
+# first with two portals. What an array does on POST and DELETE connections is
+# played by vol_connect and vol_disconnect.
+# shellcheck source=../lib.sh
+. "$TREE/test/vm/lib.sh"
+# shellcheck source=../array.sh
+. "$TREE/test/vm/array.sh"
+
+one=0123456789ABCDEF00011001 two=0123456789ABCDEF00011002 three=0123456789ABCDEF00011003
+four=0123456789ABCDEF00011004
+size=$(bytes 64M)
+# The volumes' own stores are disks of this machine too, which a node does not have.
+echo 'devices { global_filter = [ "r|/dev/loop.*|" ] }' >>/etc/lvm/lvmlocal.conf
+lio_start
+array_make a 10.9.0.1 10.9.0.2
+array_make b 10.9.0.3
+vol_make $one 64M
+vol_make $two 64M
+vol_make $three 64M
+vol_make $four 64M
+iscsi_start 10.9.0.1 10.9.0.3
+multipathd_start
+a="$(iqn a)@10.9.0.1:3260,$(iqn a)@10.9.0.2:3260"
+b="$(iqn b)@10.9.0.3:3260"
+check "three sessions" same "$(ls /sys/class/iscsi_session | wc -l)" 3
+
+# --- attach ------------------------------------------------------------------
+
+check "nothing there yet" mapped look iscsi $one
+check "and it says so" says present=0
+check "a volume of another array is refused" refused ENODEV attach iscsi $one $size 5000 "1=$(iqn x)@10.9.0.9:3260"
+check "what is not connected does not appear" refused ETIMEDOUT attach iscsi $one $size 3000 "1=$a"
+
+vol_connect a $one 1
+check "attach over both portals" mapped attach iscsi $one $size 60000 "1=$a"
+took | diag
+check "as a map with two paths" same "$(answer paths) $(answer paths_ok) $(answer mismatched)" "2 2 0" ||
+	diag <$V/answer
+check "of its size" same "$(answer size)" "$size"
+check "under the link of its WWID" same "$(readlink -f "$(by_id $one)")" "/dev/$(dm_of $one)"
+check "no disk on the sessions of the other array" same "$(sds $one | wc -l)" 2
+check "known to multipath from now on" grep -q "/3624a9370${one,,}/" /etc/multipath/wwids
+check "it can be written" dd if=/dev/urandom "of=$(by_id $one)" bs=1M count=4 oflag=direct conv=fsync
+
+cat >$V/lines <<-END
+	attach iscsi $one $size 60000 1=$a
+END
+strace -f -qq -e trace=execve,openat -e signal=none -o $V/strace \
+	sh -c "cd $V && exec $MAPPER - <$V/lines >$V/answer"
+check "attached again: nothing to do" says "rc=0"
+check "no process is started" same "$(grep -c 'execve(.*= 0' $V/strace)" 2
+check "each path is asked who it is, nothing else is opened" \
+	same "$(grep -cE 'openat\(.*"/dev/(sd|dm-)' $V/strace) $(grep -cE 'openat\(.*"/dev/sd' $V/strace)" "2 2"
+refuse "nor is anything scanned" grep -E '/scan"' $V/strace
+
+# --- resize while it is open --------------------------------------------------
+
+exec 7<"$(by_id $one)"
+vol_grow $one 96M
+check "resize while open" mapped resize iscsi $one "$(bytes 96M)" 30000
+check "the map has grown" same "$(blockdev --getsize64 "$(by_id $one)")" "$(bytes 96M)"
+check "and all paths with it" same "$(answer mismatched)" 0
+check "detach while open is refused" refused EBUSY detach iscsi $one 20000
+check "with who it is" says "process $$"
+check "refresh while open is refused" refused EBUSY refresh iscsi $one "$(bytes 96M)" 10000
+check "nothing has changed" same "$(cat /sys/block/"$(dm_of $one)"/slaves/*/device/state | sort -u)" running
+exec 7<&-
+
+# --- a path goes and comes back ------------------------------------------------
+
+cable out 10.9.0.2
+path_count() { mapper look iscsi $one && same "$(answer paths_ok)" "$1"; }
+check "a path that is lost is seen" until_true 40 path_count 1
+check "the rest works" dd if=/dev/urandom "of=$(by_id $one)" bs=1M count=1 oflag=direct
+vol_connect a $two 2
+check "a volume is attached over the path that is left" mapped attach iscsi $two $size 60000 "2=$a"
+check "with one path" same "$(answer paths)" 1
+cable in 10.9.0.2
+check "it comes back" until_true 60 path_count 2
+both() { mapper attach iscsi $two $size 20000 "2=$a" && same "$(answer paths) $(answer paths_ok)" "2 2"; }
+check "attach again adds the path that lacked" until_true 40 both
+
+# --- two arrays -----------------------------------------------------------------
+
+vol_connect b $one 7
+check "the second array's paths join the same map" mapped attach iscsi $one "$(bytes 96M)" 60000 "1=$a" "7=$b"
+check "three paths now" same "$(answer paths) $(answer paths_ok)" "3 3"
+check "one map" same "$(dm_of $one | wc -l)" 1
+
+# --- in use by what stands on it -------------------------------------------------
+
+# One entry of type Linux: sector 2048, 16384 sectors.
+{
+	head -c 446 /dev/zero
+	printf '\0\0\0\0\203\0\0\0\0\010\0\0\0\100\0\0'
+	head -c 48 /dev/zero
+	printf '\125\252'
+} >$V/mbr
+must dd if=$V/mbr "of=$(by_id $one)" bs=512 count=1 conv=fsync
+udevadm settle
+kpartx -a -s "/dev/mapper/3624a9370${one,,}"
+part() { ls /dev/mapper/3624a9370"${one,,}"*1; }
+check "a partition map stands on it" test -b "$(part)"
+check "partitions that nobody uses do not count" mapped look iscsi $one
+check "so it is free" same "$(answer in_use)" free
+must mkfs.ext4 -q "$(part)"
+mkdir -p /mnt/vmtest1 && must mount "$(part)" /mnt/vmtest1
+check "a mounted partition does" mapped look iscsi $one
+check "so it is open" same "$(answer in_use)" open
+check "and detach is refused" refused EBUSY detach iscsi $one 10000
+umount /mnt/vmtest1
+mk_vg vg_inner "$(by_id $two)"
+must lvcreate -q -W n -Z n -aly -l 2 -n inner vg_inner
+check "an active volume group on it: in use" refused EBUSY detach iscsi $two 10000
+check "with its name" says "vg_inner"
+vgchange -q -an vg_inner >/dev/null 2>&1
+
+# --- detach, while iscsid rescans -------------------------------------------------
+
+(while [ ! -e $V/stop ]; do iscsiadm -m session -R; sleep 0.2; done) >/dev/null 2>&1 &
+echo $! >>$V/pids
+check "detach while others rescan" mapped detach iscsi $one 30000
+took | diag
+check "no map" same "$(dm_of $one)" ""
+check "its disks are offline" same "$(cat /sys/block/"$(sds $one | head -n1)"/device/state)" offline
+sleep 1
+check "a rescan does not bring the map back" same "$(dm_of $one)" ""
+vol_disconnect a 1
+vol_disconnect b 7
+check "forget after the disconnect" mapped forget 30000
+sleep 1
+check "no disk of it is left, nor comes back" same "$(sds $one)" ""
+touch $V/stop
+
+# The array still shows it: it comes back, and goes for good after the disconnect.
+vol_connect a $three 3
+check "another one" mapped attach iscsi $three $size 60000 "3=$a"
+check "detached" mapped detach iscsi $three 30000
+for sd in $(sds $three); do echo 1 >"/sys/block/$sd/device/delete"; done
+iscsiadm -m session -R >/dev/null 2>&1
+check "disks that a rescan has brought back" until_true 20 differ "$(sds $three)" ""
+udevadm settle
+vol_disconnect a 3
+check "are forgotten as well, and their map" mapped forget 30000
+check "no disk" same "$(sds $three)" ""
+check "no map" same "$(dm_of $three)" ""
+
+# --- a LUN of the past --------------------------------------------------------------
+
+vol_connect a $three 5
+check "a volume at LUN 5" mapped attach iscsi $three $size 60000 "5=$a"
+vol_disconnect a 5
+vol_connect a $one 5
+check "another volume there, the old map still stands: refused" refused EUCLEAN attach iscsi $three $size 10000 "5=$a"
+refused EBUSY attach iscsi $one "$(bytes 96M)" 10000 "5=$a" >$V/reuse.out 2>&1
+reused=$?
+check "and not taken from it for the other one" same $reused 0
+multipathd del map "3624a9370${three,,}" >/dev/null
+check "disks of the past are replaced" mapped attach iscsi $one "$(bytes 96M)" 60000 "5=$a"
+check "by its own" same "$(sds $one | wc -l) $(sds $three | wc -l)" "2 0"
+check "what the array says is elsewhere is not taken" refused EUCLEAN attach iscsi $three $size 10000 "5=$a"
+
+# --- without multipath -----------------------------------------------------------
+
+vol_connect b $four 8
+check "one path without a map" mapped attach iscsi $four $size 60000 "8=$b" single
+check "is the disk itself" same "$(answer device) $(answer in_use)" "$(sds $four) free"
+check "under its link" same "$(readlink -f "/dev/disk/by-id/wwn-0x624a9370${four,,}")" "/dev/$(sds $four)"
+exec 7<"/dev/$(sds $four)"
+check "open: refused" refused EBUSY detach iscsi $four 10000
+check "with who it is" says "process $$"
+exec 7<&-
+mk_vg vg_bare "/dev/$(sds $four)"
+must lvcreate -q -W n -Z n -aly -l 2 -n inner vg_bare
+check "something stands on it: refused" refused EBUSY detach iscsi $four 10000
+vgchange -q -an vg_bare >/dev/null 2>&1
+check "detach" mapped detach iscsi $four 20000
+vol_disconnect b 8
+check "forget" mapped forget 20000
+check "no disk" same "$(sds $four)" ""
+
+# --- what there is ---------------------------------------------------------------
+
+check "list has both maps" mapped list
+check "each with its serial" same "$(grep -c '^0123456789ABCDEF0001100' $V/answer)" 2
+check "the one nobody asked for among them" says "^$two present=1"
+
+# --- all paths dead, queueing -----------------------------------------------------
+
+for address in 10.9.0.1 10.9.0.2 10.9.0.3; do cable out $address; done
+check "all paths are lost" until_true 60 path_count 0
+echo 'blocked for more than|INFO: task' >>$V/dmesg-allowed
+# Its rules would wait for the dead disk.
+udevadm control --stop-exec-queue
+dd if=/dev/zero "of=$(by_id $one)" bs=4k count=1 oflag=direct >/dev/null 2>&1 </dev/null &
+echo $! >>$V/pids
+disown
+sleep 1
+check "a write hangs" grep -q '^State:.D' "/proc/$!/status"
+check "look answers" mapped look iscsi $one
+check "at once ($(took) ms)" test "$(took)" -lt 2000
+check "open, no path" same "$(answer in_use) $(answer paths_ok)" "open 0"
+check "list answers" mapped list
+check "detach of what is open is refused" refused EBUSY detach iscsi $one 10000
+check "at once ($(took) ms)" test "$(took)" -lt 6000
+check "attach says why not" refused ENODEV attach iscsi $three $size 10000 "6=$a"
+check "detach of what nobody has open ends" mapped detach iscsi $two 30000
+check "its map is gone" same "$(dm_of $two)" ""
+check "no call is stuck" mapped stuck
+check "none" says "stuck calls: 0"
+udevadm control --start-exec-queue
+for address in 10.9.0.1 10.9.0.2 10.9.0.3; do cable in $address; done
+check "the paths come back" until_true 60 path_count 2
+vol_disconnect a 2
+check "what was detached without a path is forgotten" mapped forget 40000
+check "no disk" same "$(sds $two)" ""
+
+# --- a rollback ---------------------------------------------------------------------
+
+head -c 1M /dev/zero >"$V/zero"
+check "read through the cache" cmp -n 4096 "$(by_id $one)" "$(by_id $one)"
+dd if=/dev/urandom "of=$(vol_loop $one)" bs=4k count=1 conv=fsync 2>/dev/null
+check "refresh after a rollback" mapped refresh iscsi $one "$(bytes 96M)" 20000
+check "what is read is what the array has" cmp -n 4096 "$(by_id $one)" "$(vol_loop $one)"
+udevadm settle
+check "detach" mapped detach iscsi $one 30000
+vol_disconnect a 5
+check "forget" mapped forget 30000
+check "nothing of ours is stuck" same "$(pgrep -x 'mapper|array-workers')" ""
+
+iscsiadm -m node -u >/dev/null 2>&1
+kill "$(pgrep -x multipathd)" $(pgrep -x iscsid)
+rm -rf "$(tpg a)/acls/$initiator" 2>/dev/null
+for name in a b; do
+	echo 0 >"$(tpg $name)/enable"
+	rmdir "$(tpg $name)"/acls/* "$(tpg $name)"/np/* "$(tpg $name)" "$(dirname "$(tpg $name)")"
+done 2>/dev/null
+rmdir $lio/core/fileio_0/v* 2>/dev/null
+done_testing

@@ -1,0 +1,97 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+#
+# Volumes over real NVMe/TCP with the kernel's own multipathing: one array, two
+# portals.
+# shellcheck source=../lib.sh
+. "$TREE/test/vm/lib.sh"
+# shellcheck source=../array.sh
+. "$TREE/test/vm/array.sh"
+
+one=0123456789ABCDEF00022001 two=0123456789ABCDEF00022002
+size=$(bytes 64M)
+export HOST_NQN=nqn.2014-08.org.nvmexpress:uuid:6d3a3a43-7a4c-4a05-9e3f-0b1f2f3d4c5e
+export HOST_ID=6d3a3a43-7a4c-4a05-9e3f-0b1f2f3d4c5e
+vol_make $one 64M
+vol_make $two 64M
+nvmet_start 10.9.1.1 10.9.1.2
+ports="$nqn@10.9.1.1:4420,$nqn@10.9.1.2:4420"
+link() { echo "/dev/disk/by-id/nvme-eui.$(nguid_of "$1")"; }
+disk() { basename "$(readlink -f "$(link "$1")")"; }
+
+
+nameless() { (unset HOST_NQN HOST_ID; refused "$@"); }
+check "without a name for this host no controller is made" \
+	nameless ENODEV attach nvme $one $size 5000 "1=$ports"
+check "a port that nobody listens on" refused ENODEV attach nvme $one $size 5000 "1=$nqn@10.9.1.9:4420"
+check "what is not connected does not appear" refused ETIMEDOUT attach nvme $one $size 4000 "1=$ports"
+check "but the controllers are there" same "$(cat /sys/class/nvme/nvme*/state | sort -u)" live
+check "one a portal" same "$(ls /sys/class/nvme | wc -l)" 2
+
+ns_connect $one 1
+check "attach" mapped attach nvme $one $size 30000 "1=$ports"
+took | diag
+check "as one disk with two paths" same "$(answer paths) $(answer paths_ok)" "2 2"
+check "of its size" same "$(answer size)" "$size"
+check "under the link of its NGUID" same "$(disk $one)" "$(answer device)"
+check "nobody has it" same "$(answer in_use)" free
+check "no further controller" same "$(ls /sys/class/nvme | wc -l)" 2
+check "it can be written" dd if=/dev/urandom "of=$(link $one)" bs=1M count=4 oflag=direct conv=fsync
+check "attached again" mapped attach nvme $one $size 10000 "1=$ports"
+ns_connect $two 2
+check "a second volume" mapped attach nvme $two $size 30000 "1=$ports"
+check "list has both" mapped list
+check "by their serials" same "$(grep -cE "^($one|$two) present=1" $V/answer)" 2
+
+# --- in use -----------------------------------------------------------------------
+
+exec 7<"$(link $one)"
+vol_grow $one 96M
+echo 1 >"$subsystem/namespaces/1/revalidate_size"
+check "resize while open" mapped resize nvme $one "$(bytes 96M)" 20000
+check "the disk has grown" same "$(blockdev --getsize64 "$(link $one)")" "$(bytes 96M)"
+check "detach while open is refused" refused EBUSY detach nvme $one 10000
+check "with who it is" says "process $$"
+check "so is refresh" refused EBUSY refresh nvme $one "$(bytes 96M)" 10000
+exec 7<&-
+udevadm settle
+must mkfs.ext4 -q "$(link $two)"
+mkdir -p /mnt/vmtest1 && must mount "$(link $two)" /mnt/vmtest1
+check "a mounted volume is in use" refused EBUSY detach nvme $two 10000
+check "and it is said where" says "mounted on /mnt/vmtest1"
+umount /mnt/vmtest1
+loop=$(losetup -f --show "$(link $two)")
+check "under a loop device too" refused EBUSY detach nvme $two 10000
+losetup -d "$loop"
+
+# --- a path goes and comes back -----------------------------------------------------
+
+cable out 10.9.1.2
+path_count() { mapper look nvme $one && same "$(answer paths_ok)" "$1"; }
+check "a path that is lost is seen" until_true 60 path_count 1
+check "the rest works" dd if=/dev/urandom "of=$(link $one)" bs=1M count=1 oflag=direct
+cable in 10.9.1.2
+check "it comes back" until_true 90 path_count 2
+
+# --- a rollback, and the end ----------------------------------------------------------
+
+dd if="$(link $one)" of=/dev/null bs=4k count=1 2>/dev/null
+dd if=/dev/urandom "of=$(vol_loop $one)" bs=4k count=1 conv=fsync 2>/dev/null
+check "refresh" mapped refresh nvme $one "$(bytes 96M)" 20000
+check "what is read is what the array has" cmp -n 4096 "$(link $one)" "$(vol_loop $one)"
+check "detach" mapped detach nvme $one 20000
+check "forget before the disconnect does not claim success" refused ETIMEDOUT forget 3000
+ns_disconnect 1
+check "forget" mapped forget 20000
+check "it is gone" mapped look nvme $one
+check "for good" says present=0
+check "the other one is not" test -b "$(link $two)"
+check "detach" mapped detach nvme $two 20000
+ns_disconnect 2
+check "forget" mapped forget 20000
+check "nothing of ours is stuck" same "$(pgrep -x 'mapper|array-workers')" ""
+
+for ctrl in /sys/class/nvme/nvme*; do echo 1 >"$ctrl/delete_controller"; done
+for n in 1 2; do rm "$nvmet/ports/$n/subsystems/$nqn"; rmdir "$nvmet/ports/$n"; done
+rmdir "$subsystem"
+done_testing
