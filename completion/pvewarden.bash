@@ -13,17 +13,26 @@ _pvewarden() {
 		mapfile -t COMPREPLY < <(compgen -W "$(pvewarden --complete "${before[@]:0:2}" --format 2>/dev/null)" -- "$word")
 		return
 		;;
-	--html | --prometheus | --import-mail | --config | --db | --tls-cert | --tls-key)
+	--socket | --html | --prometheus | --import-mail | --config | --db | --tls-cert | --tls-key)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word") && return
 		;;
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word") && return ;;
 	--policy) mapfile -t COMPREPLY < <(compgen -W 'configured running' -- "$word") && return ;;
+	--diagnose)
+		mapfile -t COMPREPLY < <(compgen -W "$(sed -n 's/^purestorage: *//p' /etc/pve/storage.cfg 2>/dev/null)" -- "$word")
+		return
+		;;
 	--kind) mapfile -t COMPREPLY < <(compgen -W 'agent read' -- "$word") && return ;;
 	esac
 	if [ "${before[*]:0:2}" = 'hub backup' ] && [[ $word != -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 	fi
+	case ${before[*]:0:2} in
+	'array export' | 'array import')
+		[[ $word == -* ]] || { mapfile -t COMPREPLY < <(compgen -f -- "$word") && return; }
+		;;
+	esac
 	mapfile -t COMPREPLY < <(compgen -W "$(pvewarden --complete "${before[@]:0:3}" 2>/dev/null | sed 's/=$//')" -- "$word")
 }
 complete -F _pvewarden pvewarden

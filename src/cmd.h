@@ -38,6 +38,21 @@ int cmd_agent_status(const struct cli *cli);
 extern const struct cli_option agent_register_options[];
 int cmd_agent_register(const struct cli *cli);
 
+/* src/array/ */
+extern const struct cli_option array_serve_options[];
+int cmd_array_serve(const struct cli *cli);
+extern const struct cli_option array_call_options[];
+int cmd_array_call(const struct cli *cli);
+extern const struct cli_option array_status_options[];
+int cmd_array_status(const struct cli *cli);
+extern const struct cli_option array_heal_options[];
+int cmd_array_heal(const struct cli *cli);
+extern const struct cli_option array_reap_options[];
+int cmd_array_reap(const struct cli *cli);
+int cmd_array_export(const struct cli *cli);
+extern const struct cli_option array_import_options[];
+int cmd_array_import(const struct cli *cli);
+
 /* src/facts/ */
 int cmd_facts_guests(const struct cli *cli);
 int cmd_facts_storages(const struct cli *cli);

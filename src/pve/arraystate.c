@@ -65,7 +65,7 @@ static const char *interpret(struct array_state *ret, const json_t *doc, int64_t
 	    !clock_parse(slice_of(time), &when) || !json_arr(doc, "maps"))
 		return "/" PATH " is no pvewarden.array/1 document";
 	if (when > now + ARRAY_STATE_MAX_AGE || now - when > ARRAY_STATE_MAX_AGE)
-		return "/" PATH " is older than a minute (does pvewarden-arrayd run?)";
+		return "/" PATH " is older than a minute (does pvewarden-array.service run?)";
 	take_maps(ret, json_arr(doc, "maps"), a);
 	return NULL;
 }

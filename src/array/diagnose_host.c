@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "array/diagnose.h"
+#include "array/mpconf.h"
+#include "util/str.h"
+
+enum { CONF_MAX = 1024 * 1024, CONF_FILES = 64 };
+
+#define CONF   "/etc/multipath.conf"
+#define SOCKET "@/org/kernel/linux/storage/multipathd"
+
+/* --- multipath ------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void read_conf(struct mpconf *c, const struct root *root, const char *path, struct arena *a)
+{
+	CLEANUP(buf_done) struct buf text = {};
+
+	if (root_read(root, path, CONF_MAX, &text) >= 0)
+		mpconf_parse(c, buf_slice(&text), a);
+}
+
+/* The administrator's file, then conf.d in the order of names, as multipathd reads them. */
+static void read_all(struct mpconf *c, const struct root *root, struct arena *a)
+{
+	const char *names[CONF_FILES];
+	DIR *dir = root_opendir(root, "etc/multipath/conf.d");
+	size_t n = 0;
+
+	read_conf(c, root, "etc/multipath.conf", a);
+	for (const struct dirent *e; dir && n < CONF_FILES && (e = readdir(dir));)
+		if (slice_ends(slice_of(e->d_name), ".conf"))
+			names[n++] = arena_fmt(a, "etc/multipath/conf.d/%s", e->d_name);
+	if (dir)
+		(void)closedir(dir);
+	if (n)
+		qsort(names, n, sizeof(names[0]), by_name);
+	for (size_t i = 0; i < n; i++)
+		read_conf(c, root, names[i], a);
+}
+
+static void diagnose_daemon(struct diagnosis *d, const struct root *root)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	int r = root_read(root, "proc/net/unix", (size_t)16 * CONF_MAX, &text);
+
+	if (r < 0)
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath", NULL,
+			      "it could not be told whether multipathd runs: %s", strerror(-r));
+	else if (strstr(buf_str(&text), SOCKET))
+		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL, "multipathd runs");
+	else
+		diagnosis_add(d, DIAGNOSIS_BAD, "multipath",
+			      "apt install multipath-tools; systemctl enable --now multipathd",
+			      "multipathd does not run");
+}
+
+static void diagnose_find(struct diagnosis *d, const struct mpconf *c)
+{
+	const char *find = mpconf_get(c, "defaults", "find_multipaths") ?: "strict (the default)";
+	bool greedy =
+		strcmp(find, "no") == 0 || strcmp(find, "off") == 0 || strcmp(find, "greedy") == 0;
+
+	/* "strict" takes one `multipath -a` a disk, which we do: allowed, and slower. */
+	if (greedy || strncmp(find, "strict", 6) == 0)
+		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL, "find_multipaths is %s", find);
+	else
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
+			      "find_multipaths strict (or no) in the defaults of " CONF,
+			      "find_multipaths is %s: a map may be made late, or of one path",
+			      find);
+}
+
+/* Whether an entry may match ours; exact where it is a plain word, careful where it is a pattern.
+ */
+static bool may_match(const struct mpconf_line *l)
+{
+	const char *v = l->value;
+
+	if (strcmp(l->key, "wwid") == 0)
+		return strstr(v, "3624a937") || strcmp(v, ".*") == 0 || strcmp(v, "*") == 0;
+	if (strcmp(l->key, "devnode") == 0)
+		return strcmp(v, "*") == 0 || strcmp(v, ".*") == 0 || strstr(v, "^sd") ||
+		       strncmp(v, "sd", 2) == 0;
+	if (strcmp(l->key, "vendor") == 0)
+		return strcmp(v, ".*") == 0 || strcmp(v, "*") == 0 ||
+		       slice_holds_nocase(slice_of(v), "pure");
+	return false;
+}
+
+static bool has_exception(const struct mpconf *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (slice_starts(slice_of(c->items[i].section), "blacklist_exceptions") &&
+		    may_match(&c->items[i]))
+			return true;
+	return false;
+}
+
+static void diagnose_blacklist(struct diagnosis *d, const struct mpconf *c)
+{
+	const struct mpconf_line *found = NULL;
+
+	for (size_t i = 0; i < c->n && !found; i++) {
+		const char *section = c->items[i].section;
+
+		if ((strcmp(section, "blacklist") == 0 ||
+		     strcmp(section, "blacklist/device") == 0) &&
+		    may_match(&c->items[i]))
+			found = &c->items[i];
+	}
+	if (!found)
+		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL,
+			      "the blacklist does not name FlashArray volumes");
+	else if (has_exception(c))
+		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL,
+			      "the blacklist has an exception for FlashArray volumes");
+	else
+		diagnosis_add(d, DIAGNOSIS_BAD, "multipath",
+			      "add to " CONF ": blacklist_exceptions { wwid \"3624a9370.*\" "
+			      "property \"(SCSI_IDENT_|ID_WWN)\" }; systemctl reload multipathd",
+			      "the blacklist has %s \"%s\", which keeps our volumes away",
+			      found->key, found->value);
+}
+
+static void diagnose_retry(struct diagnosis *d, const struct mpconf *c)
+{
+	const char *retry = mpconf_get(c, "overrides", "no_path_retry");
+	uint32_t n;
+
+	if (!retry)
+		retry = mpconf_device(c, "devices/device", "pure", "no_path_retry");
+	if (!retry)
+		retry = mpconf_get(c, "defaults", "no_path_retry");
+	if (!retry)
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
+			      "no_path_retry 10 in a device section for vendor PURE",
+			      "no_path_retry is not set: the default decides");
+	else if (strcmp(retry, "queue") == 0)
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
+			      "no_path_retry 10 in a device section for vendor PURE",
+			      "no_path_retry is queue: without a path everything that touches a "
+			      "volume hangs for ever");
+	else if (strcmp(retry, "fail") == 0 || (str_to_u32(slice_of(retry), &n) && n < 2))
+		diagnosis_add(
+			d, DIAGNOSIS_WARNING, "multipath",
+			"no_path_retry 10 in a device section for vendor PURE",
+			"no_path_retry is %s: guests get errors when the fabric is away for a "
+			"moment",
+			retry);
+	else
+		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL, "no_path_retry is %s", retry);
+}
+
+void diagnose_multipath(struct diagnosis *d, const struct root *root, const struct array_conf *conf)
+{
+	CLEANUP(mpconf_done) struct mpconf c = {};
+
+	if (conf->protocol == ARRAY_NVME_TCP)
+		return; /* the kernel's own */
+	if (!conf->multipath) {
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
+			      "pvesm set STORAGE --purestorage-multipath 1",
+			      "this storage is used without multipath: one path carries it");
+		return;
+	}
+	read_all(&c, root, &d->arena);
+	diagnose_daemon(d, root);
+	diagnose_find(d, &c);
+	diagnose_blacklist(d, &c);
+	diagnose_retry(d, &c);
+}
+
+/* --- LVM ------------------------------------------------------------------------------------- */
+
+/* The last line that sets @key, without what stands behind a #; NULL without. */
+static const char *lvm_setting(struct slice text, const char *key, struct arena *a)
+{
+	const char *ret = NULL;
+	struct slice line;
+
+	while (slice_split(&text, '\n', &line)) {
+		struct slice rest;
+
+		line = slice_trim(line);
+		if (!slice_starts(line, key))
+			continue;
+		rest = slice_trim(slice_from(line, strlen(key)));
+		if (rest.n && rest.p[0] == '=')
+			ret = arena_str(a, slice_trim(slice_from(rest, 1)));
+	}
+	return ret;
+}
+
+void diagnose_lvm(struct diagnosis *d, const struct root *root)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	const char *filter, *devices;
+	int r = root_read(root, "etc/lvm/lvm.conf", CONF_MAX, &text);
+
+	if (r == -ENOENT)
+		return; /* no LVM here */
+	if (r < 0) {
+		diagnosis_add(d, DIAGNOSIS_WARNING, "lvm", NULL, "/etc/lvm/lvm.conf: %s",
+			      strerror(-r));
+		return;
+	}
+	filter = lvm_setting(buf_slice(&text), "global_filter", &d->arena);
+	devices = lvm_setting(buf_slice(&text), "use_devicesfile", &d->arena);
+	if (devices && strcmp(devices, "1") == 0)
+		diagnosis_add(d, DIAGNOSIS_OK, "lvm", NULL,
+			      "LVM uses only the devices of its devices file");
+	else if (filter && strstr(filter, "3624a9370"))
+		diagnosis_add(d, DIAGNOSIS_OK, "lvm", NULL,
+			      "LVM's global_filter keeps away from FlashArray volumes");
+	else
+		diagnosis_add(
+			d, DIAGNOSIS_WARNING, "lvm",
+			"add to global_filter in /etc/lvm/lvm.conf: "
+			"\"r|/dev/mapper/3624a9370.*|\", \"r|/dev/disk/by-id/.*3624a9370.*|\"; "
+			"leave volumes out that this node's own LVM lies on",
+			"LVM on this node looks into guests' disks and may activate what is in "
+			"them, which keeps volumes from being removed");
+}

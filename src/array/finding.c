@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/finding.h"
+
+#include <stdio.h>
+
+#include "array/plan.h"
+
+const char *finding_kind_name(enum finding_kind k)
+{
+	static const char *const names[FINDING_MAX] = {
+		[FINDING_MISSING_CONNECTION] = "missing-connection",
+		[FINDING_PATHS] = "paths",
+		[FINDING_SIZE] = "size",
+		[FINDING_GONE] = "gone",
+		[FINDING_NOT_CONNECTED] = "not-connected",
+		[FINDING_LEAVING] = "leaving",
+		[FINDING_STALE] = "stale",
+		[FINDING_SNAPSHOT] = "snapshot",
+		[FINDING_NO_STORAGE] = "no-storage",
+		[FINDING_UNREGISTERED] = "unregistered",
+	};
+
+	return names[k];
+}
+
+const char *finding_level_name(enum finding_level l)
+{
+	static const char *const names[] = { "notice", "warning", "critical" };
+
+	return names[l];
+}
+
+/* Only what the registry has: what somebody else has mapped is reported and never touched. */
+bool finding_heals(const struct finding *f)
+{
+	return f->map->entry && (f->kind == FINDING_MISSING_CONNECTION ||
+				 f->kind == FINDING_PATHS || f->kind == FINDING_SIZE);
+}
+
+bool finding_reaps(const struct finding *f)
+{
+	return f->map->entry && (f->kind == FINDING_GONE || f->kind == FINDING_NOT_CONNECTED ||
+				 f->kind == FINDING_LEAVING || f->kind == FINDING_STALE ||
+				 f->kind == FINDING_SNAPSHOT);
+}
+
+void findings_done(struct findings *f)
+{
+	vec_free(f);
+	arena_done(&f->arena);
+}
+
+/* --- the state of a map ---------------------------------------------------------------------- */
+
+static bool is_connected(const struct survey_array *a, const char *volume)
+{
+	for (size_t i = 0; i < a->connections.n; i++)
+		if (strcmp(a->connections.items[i].volume, volume) == 0)
+			return true;
+	return false;
+}
+
+struct said {
+	size_t live, destroyed, connected, silent, n; /* arrays */
+	const struct fa_volume *is;
+};
+
+static void hear(struct said *ret, const struct survey_array *a, const char *serial)
+{
+	const struct fa_volume *v = a->asked ? survey_volume(a, serial) : NULL;
+
+	ret->n++;
+	ret->silent += !a->asked;
+	if (!v)
+		return;
+	ret->live += !v->destroyed;
+	ret->destroyed += v->destroyed;
+	ret->connected += !v->destroyed && is_connected(a, v->name);
+	if (!ret->is || ret->is->destroyed)
+		ret->is = v;
+}
+
+static struct said said_of(const struct survey *s, const struct survey_map *m,
+			   const struct survey_storage *row)
+{
+	struct said ret = {};
+
+	if (row)
+		for (size_t i = 0; i < row->n_arrays; i++)
+			hear(&ret, &s->arrays[row->arrays[i]], m->serial);
+	else if (!m->entry)
+		for (size_t i = 0; i < s->n_arrays; i++)
+			hear(&ret, &s->arrays[i], m->serial);
+	return ret;
+}
+
+/* Pods are alike on all their arrays: a volume that one calls destroyed is destroyed. */
+static bool state_of(const struct said *said, const struct survey_map *m, enum array_map_state *ret)
+{
+	if (said->connected)
+		*ret = ARRAY_MAP_CONNECTED;
+	else if (said->live && !said->silent)
+		*ret = ARRAY_MAP_NOT_CONNECTED;
+	else if ((said->destroyed && !said->live) || (m->missing && !said->live))
+		*ret = ARRAY_MAP_GONE;
+	else
+		return false;
+	return true;
+}
+
+/* The storage that a volume belongs to by its name, for what no registry knows. */
+static const char *storage_by_name(const struct survey *s, const char *volume)
+{
+	for (size_t i = 0; i < s->storages.n; i++)
+		if (!s->storages.items[i].problem &&
+		    array_volname_of(&s->storages.items[i].conf, volume))
+			return s->storages.items[i].id;
+	return NULL;
+}
+
+static enum tri exists(const struct finding_map *m, const struct said *said)
+{
+	if (said->live)
+		return TRI_YES;
+	return m->known && m->state == ARRAY_MAP_GONE ? TRI_NO : TRI_UNKNOWN;
+}
+
+static enum tri connected(const struct said *said)
+{
+	if (said->connected)
+		return TRI_YES;
+	return said->n && !said->silent ? TRI_NO : TRI_UNKNOWN;
+}
+
+static void judge(struct finding_map *ret, const struct survey *s, const struct survey_map *m,
+		  const struct said *said)
+{
+	ret->known = state_of(said, m, &ret->state);
+	ret->is = said->is;
+	ret->exists = exists(ret, said);
+	ret->connected = connected(said);
+	if (said->is)
+		ret->volume = said->is->name;
+	else if (m->entry)
+		ret->volume = m->entry->array_volume;
+	if (m->entry)
+		ret->storage = m->entry->storage;
+	else if (ret->volume)
+		ret->storage = storage_by_name(s, ret->volume);
+}
+
+/* --- what differs ---------------------------------------------------------------------------- */
+
+static struct finding *add(struct findings *f, const struct survey *s, size_t at,
+			   enum finding_kind kind, enum finding_level level)
+{
+	struct finding *ret = vec_push(f);
+
+	*ret = (struct finding){ .kind = kind,
+				 .level = level,
+				 .map = &s->maps[at],
+				 .volume = f->maps[at].volume ?: s->maps[at].serial,
+				 .storage = f->maps[at].storage };
+	return ret;
+}
+
+static const char *in_use(const struct survey_map *m)
+{
+	if (!m->found || m->found->state.in_use == MAP_FREE)
+		return "";
+	return m->found->state.in_use == MAP_OPEN ? ", and it is open"
+						  : ", and it is not known whether it is open";
+}
+
+static void find_connections(struct findings *f, const struct survey *s, size_t at,
+			     const struct survey_storage *row)
+{
+	for (size_t i = 0; row && i < row->n_arrays; i++) {
+		const struct survey_array *a = &s->arrays[row->arrays[i]];
+		const struct fa_volume *v = a->asked ? survey_volume(a, s->maps[at].serial) : NULL;
+		struct finding *x;
+
+		if (!v || v->destroyed || is_connected(a, v->name))
+			continue;
+		x = add(f, s, at, FINDING_MISSING_CONNECTION, FINDING_WARNING);
+		x->array = a;
+		x->what =
+			arena_fmt(&f->arena, "not connected to host %s on %s: no path leads there",
+				  a->host, a->url);
+		x->remedy = "pvewarden array heal";
+	}
+}
+
+static void find_paths(struct findings *f, const struct survey *s, size_t at)
+{
+	const struct map_state *st = &s->maps[at].found->state;
+	struct finding *x;
+
+	if (st->paths_ok < st->paths) {
+		x = add(f, s, at, FINDING_PATHS, st->paths_ok ? FINDING_WARNING : FINDING_CRITICAL);
+		x->what = arena_fmt(&f->arena, "%u of %u paths work", st->paths_ok, st->paths);
+		x->remedy = "multipathd show paths; look at the fabric and the array's ports";
+	}
+	if (st->mismatched) {
+		x = add(f, s, at, FINDING_PATHS, FINDING_CRITICAL);
+		x->what = "its paths do not agree in size or identity";
+		x->remedy = "pvewarden array heal";
+	}
+}
+
+static void find_size(struct findings *f, const struct survey *s, size_t at)
+{
+	const struct map_state *st = &s->maps[at].found->state;
+	const struct fa_volume *is = f->maps[at].is;
+	struct finding *x;
+
+	if (!is || !is->size || !st->size || is->size == st->size)
+		return;
+	x = add(f, s, at, FINDING_SIZE, FINDING_WARNING);
+	x->what = arena_fmt(&f->arena, "the array has %llu bytes, the device %llu",
+			    (unsigned long long)is->size, (unsigned long long)st->size);
+	x->remedy = "pvewarden array heal";
+}
+
+/* What is mapped by us and belongs here. */
+static void find_in_use(struct findings *f, const struct survey *s, size_t at,
+			const struct survey_storage *row)
+{
+	find_connections(f, s, at, row);
+	find_paths(f, s, at);
+	find_size(f, s, at);
+}
+
+static void find_lost(struct findings *f, const struct survey *s, size_t at)
+{
+	const struct survey_map *m = &s->maps[at];
+	bool gone = f->maps[at].state == ARRAY_MAP_GONE, destroyed = f->maps[at].is;
+	struct finding *x =
+		add(f, s, at, gone ? FINDING_GONE : FINDING_NOT_CONNECTED, FINDING_WARNING);
+
+	x->what = arena_fmt(&f->arena, "%s%s",
+			    gone && destroyed ? "the volume is destroyed on the array"
+			    : gone	      ? "the array does not have this volume"
+					      : "the volume is not connected to this host",
+			    in_use(m));
+	if (!m->entry)
+		x->remedy = "not pvewarden's: look who uses it, then multipath -f, and delete its "
+			    "disks";
+	else if (m->found->state.in_use == MAP_FREE)
+		x->remedy = "pvewarden array reap";
+	else
+		x->remedy = "find out who has it open, end that, then pvewarden array reap";
+}
+
+static struct finding *find_left(struct findings *f, const struct survey *s, size_t at,
+				 enum finding_kind kind, enum finding_level level, const char *what)
+{
+	struct finding *x = add(f, s, at, kind, level);
+
+	x->what = arena_fmt(&f->arena, "%s%s", what, in_use(&s->maps[at]));
+	x->remedy = "pvewarden array reap";
+	return x;
+}
+
+/* A storage that was taken out of storage.cfg leaves nobody who may speak with its array. */
+static void find_no_storage(struct findings *f, const struct survey *s, size_t at)
+{
+	struct finding *x = add(f, s, at, FINDING_NO_STORAGE, FINDING_WARNING);
+
+	x->what = arena_fmt(&f->arena, "storage %s is not in storage.cfg for this node",
+			    s->maps[at].entry->storage);
+	x->remedy = "add the storage again, then pvewarden array reap";
+}
+
+/* Not confirmed by an activation in this boot, and not because one is under way. */
+static bool is_old(const struct survey *s, const struct registry_entry *entry)
+{
+	return !entry->verified && s->now - entry->since >= FINDING_SETTLED_S;
+}
+
+/* A device that could not be looked for is none that is not there. */
+static bool is_idle(const struct survey *s, const struct survey_map *m)
+{
+	return m->found ? m->found->state.in_use == MAP_FREE : !s->n_blind;
+}
+
+static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
+{
+	const struct survey_map *m = &s->maps[at];
+	const struct registry_entry *entry = m->entry;
+	const struct survey_storage *row = survey_storage_of(s, entry->storage);
+	const struct finding_map *is = &f->maps[at];
+
+	if (!row) {
+		if (!s->n_blind)
+			find_no_storage(f, s, at);
+	} else if (entry->leaving) {
+		find_left(f, s, at, FINDING_LEAVING, FINDING_WARNING,
+			  "its removal began and was not finished");
+	} else if (is_old(s, entry) && *entry->snap) {
+		find_left(f, s, at, FINDING_SNAPSHOT, FINDING_WARNING,
+			  "stood for a snapshot that was read before the node was restarted");
+	} else if (is_old(s, entry) && is_idle(s, m)) {
+		find_left(
+			f, s, at, FINDING_STALE, FINDING_NOTICE,
+			"mapped before the node was restarted, or never to the end, and not since");
+	} else if (!m->found) {
+		return;
+	} else if (is->known && is->state != ARRAY_MAP_CONNECTED) {
+		find_lost(f, s, at);
+	} else if (is->known) {
+		find_in_use(f, s, at, row);
+	} else {
+		find_paths(f, s, at);
+	}
+}
+
+/* What is on no array of ours is a LUN of somebody else's purpose, and nobody's business here. */
+static void find_of_stranger(struct findings *f, const struct survey *s, size_t at)
+{
+	const struct finding_map *is = &f->maps[at];
+	struct finding *x;
+
+	if (!is->storage || !is->known)
+		return;
+	if (is->state != ARRAY_MAP_CONNECTED) {
+		find_lost(f, s, at);
+		return;
+	}
+	x = add(f, s, at, FINDING_UNREGISTERED, FINDING_NOTICE);
+	x->what = "mapped by something else than pvewarden";
+	x->remedy = "none: it is taken over when its guest starts, or is moved";
+}
+
+void findings_of(struct findings *ret, const struct survey *s)
+{
+	*ret = (struct findings){};
+	ret->maps = arena_alloc(&ret->arena, (s->n_maps + 1) * sizeof(*ret->maps));
+	for (size_t i = 0; i < s->n_maps; i++) {
+		const struct survey_map *m = &s->maps[i];
+		const struct survey_storage *row =
+			m->entry ? survey_storage_of(s, m->entry->storage) : NULL;
+		struct said said = said_of(s, m, row);
+
+		judge(&ret->maps[i], s, m, &said);
+		if (m->entry)
+			find_of_entry(ret, s, i);
+		else
+			find_of_stranger(ret, s, i);
+	}
+}
+
+bool finding_may_go(const struct findings *f, const struct survey *s, const struct finding *x,
+		    char why[256])
+{
+	static const struct map_state absent = {};
+	const struct finding_map *is = &f->maps[x->map - s->maps];
+	struct plan_reap_in in = { .entry = x->map->entry,
+				   .here = x->map->found ? &x->map->found->state : &absent,
+				   .exists = is->exists,
+				   .connected = is->connected };
+
+	return plan_reap(&in, why) == PLAN_REAP_REMOVE;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/publisher.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "array/heal.h"
+#include "array/publish.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+enum { STOP_S = 5 };
+
+struct tried {
+	char serial[ARRAY_SERIAL_LEN + 1];
+	int64_t at; /* CLOCK_BOOTTIME, ms */
+};
+
+struct publisher {
+	struct array_ctx *ctx;
+	pthread_t writer, healer;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool stopping, heal; /* under lock */
+	atomic_uint_fast64_t calls, failed, healed;
+	int64_t started;
+	struct survey_memory memory; /* the writer's */
+	bool unwritten;
+	struct tried *items; /* VEC(), the healer's: what failed a short while ago */
+	size_t n, cap;
+};
+
+void publisher_count(struct publisher *p, bool failed)
+{
+	atomic_fetch_add(&p->calls, 1);
+	if (failed)
+		atomic_fetch_add(&p->failed, 1);
+}
+
+/* --- the document ---------------------------------------------------------------------------- */
+
+static bool has_connection_to_heal(const struct findings *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->items[i].kind == FINDING_MISSING_CONNECTION && finding_heals(&f->items[i]))
+			return true;
+	return false;
+}
+
+static void write_document(struct publisher *p, const struct survey *s, const struct findings *f)
+{
+	struct array_daemon d = { .node = p->ctx->node,
+				  .now = clock_now(),
+				  .started = p->started,
+				  .calls = atomic_load(&p->calls),
+				  .failed = atomic_load(&p->failed),
+				  .healed = atomic_load(&p->healed) };
+	CLEANUP(buf_done) struct buf text = {};
+	struct err e = {};
+	int r;
+
+	array_document(s, f, &d, &text);
+	r = array_publish(p->ctx->run_dir, buf_slice(&text), &e);
+	if (r < 0 && !p->unwritten)
+		log_warn("array status and dm check will not know: %s", e.text);
+	p->unwritten = r < 0;
+}
+
+static bool publish(struct publisher *p)
+{
+	CLEANUP(survey_done) struct survey s = {};
+	CLEANUP(findings_done) struct findings f = {};
+
+	survey_make(&s, p->ctx, &p->memory, true, clock_mono_ms() + PUBLISH_DEADLINE_MS);
+	findings_of(&f, &s);
+	write_document(p, &s, &f);
+	return has_connection_to_heal(&f);
+}
+
+/* Waits so long, or until stopped: then false. */
+static bool rest(struct publisher *p, int seconds)
+{
+	struct timespec end;
+	bool stopping;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += seconds;
+	(void)pthread_mutex_lock(&p->lock);
+	while (!p->stopping && pthread_cond_timedwait(&p->changed, &p->lock, &end) != ETIMEDOUT)
+		;
+	stopping = p->stopping;
+	(void)pthread_mutex_unlock(&p->lock);
+	return !stopping;
+}
+
+static void *write_run(void *arg)
+{
+	struct publisher *p = arg;
+
+	do {
+		if (!publish(p))
+			continue;
+		(void)pthread_mutex_lock(&p->lock);
+		p->heal = true;
+		(void)pthread_cond_broadcast(&p->changed);
+		(void)pthread_mutex_unlock(&p->lock);
+	} while (rest(p, PUBLISH_S));
+	return NULL;
+}
+
+/* --- healing --------------------------------------------------------------------------------- */
+
+static struct tried *tried_of(struct publisher *p, const char *serial)
+{
+	vec_each (t, p) {
+		if (strcmp(t->serial, serial) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+static void heal(struct publisher *p, const struct mend *m, int64_t now)
+{
+	const struct finding *f = m->finding;
+	struct tried *t = tried_of(p, f->map->serial);
+	struct err e = {};
+	int r;
+
+	if (t && now - t->at < (int64_t)HEAL_AGAIN_S * 1000)
+		return;
+	r = heal_one(p->ctx, m, &e);
+	if (r == 0) {
+		atomic_fetch_add(&p->healed, 1);
+		log_info("%s: was %s; it is connected again", f->volume, f->what);
+	} else if (r != -ECANCELED) {
+		log_warn("%s: %s, and that could not be mended: %s", f->volume, f->what, e.text);
+	}
+	if (!t)
+		t = vec_push(p);
+	memcpy(t->serial, f->map->serial, sizeof(t->serial));
+	t->at = now;
+}
+
+static bool is_missing_connection(const struct finding *f)
+{
+	return f->kind == FINDING_MISSING_CONNECTION && finding_heals(f);
+}
+
+/* Looks anew: what the document saw may have passed. */
+static void heal_round(struct publisher *p)
+{
+	CLEANUP(survey_done) struct survey s = {};
+	CLEANUP(findings_done) struct findings f = {};
+	CLEANUP(mends_done) struct mends m = {};
+	int64_t now = clock_boot_ms();
+
+	survey_make(&s, p->ctx, NULL, false, clock_mono_ms() + PUBLISH_DEADLINE_MS);
+	findings_of(&f, &s);
+	mends_of(&m, &s, &f, is_missing_connection, NULL);
+	for (size_t i = 0, done = 0; i < m.n && done < HEAL_AT_ONCE; i++) {
+		const struct tried *t = tried_of(p, m.items[i].finding->map->serial);
+
+		done += !t || now - t->at >= (int64_t)HEAL_AGAIN_S * 1000;
+		heal(p, &m.items[i], now);
+	}
+}
+
+static void *heal_run(void *arg)
+{
+	struct publisher *p = arg;
+	bool stopping;
+
+	for (;;) {
+		(void)pthread_mutex_lock(&p->lock);
+		while (!p->stopping && !p->heal)
+			(void)pthread_cond_wait(&p->changed, &p->lock);
+		stopping = p->stopping;
+		p->heal = false;
+		(void)pthread_mutex_unlock(&p->lock);
+		if (stopping)
+			return NULL;
+		heal_round(p);
+	}
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+int publisher_start(struct publisher **ret, struct array_ctx *ctx, struct err *e)
+{
+	struct publisher *p = xcalloc(1, sizeof(*p));
+	pthread_condattr_t attr;
+	int r;
+
+	p->ctx = ctx;
+	p->started = clock_now();
+	(void)pthread_mutex_init(&p->lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&p->changed, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	r = pthread_create(&p->writer, NULL, write_run, p);
+	if (r) {
+		free(p);
+		return err_set(e, -r, "no thread for the document: %s", strerror(r));
+	}
+	r = pthread_create(&p->healer, NULL, heal_run, p);
+	*ret = p;
+	if (!r)
+		return 0;
+	p->healer = p->writer;
+	return err_set(e, -r, "no thread for healing: %s", strerror(r));
+}
+
+static bool join(pthread_t thread)
+{
+	struct timespec end;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += STOP_S;
+	return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &end) == 0;
+}
+
+bool publisher_stop(struct publisher *p)
+{
+	bool ended;
+
+	if (!p)
+		return true;
+	(void)pthread_mutex_lock(&p->lock);
+	p->stopping = true;
+	(void)pthread_cond_broadcast(&p->changed);
+	(void)pthread_mutex_unlock(&p->lock);
+	ended = join(p->writer);
+	if (!pthread_equal(p->healer, p->writer))
+		ended &= join(p->healer);
+	if (!ended)
+		return false; /* it ends with the process */
+	survey_memory_done(&p->memory);
+	vec_free(p);
+	(void)pthread_cond_destroy(&p->changed);
+	(void)pthread_mutex_destroy(&p->lock);
+	free(p);
+	return true;
+}

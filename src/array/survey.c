@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/survey.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "util/clock.h"
+
+void survey_memory_done(struct survey_memory *m)
+{
+	vec_free(m);
+}
+
+const struct survey_storage *survey_storage_of(const struct survey *s, const char *id)
+{
+	for (size_t i = 0; i < s->storages.n; i++)
+		if (strcmp(s->rows[i].storage->id, id) == 0)
+			return &s->rows[i];
+	return NULL;
+}
+
+static void blind(struct survey *s, const char *what, const struct err *e)
+{
+	if (s->n_blind < ARRAY_SIZE(s->blind))
+		s->blind[s->n_blind++] = arena_fmt(&s->arena, "%s: %s", what, e->text);
+}
+
+/* --- the node's side ------------------------------------------------------------------------- */
+
+static void add_strangers(struct survey *s, const struct map_list *found)
+{
+	for (size_t i = 0; i < found->n; i++) {
+		struct survey_map *m = NULL;
+
+		for (size_t j = 0; j < s->n_maps && !m; j++)
+			if (strcmp(s->maps[j].serial, found->items[i].serial) == 0)
+				m = &s->maps[j];
+		if (!m) {
+			m = &s->maps[s->n_maps++];
+			memcpy(m->serial, found->items[i].serial, sizeof(m->serial));
+		}
+		m->found = &found->items[i];
+	}
+}
+
+static void look_at_node(struct survey *s, struct array_ctx *ctx)
+{
+	struct registry_entry *entries = NULL;
+	struct map_list found = {};
+	struct err e = {};
+	size_t n = 0;
+
+	if (registry_list(ctx->registry, &s->arena, &entries, &n, &e) < 0)
+		blind(s, "the registry of mapped volumes", &e);
+	if (workers_list(ctx->workers, &found, &s->arena, &e) < 0)
+		blind(s, "the devices of this node", &e);
+	s->maps = arena_alloc(&s->arena, (n + found.n + 1) * sizeof(*s->maps));
+	for (size_t i = 0; i < n; i++) {
+		struct survey_map *m = &s->maps[s->n_maps++];
+
+		(void)snprintf(m->serial, sizeof(m->serial), "%s", entries[i].serial);
+		m->entry = &entries[i];
+	}
+	add_strangers(s, &found);
+	s->n_stuck = workers_stuck(ctx->workers, s->stuck, ARRAY_SIZE(s->stuck));
+}
+
+/* --- which arrays ---------------------------------------------------------------------------- */
+
+static size_t array_of(struct survey *s, struct fa *f, const char *host)
+{
+	struct survey_array *a;
+
+	for (size_t i = 0; i < s->n_arrays; i++)
+		if (s->arrays[i].fa == f && strcmp(s->arrays[i].host, host) == 0)
+			return i;
+	a = &s->arrays[s->n_arrays];
+	*a = (struct survey_array){ .fa = f, .url = fa_url(f), .host = host };
+	return s->n_arrays++;
+}
+
+static void add_row(struct survey *s, struct array_ctx *ctx, struct survey_storage *row)
+{
+	struct fa *arrays[ARRAY_ADDRESSES_MAX];
+	struct err e = {};
+	size_t n = 0;
+
+	row->problem = row->storage->problem;
+	if (row->problem)
+		return;
+	if (fa_pool_get(ctx->pool, &row->storage->conf, arrays, &n, &e) < 0) {
+		row->problem = arena_fmt(&s->arena, "%s", e.text);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		row->arrays[row->n_arrays++] = array_of(s, arrays[i], row->storage->conf.host);
+}
+
+static void find_arrays(struct survey *s, struct array_ctx *ctx)
+{
+	struct err e = {};
+
+	if (array_storages_read(&s->storages, ctx->root, ctx->node, &e) < 0)
+		blind(s, "the storages", &e);
+	s->rows = arena_alloc(&s->arena, (s->storages.n + 1) * sizeof(*s->rows));
+	s->arrays = arena_alloc(&s->arena,
+				(s->storages.n * ARRAY_ADDRESSES_MAX + 1) * sizeof(*s->arrays));
+	for (size_t i = 0; i < s->storages.n; i++) {
+		s->rows[i].storage = &s->storages.items[i];
+		add_row(s, ctx, &s->rows[i]);
+	}
+}
+
+/* --- what is asked --------------------------------------------------------------------------- */
+
+struct asking {
+	struct survey *s;
+	struct survey_memory *memory;
+	struct fa_call call;
+	bool search;
+	int64_t now;
+};
+
+static bool is_on(const struct survey_storage *row, size_t array)
+{
+	for (size_t i = 0; i < row->n_arrays; i++)
+		if (row->arrays[i] == array)
+			return true;
+	return false;
+}
+
+/* The names under which the volumes of this node should be there. */
+static size_t names_on(const struct asking *q, size_t array, struct arena *a, const char ***ret)
+{
+	const struct survey *s = q->s;
+	size_t n = 0, known = q->memory ? q->memory->n : 0;
+
+	*ret = arena_alloc(a, (s->n_maps + known + 1) * sizeof(**ret));
+	for (size_t i = 0; i < s->n_maps; i++) {
+		const struct registry_entry *entry = s->maps[i].entry;
+		const struct survey_storage *row =
+			entry ? survey_storage_of(s, entry->storage) : NULL;
+
+		if (row && is_on(row, array))
+			(*ret)[n++] = entry->array_volume;
+	}
+	for (size_t i = 0; i < known; i++)
+		if (*q->memory->items[i].name)
+			(*ret)[n++] = q->memory->items[i].name;
+	return n;
+}
+
+static void append(struct fa_volumes *to, const struct fa_volumes *more, struct arena *a)
+{
+	struct fa_volume *items = arena_alloc(a, (to->n + more->n + 1) * sizeof(*items));
+
+	if (to->n)
+		memcpy(items, to->items, to->n * sizeof(*items));
+	if (more->n)
+		memcpy(items + to->n, more->items, more->n * sizeof(*items));
+	*to = (struct fa_volumes){ items, to->n + more->n };
+}
+
+static int ask_prefixes(const struct asking *q, size_t array, struct err *e)
+{
+	struct survey_array *a = &q->s->arrays[array];
+
+	for (size_t i = 0; i < q->s->storages.n; i++) {
+		const struct survey_storage *row = &q->s->rows[i];
+		struct fa_volumes some = {};
+		int r;
+
+		if (!is_on(row, array))
+			continue;
+		r = fa_volumes_list(a->fa, &q->call, NULL, 0, row->storage->conf.prefix, true,
+				    &a->arena, &some, e);
+		if (r < 0)
+			return r;
+		append(&a->all, &some, &a->arena);
+	}
+	a->complete = true;
+	return 0;
+}
+
+static const struct survey_about *remembered(const struct survey_memory *m, const char *url)
+{
+	for (size_t i = 0; m && i < m->n_abouts; i++)
+		if (strcmp(m->abouts[i].url, url) == 0)
+			return &m->abouts[i];
+	return NULL;
+}
+
+/* What an array was called stays known while it does not answer. */
+static int ask_about(const struct asking *q, struct survey_array *a, int64_t age_s, struct err *e)
+{
+	const struct survey_about *known = remembered(q->memory, a->url);
+
+	if (known)
+		a->about = (struct fa_about){ .id = known->id,
+					      .name = known->name,
+					      .version = known->version,
+					      .api = known->api };
+	if (known && q->now - known->at < age_s * 1000)
+		return 0;
+	return fa_about_get(a->fa, &q->call, &a->arena, &a->about, e);
+}
+
+static int ask_one(const struct asking *q, size_t array, struct err *e)
+{
+	struct survey_array *a = &q->s->arrays[array];
+	const char **names;
+	size_t n = names_on(q, array, &a->arena, &names);
+	int r;
+
+	if (q->search)
+		return ask_prefixes(q, array, e);
+	r = ask_about(q, a, q->s->n_maps ? SURVEY_ABOUT_S : SURVEY_IDLE_S, e);
+	if (r < 0 || !q->s->n_maps)
+		return r;
+	r = fa_connections_list(a->fa, &q->call, NULL, a->host, &a->arena, &a->connections, e);
+	if (r >= 0 && n)
+		r = fa_volumes_list(a->fa, &q->call, names, n, NULL, true, &a->arena, &a->named, e);
+	a->asked = r >= 0;
+	return r;
+}
+
+/* In a thread for each array: only its own rows are written. */
+static int ask(struct fa *f, void *arg, struct err *e)
+{
+	const struct asking *q = arg;
+
+	for (size_t i = 0; i < q->s->n_arrays; i++) {
+		struct survey_array *a = &q->s->arrays[i];
+		int r;
+
+		if (a->fa != f || a->answer < 0)
+			continue;
+		r = ask_one(q, i, e);
+		if (r >= 0)
+			continue;
+		a->answer = r;
+		a->why = arena_fmt(&a->arena, "%s", e->text);
+	}
+	return 0;
+}
+
+static void ask_all(struct asking *q)
+{
+	struct survey *s = q->s;
+	struct fa **fas = arena_alloc(&s->arena, (s->n_arrays + 1) * sizeof(*fas));
+	int *r = arena_alloc(&s->arena, (s->n_arrays + 1) * sizeof(*r));
+	struct err *e = arena_alloc(&s->arena, (s->n_arrays + 1) * sizeof(*e));
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_arrays; i++) {
+		bool seen = false;
+
+		for (size_t j = 0; j < n; j++)
+			seen |= fas[j] == s->arrays[i].fa;
+		if (!seen)
+			fas[n++] = s->arrays[i].fa;
+	}
+	if (n)
+		fa_each(fas, n, ask, q, r, e);
+}
+
+/* --- volumes that are not under their name ---------------------------------------------------- */
+
+const struct fa_volume *survey_volume(const struct survey_array *a, const char *serial)
+{
+	const struct fa_volumes *lists[] = { &a->named, &a->all };
+
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+		for (size_t i = 0; i < lists[l]->n; i++)
+			if (lists[l]->items[i].serial &&
+			    strcasecmp(lists[l]->items[i].serial, serial) == 0)
+				return &lists[l]->items[i];
+	return NULL;
+}
+
+static const char *name_anywhere(const struct survey *s, const char *serial)
+{
+	for (size_t i = 0; i < s->n_arrays; i++) {
+		const struct fa_volume *v = survey_volume(&s->arrays[i], serial);
+
+		if (v)
+			return v->name;
+	}
+	return NULL;
+}
+
+static bool wants_search(const struct survey *s, const struct survey_memory *m, int64_t now)
+{
+	bool ours = false, strangers = false;
+
+	for (size_t i = 0; i < s->n_maps; i++) {
+		if (name_anywhere(s, s->maps[i].serial))
+			continue;
+		ours |= s->maps[i].entry != NULL;
+		strangers |= !s->maps[i].entry;
+	}
+	if (!m || !m->searched)
+		return ours || strangers;
+	return (ours && now - m->searched >= (int64_t)SURVEY_SEARCH_S * 1000) ||
+	       (strangers && now - m->searched >= (int64_t)SURVEY_STRANGER_S * 1000);
+}
+
+/* Every array that could have it was listed whole. */
+static bool searched_for(const struct survey *s, const struct survey_map *m)
+{
+	const struct survey_storage *row =
+		m->entry ? survey_storage_of(s, m->entry->storage) : NULL;
+
+	for (size_t i = 0; row && i < row->n_arrays; i++)
+		if (!s->arrays[row->arrays[i]].complete)
+			return false;
+	return row && row->n_arrays;
+}
+
+static void remember_search(const struct survey *s, struct survey_memory *m, int64_t now)
+{
+	vec_free(m);
+	m->searched = now;
+	for (size_t i = 0; i < s->n_maps; i++) {
+		const struct survey_map *map = &s->maps[i];
+		const char *name = name_anywhere(s, map->serial);
+		struct survey_found *f;
+
+		if (name ? map->entry && strcmp(map->entry->array_volume, name) == 0
+			 : !searched_for(s, map))
+			continue;
+		f = vec_push(m);
+		memcpy(f->serial, map->serial, sizeof(f->serial));
+		(void)snprintf(f->name, sizeof(f->name), "%s", name ?: "");
+	}
+}
+
+static void mark_missing(struct survey *s, const struct survey_memory *memory)
+{
+	for (size_t i = 0; i < s->n_maps; i++) {
+		struct survey_map *map = &s->maps[i];
+
+		if (name_anywhere(s, map->serial))
+			continue;
+		map->missing = searched_for(s, map);
+		for (size_t j = 0; map->entry && memory && j < memory->n; j++)
+			map->missing |= strcmp(memory->items[j].serial, map->serial) == 0 &&
+					!*memory->items[j].name;
+	}
+}
+
+static void remember_abouts(const struct survey *s, struct survey_memory *m, int64_t now)
+{
+	for (size_t i = 0; i < s->n_arrays; i++) {
+		const struct survey_array *a = &s->arrays[i];
+		struct survey_about *to = (struct survey_about *)remembered(m, a->url);
+
+		if (!a->about.id || (to && to->id == a->about.id))
+			continue;
+		if (!to && m->n_abouts == ARRAY_SIZE(m->abouts))
+			continue;
+		if (!to)
+			to = &m->abouts[m->n_abouts++];
+		(void)snprintf(to->url, sizeof(to->url), "%s", a->url);
+		(void)snprintf(to->id, sizeof(to->id), "%s", a->about.id);
+		(void)snprintf(to->name, sizeof(to->name), "%s", a->about.name ?: "");
+		(void)snprintf(to->version, sizeof(to->version), "%s", a->about.version ?: "");
+		(void)snprintf(to->api, sizeof(to->api), "%s", a->about.api ?: "");
+		to->at = now;
+	}
+}
+
+/* --- what the storages hold ------------------------------------------------------------------- */
+
+/* By the call that Proxmox asks as well: its answer serves both. */
+static void ask_space(struct survey *s, struct array_ctx *ctx, struct survey_storage *row)
+{
+	CLEANUP(buf_wipe) struct buf request = {};
+	CLEANUP(buf_done) struct buf reply = {};
+	json_t *doc = NULL;
+	const json_t *result;
+
+	array_storage_request(row->storage, ctx->node, "status", json_object(), &request);
+	(void)array_call(ctx, buf_slice(&request), &reply);
+	if (json_parse(buf_slice(&reply), "reply", &doc, NULL) < 0) {
+		row->problem = "the status could not be read";
+		return;
+	}
+	result = json_obj(doc, "result");
+	if (!result || !json_u64(result, "total", &row->total) ||
+	    !json_u64(result, "used", &row->used))
+		row->problem = arena_fmt(&s->arena, "%s", json_str(doc, "error") ?: "no answer");
+	json_decref(doc);
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+void survey_make(struct survey *ret, struct array_ctx *ctx, struct survey_memory *memory,
+		 bool space, int64_t deadline)
+{
+	struct asking q = {
+		.s = ret, .memory = memory, .call = { .deadline = deadline }, .now = clock_boot_ms()
+	};
+
+	*ret = (struct survey){ .now = clock_now() };
+	look_at_node(ret, ctx);
+	find_arrays(ret, ctx);
+	ask_all(&q);
+	if (wants_search(ret, memory, q.now)) {
+		q.search = true;
+		ask_all(&q);
+		if (memory)
+			remember_search(ret, memory, q.now);
+	}
+	mark_missing(ret, memory);
+	if (memory)
+		remember_abouts(ret, memory, q.now);
+	for (size_t i = 0; i < ret->n_arrays; i++)
+		fa_counters(ret->arrays[i].fa, &ret->arrays[i].counters);
+	for (size_t i = 0; space && i < ret->storages.n; i++)
+		if (!ret->rows[i].problem)
+			ask_space(ret, ctx, &ret->rows[i]);
+}
+
+void survey_done(struct survey *s)
+{
+	for (size_t i = 0; i < s->n_arrays; i++)
+		arena_done(&s->arrays[i].arena);
+	array_storages_done(&s->storages);
+	arena_done(&s->arena);
+}

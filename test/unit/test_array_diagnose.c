@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+
+/* The node's half of the diagnosis, on nodes made of files, and multipath.conf as it is read. */
+
+#include "array/diagnose.h"
+#include "array/mpconf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "test_pve_tree.h"
+
+static void put(const struct tree *t, const char *path, const char *text)
+{
+	tree_write_n(t, path, text, strlen(text));
+}
+
+/* The worst level of the lines whose text holds @words; -1 without any. */
+static int level_of(const struct diagnosis *d, const char *words)
+{
+	int ret = -1;
+
+	for (size_t i = 0; i < d->n; i++)
+		if (strstr(d->items[i].what, words) && (int)d->items[i].level > ret)
+			ret = (int)d->items[i].level;
+	return ret;
+}
+
+static void one_array(struct diagnosis *d, const struct fa_host *host, struct fa_port *ports,
+		      size_t n)
+{
+	*d = (struct diagnosis){ .storage = "pure",
+				 .arrays = { { .url = "https://fa1",
+					       .has_host = true,
+					       .has_ports = true,
+					       .host = *host,
+					       .ports = { ports, n } } },
+				 .n_arrays = 1 };
+}
+
+static void session(const struct tree *t, int id, const char *address, const char *state)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "sys/class/iscsi_session/session%d/targetname", id);
+	put(t, path, "iqn.2010-06.com.purestorage:flasharray.1\n");
+	(void)snprintf(path, sizeof(path), "sys/class/iscsi_session/session%d/state", id);
+	put(t, path, state);
+	(void)snprintf(path, sizeof(path),
+		       "sys/class/iscsi_connection/connection%d:0/persistent_address", id);
+	put(t, path, address);
+	(void)snprintf(path, sizeof(path),
+		       "sys/class/iscsi_connection/connection%d:0/persistent_port", id);
+	put(t, path, "3260\n");
+}
+
+/* All ports have one IQN: a session to one of them does not stand for the other. */
+static void iscsi(void **state)
+{
+	static const char *iqns[] = { "iqn.1993-08.org.debian:01:a" };
+	struct fa_host host = { .name = "pve1", .iqns = iqns, .n_iqns = 1 };
+	struct fa_port ports[] = {
+		{ .iqn = "iqn.2010-06.com.purestorage:flasharray.1", .portal = "10.0.0.1:3260" },
+		{ .iqn = "iqn.2010-06.com.purestorage:flasharray.1", .portal = "10.0.0.2:3260" },
+	};
+	struct array_conf conf = { .protocol = ARRAY_ISCSI, .host = "pve1" };
+	struct diagnosis d;
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	put(&t, "etc/iscsi/initiatorname.iscsi",
+	    "# x\nInitiatorName=iqn.1993-08.org.debian:01:a\n");
+	put(&t, "etc/iscsi/iscsid.conf", "node.session.scan = manual\n");
+	session(&t, 1, "10.0.0.1\n", "LOGGED_IN\n");
+	one_array(&d, &host, ports, 2);
+	diagnose_links(&d, &t.root, &conf);
+	assert_int_equal(level_of(&d, "has this node's initiator"), DIAGNOSIS_OK);
+	assert_int_equal(level_of(&d, "1 of 2 ports are connected; not 10.0.0.2:3260"),
+			 DIAGNOSIS_WARNING);
+	assert_int_equal(level_of(&d, "iscsid scans"), -1);
+	assert_int_equal(diagnosis_exit(&d), 1);
+	diagnosis_done(&d);
+
+	session(&t, 2, "10.0.0.2\n", "LOGGED_IN\n");
+	one_array(&d, &host, ports, 2);
+	diagnose_links(&d, &t.root, &conf);
+	assert_int_equal(level_of(&d, "all 2 ports"), DIAGNOSIS_OK);
+	assert_int_equal(diagnosis_exit(&d), 0);
+	diagnosis_done(&d);
+
+	session(&t, 1, "10.0.0.1\n", "FAILED\n");
+	session(&t, 2, "10.0.0.2\n", "FAILED\n");
+	iqns[0] = "iqn.1993-08.org.debian:01:b";
+	one_array(&d, &host, ports, 2);
+	diagnose_links(&d, &t.root, &conf);
+	assert_int_equal(level_of(&d, "lacks this node's initiator"), DIAGNOSIS_BAD);
+	assert_int_equal(level_of(&d, "0 of 2 ports"), DIAGNOSIS_BAD);
+	assert_int_equal(diagnosis_exit(&d), 2);
+	diagnosis_done(&d);
+	tree_done(&t);
+}
+
+static void fc(void **state)
+{
+	static const char *wwns[] = { "10:00:00:00:C9:AA:BB:CC" };
+	struct fa_host host = { .name = "pve1", .wwns = wwns, .n_wwns = 1 };
+	struct fa_port ports[] = { { .wwn = "52:4A:93:70:00:00:00:01" } };
+	struct array_conf conf = { .protocol = ARRAY_FC, .host = "pve1" };
+	struct diagnosis d;
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	one_array(&d, &host, ports, 1);
+	diagnose_links(&d, &t.root, &conf);
+	assert_int_equal(level_of(&d, "no Fibre Channel port"), DIAGNOSIS_BAD);
+	diagnosis_done(&d);
+
+	put(&t, "sys/class/fc_host/host3/port_name", "0x10000000c9aabbcc\n");
+	put(&t, "sys/class/fc_host/host3/port_state", "Online\n");
+	put(&t, "sys/class/fc_remote_ports/rport-3:0-1/port_name", "0x524a937000000001\n");
+	put(&t, "sys/class/fc_remote_ports/rport-3:0-1/port_state", "Online\n");
+	one_array(&d, &host, ports, 1);
+	diagnose_links(&d, &t.root, &conf);
+	assert_int_equal(diagnosis_exit(&d), 0);
+	assert_int_equal(level_of(&d, "has this node's initiator"), DIAGNOSIS_OK);
+	assert_int_equal(level_of(&d, "all 1 ports"), DIAGNOSIS_OK);
+	diagnosis_done(&d);
+	tree_done(&t);
+}
+
+static void nvme(void **state)
+{
+	static const char *nqns[] = { "nqn.2014-08.org.nvmexpress:uuid:1" };
+	struct fa_host host = { .name = "pve1", .nqns = nqns, .n_nqns = 1 };
+	struct fa_port ports[] = { { .nqn = "nqn.2010-06.com.purestorage:flasharray.1",
+				     .portal = "10.0.0.1:4420" } };
+	struct array_conf conf = { .protocol = ARRAY_NVME_TCP, .host = "pve1" };
+	struct diagnosis d;
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	put(&t, "etc/nvme/hostnqn", "nqn.2014-08.org.nvmexpress:uuid:1\n");
+	put(&t, "sys/module/nvme_core/parameters/multipath", "Y\n");
+	put(&t, "sys/class/nvme/nvme0/transport", "tcp\n");
+	put(&t, "sys/class/nvme/nvme0/subsysnqn", "nqn.2010-06.com.purestorage:flasharray.1\n");
+	put(&t, "sys/class/nvme/nvme0/state", "live\n");
+	put(&t, "sys/class/nvme/nvme0/address", "traddr=10.0.0.1,trsvcid=4420,src_addr=10.0.0.9\n");
+	one_array(&d, &host, ports, 1);
+	diagnose_links(&d, &t.root, &conf);
+	assert_int_equal(diagnosis_exit(&d), 0);
+	assert_int_equal(level_of(&d, "all 1 ports"), DIAGNOSIS_OK);
+	diagnosis_done(&d);
+	put(&t, "sys/module/nvme_core/parameters/multipath", "N\n");
+	one_array(&d, &host, ports, 1);
+	diagnose_links(&d, &t.root, &conf);
+	assert_int_equal(level_of(&d, "multipathing is off"), DIAGNOSIS_BAD);
+	diagnosis_done(&d);
+	tree_done(&t);
+}
+
+/* What one multipath.conf amounts to. */
+static int multipath(const char *text, const char *words)
+{
+	struct array_conf conf = { .protocol = ARRAY_ISCSI, .multipath = true };
+	struct diagnosis d = {};
+	struct tree t;
+	int ret;
+
+	tree_make(&t);
+	put(&t, "proc/net/unix", "0: 2 0 10000 1 1 1 @/org/kernel/linux/storage/multipathd\n");
+	put(&t, "etc/multipath.conf", text);
+	diagnose_multipath(&d, &t.root, &conf);
+	assert_int_equal(level_of(&d, "multipathd runs"), DIAGNOSIS_OK);
+	ret = level_of(&d, words);
+	diagnosis_done(&d);
+	tree_done(&t);
+	return ret;
+}
+
+static void multipath_conf(void **state)
+{
+	(void)state;
+	assert_int_equal(multipath("", "find_multipaths is strict"), DIAGNOSIS_OK);
+	assert_int_equal(multipath("defaults {\n find_multipaths no\n}\n", "find_multipaths is no"),
+			 DIAGNOSIS_OK);
+	assert_int_equal(multipath("defaults {\n find_multipaths \"smart\" # x\n}\n", "is smart"),
+			 DIAGNOSIS_WARNING);
+	assert_int_equal(multipath("blacklist { devnode \"^sd[a-z]\" }\n", "keeps our volumes"),
+			 DIAGNOSIS_BAD);
+	assert_int_equal(multipath("blacklist {\n wwid .*\n}\nblacklist_exceptions {\n"
+				   " wwid \"3624a9370.*\"\n}\n",
+				   "has an exception"),
+			 DIAGNOSIS_OK);
+	assert_int_equal(
+		multipath("blacklist {\n device {\n  vendor \"IBM\"\n }\n}\n", "does not name"),
+		DIAGNOSIS_OK);
+	assert_int_equal(multipath("defaults {\n no_path_retry queue\n}\n", "hangs for ever"),
+			 DIAGNOSIS_WARNING);
+	assert_int_equal(multipath("defaults {\n no_path_retry queue\n}\ndevices {\n device {\n"
+				   "  vendor \"PURE\"\n  product \"FlashArray\"\n"
+				   "  no_path_retry 10\n }\n}\n",
+				   "no_path_retry is 10"),
+			 DIAGNOSIS_OK);
+	assert_int_equal(multipath("devices { device { vendor \"PURE\" no_path_retry 0 } }\n",
+				   "guests get errors"),
+			 DIAGNOSIS_WARNING);
+}
+
+static void lvm(void **state)
+{
+	static const struct {
+		const char *text;
+		int level;
+	} rows[] = {
+		{ "devices {\n}\n", DIAGNOSIS_WARNING },
+		{ "\tglobal_filter = [ \"r|/dev/mapper/3624a9370.*|\" ]\n", DIAGNOSIS_OK },
+		{ "# global_filter = [ \"r|3624a9370|\" ]\n", DIAGNOSIS_WARNING },
+		{ "\tuse_devicesfile = 1\n", DIAGNOSIS_OK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct diagnosis d = {};
+		struct tree t;
+
+		tree_make(&t);
+		put(&t, "etc/lvm/lvm.conf", rows[i].text);
+		diagnose_lvm(&d, &t.root);
+		assert_int_equal(d.n, 1);
+		assert_int_equal(d.items[0].level, rows[i].level);
+		diagnosis_done(&d);
+		tree_done(&t);
+	}
+}
+
+static void remedies_name_the_storage(void **state)
+{
+	struct diagnosis d = { .storage = "pure" };
+	CLEANUP(buf_done) struct buf out = {};
+
+	(void)state;
+	diagnosis_add(&d, DIAGNOSIS_BAD, "x", "pvesm set STORAGE --token T", "a\033b");
+	assert_string_equal(d.items[0].remedy, "pvesm set pure --token T");
+	diagnosis_show(&d, 80, false, &out);
+	assert_null(strchr(out.data, '\033'));
+	diagnosis_done(&d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(iscsi), cmocka_unit_test(fc),
+		cmocka_unit_test(nvme),	 cmocka_unit_test(multipath_conf),
+		cmocka_unit_test(lvm),	 cmocka_unit_test(remedies_name_the_storage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

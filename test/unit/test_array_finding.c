@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+
+/* What a survey means: "unknown" is never "gone", only what the registry has is touched, and what
+ * is at work at this moment is no leftover. */
+
+#include "array/finding.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define SERIAL "96622A35A07E4A33000126D2"
+#define VOLUME "pod::vm-100-disk-0"
+
+enum { NOW = 1795282183, OLD = NOW - 86400, GIB = 1 << 30 };
+
+/* One storage on two arrays, one volume. Tests spoil one thing each. */
+struct stage {
+	struct survey s;
+	struct array_storage storage;
+	struct survey_storage row;
+	struct survey_array arrays[2];
+	struct fa_volume volumes[2];
+	struct fa_connection connections[2];
+	struct registry_entry entry;
+	struct map_found found;
+	struct survey_map map;
+	struct findings f;
+};
+
+static void set(struct stage *g)
+{
+	*g = (struct stage){
+		.storage = { .id = "pure", .conf = { .storage = "pure", .prefix = "pod::" } },
+		.entry = { .storage = "pure",
+			   .volname = "vm-100-disk-0",
+			   .snap = "",
+			   .array_volume = VOLUME,
+			   .serial = SERIAL,
+			   .size = GIB,
+			   .since = OLD,
+			   .verified = true },
+		.found = { .serial = SERIAL,
+			   .state = { .present = true,
+				      .device = "dm-7",
+				      .size = GIB,
+				      .in_use = MAP_FREE,
+				      .paths = 4,
+				      .paths_ok = 4 } },
+	};
+	g->row = (struct survey_storage){ .storage = &g->storage,
+					  .arrays = { 0, 1 },
+					  .n_arrays = 2 };
+	for (size_t i = 0; i < 2; i++) {
+		g->volumes[i] = (struct fa_volume){ .name = VOLUME, .serial = SERIAL, .size = GIB };
+		g->connections[i] = (struct fa_connection){ .volume = VOLUME, .host = "pve1" };
+		g->arrays[i] = (struct survey_array){ .url = i ? "https://fa2" : "https://fa1",
+						      .host = "pve1",
+						      .asked = true,
+						      .named = { &g->volumes[i], 1 },
+						      .connections = { &g->connections[i], 1 } };
+	}
+	g->map = (struct survey_map){ .serial = SERIAL, .entry = &g->entry, .found = &g->found };
+	g->s = (struct survey){ .now = NOW,
+				.storages = { .items = &g->storage, .n = 1 },
+				.rows = &g->row,
+				.arrays = g->arrays,
+				.n_arrays = 2,
+				.maps = &g->map,
+				.n_maps = 1 };
+}
+
+/* The only finding's kind, FINDING_MAX without any. */
+static enum finding_kind look(struct stage *g)
+{
+	findings_of(&g->f, &g->s);
+	assert_true(g->f.n <= 1);
+	return g->f.n ? g->f.items[0].kind : FINDING_MAX;
+}
+
+static void silent(struct survey_array *a)
+{
+	a->answer = -113;
+	a->why = "no route";
+	a->asked = false;
+	a->named = (struct fa_volumes){};
+	a->connections = (struct fa_connections){};
+}
+
+static void all_is_well(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	assert_int_equal(look(&g), FINDING_MAX);
+	assert_true(g.f.maps[0].known);
+	assert_int_equal(g.f.maps[0].state, ARRAY_MAP_CONNECTED);
+	assert_string_equal(g.f.maps[0].volume, VOLUME);
+	assert_int_equal(g.f.maps[0].exists, TRI_YES);
+	findings_done(&g.f);
+}
+
+static void no_answer_is_unknown(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	silent(&g.arrays[0]);
+	silent(&g.arrays[1]);
+	assert_int_equal(look(&g), FINDING_MAX);
+	assert_false(g.f.maps[0].known);
+	assert_int_equal(g.f.maps[0].exists, TRI_UNKNOWN);
+	findings_done(&g.f);
+
+	/* One that lives and is not connected, the other silent: it may be connected there. */
+	set(&g);
+	silent(&g.arrays[1]);
+	g.arrays[0].connections.n = 0;
+	assert_int_equal(look(&g), FINDING_MAX);
+	assert_false(g.f.maps[0].known);
+	assert_int_equal(g.f.maps[0].connected, TRI_UNKNOWN);
+	findings_done(&g.f);
+
+	/* Not under its name on an array that answered: not gone before it was searched. */
+	set(&g);
+	g.arrays[0].named.n = g.arrays[1].named.n = 0;
+	assert_int_equal(look(&g), FINDING_MAX);
+	assert_false(g.f.maps[0].known);
+	findings_done(&g.f);
+}
+
+static void gone(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.volumes[0].destroyed = g.volumes[1].destroyed = true;
+	assert_int_equal(look(&g), FINDING_GONE);
+	assert_int_equal(g.f.maps[0].state, ARRAY_MAP_GONE);
+	assert_true(finding_reaps(&g.f.items[0]));
+	assert_false(finding_heals(&g.f.items[0]));
+	findings_done(&g.f);
+
+	set(&g);
+	g.arrays[0].named.n = g.arrays[1].named.n = 0;
+	g.map.missing = true;
+	assert_int_equal(look(&g), FINDING_GONE);
+	findings_done(&g.f);
+
+	/* Destroyed as one array says, alive as the other does: alive. */
+	set(&g);
+	g.volumes[0].destroyed = true;
+	assert_int_equal(look(&g), FINDING_MAX);
+	assert_int_equal(g.f.maps[0].state, ARRAY_MAP_CONNECTED);
+	findings_done(&g.f);
+
+	/* Another volume has taken the name: the serial decides. */
+	set(&g);
+	g.volumes[0].serial = g.volumes[1].serial = "96622A35A07E4A33000126FF";
+	g.map.missing = true;
+	assert_int_equal(look(&g), FINDING_GONE);
+	findings_done(&g.f);
+}
+
+static void not_connected(void **state)
+{
+	char why[256];
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.arrays[0].connections.n = g.arrays[1].connections.n = 0;
+	assert_int_equal(look(&g), FINDING_NOT_CONNECTED);
+	assert_int_equal(g.f.maps[0].state, ARRAY_MAP_NOT_CONNECTED);
+	assert_true(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
+	findings_done(&g.f);
+
+	/* Open, or not known: nothing is taken away. */
+	for (int use = MAP_OPEN; use <= MAP_UNKNOWN; use++) {
+		set(&g);
+		g.arrays[0].connections.n = g.arrays[1].connections.n = 0;
+		g.found.state.in_use = (enum map_in_use)use;
+		assert_int_equal(look(&g), FINDING_NOT_CONNECTED);
+		assert_false(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
+		findings_done(&g.f);
+	}
+}
+
+static void missing_connection(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.arrays[1].connections.n = 0;
+	assert_int_equal(look(&g), FINDING_MISSING_CONNECTION);
+	assert_ptr_equal(g.f.items[0].array, &g.arrays[1]);
+	assert_true(finding_heals(&g.f.items[0]));
+	assert_false(finding_reaps(&g.f.items[0]));
+	findings_done(&g.f);
+
+	/* An array that does not have the volume misses nothing. */
+	set(&g);
+	g.arrays[1].connections.n = g.arrays[1].named.n = 0;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* What is leaving is not connected again. */
+	set(&g);
+	g.arrays[1].connections.n = 0;
+	g.entry.leaving = true;
+	assert_int_equal(look(&g), FINDING_LEAVING);
+	assert_false(finding_heals(&g.f.items[0]));
+	findings_done(&g.f);
+}
+
+static void paths_and_size(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.found.state.paths_ok = 2;
+	assert_int_equal(look(&g), FINDING_PATHS);
+	assert_int_equal(g.f.items[0].level, FINDING_WARNING);
+	findings_done(&g.f);
+
+	set(&g);
+	g.found.state.paths_ok = 0;
+	assert_int_equal(look(&g), FINDING_PATHS);
+	assert_int_equal(g.f.items[0].level, FINDING_CRITICAL);
+	findings_done(&g.f);
+
+	set(&g);
+	g.volumes[0].size = g.volumes[1].size = 2ULL * GIB;
+	assert_int_equal(look(&g), FINDING_SIZE);
+	assert_true(finding_heals(&g.f.items[0]));
+	findings_done(&g.f);
+}
+
+static void of_an_earlier_boot(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.entry.verified = false;
+	g.map.found = NULL;
+	assert_int_equal(look(&g), FINDING_STALE);
+	findings_done(&g.f);
+
+	/* An activation of this moment. */
+	set(&g);
+	g.entry.verified = false;
+	g.entry.since = NOW - 20;
+	g.map.found = NULL;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* Devices could not be listed: absent is not known. */
+	set(&g);
+	g.entry.verified = false;
+	g.map.found = NULL;
+	g.s.n_blind = 1;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	set(&g);
+	g.entry.verified = false;
+	g.entry.snap = "backup";
+	assert_int_equal(look(&g), FINDING_SNAPSHOT);
+	assert_true(finding_reaps(&g.f.items[0]));
+	findings_done(&g.f);
+
+	set(&g);
+	g.entry.snap = "backup";
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+}
+
+static void of_others(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.map.entry = NULL;
+	assert_int_equal(look(&g), FINDING_UNREGISTERED);
+	assert_int_equal(g.f.items[0].level, FINDING_NOTICE);
+	assert_string_equal(g.f.maps[0].storage, "pure");
+	findings_done(&g.f);
+
+	/* Reported, never touched. */
+	set(&g);
+	g.map.entry = NULL;
+	g.volumes[0].destroyed = g.volumes[1].destroyed = true;
+	assert_int_equal(look(&g), FINDING_GONE);
+	assert_false(finding_reaps(&g.f.items[0]));
+	findings_done(&g.f);
+
+	/* A LUN that is none of our storages'. */
+	set(&g);
+	g.map.entry = NULL;
+	g.arrays[0].named.n = g.arrays[1].named.n = 0;
+	assert_int_equal(look(&g), FINDING_MAX);
+	assert_false(g.f.maps[0].known);
+	findings_done(&g.f);
+
+	set(&g);
+	g.entry.storage = "removed";
+	assert_int_equal(look(&g), FINDING_NO_STORAGE);
+	assert_false(finding_reaps(&g.f.items[0]));
+	assert_false(g.f.maps[0].known);
+	findings_done(&g.f);
+
+	/* storage.cfg could not be read: no statement. */
+	set(&g);
+	g.entry.storage = "removed";
+	g.s.n_blind = 1;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_is_well),
+		cmocka_unit_test(no_answer_is_unknown),
+		cmocka_unit_test(gone),
+		cmocka_unit_test(not_connected),
+		cmocka_unit_test(missing_connection),
+		cmocka_unit_test(paths_and_size),
+		cmocka_unit_test(of_an_earlier_boot),
+		cmocka_unit_test(of_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
