@@ -311,7 +311,7 @@ static int allow(struct attach *a, struct err *e)
 }
 
 /* multipathd takes a disk's identity from udev's record of it. Told of a disk without one, it would
- * not look at it again for ten seconds (retrigger_delay). */
+ * not look at it again for ten seconds (retrigger_delay): only when udev is that late itself. */
 static bool udev_has(const struct attach *a, const struct spot *s)
 {
 	char path[64];
@@ -324,8 +324,8 @@ static bool udev_has(const struct attach *a, const struct spot *s)
 /* 0: told, or it is not the time. Only what cannot become better is an error. */
 static int tell(struct attach *a, struct err *e)
 {
+	bool late = clock_boot_ms() - a->first >= PATIENCE_MS;
 	size_t lacking = 0, ready = 0;
-	bool late;
 	int r = 0;
 
 	if (clock_boot_ms() - a->told < RETELL_MS)
@@ -336,14 +336,14 @@ static int tell(struct attach *a, struct err *e)
 		if (!is_usable(s) || s->seen.in_map)
 			continue;
 		lacking++;
-		if (!udev_has(a, s))
+		if (!late && !udev_has(a, s))
 			continue;
 		ready++;
 		r = mpathd_do("add path", s->disk.name, map_job_left(a->job, TELL_MS), &a->said);
 	}
-	late = clock_boot_ms() - a->first >= PATIENCE_MS;
-	if (!a->view.mapped && ready && (ready == lacking || late) && r != -EPERM &&
-	    r != -ECONNREFUSED)
+	if (lacking && !ready)
+		(void)err_set(&a->said, 0, "udev has not finished with its disks");
+	if (!a->view.mapped && ready && ready == lacking && r != -EPERM && r != -ECONNREFUSED)
 		r = mpathd_do("add map", a->view.wwid, map_job_left(a->job, TELL_MS), &a->said);
 	if (ready)
 		a->told = clock_boot_ms();
@@ -369,14 +369,8 @@ static int make_map(struct attach *a, struct err *e)
 	int64_t begun = clock_boot_ms();
 
 	for (;;) {
-		int r = observe(a, e);
+		int r = judge(a, e);
 
-		for (size_t i = 0; r == 0 && i < a->n; i++)
-			if (a->spots[i].seen.held)
-				r = refuse(&(struct spot){ .at = a->spots[i].at,
-							   .disk = a->spots[i].disk,
-							   .deed = MAP_TAKEN },
-					   e);
 		if (r < 0)
 			return r;
 		if (all_in_map(a) || (a->view.mapped && clock_boot_ms() - begun >= PATIENCE_MS))
