@@ -2,6 +2,7 @@
 #include "array/fa.h"
 
 #include <errno.h>
+#include <signal.h>
 
 #include "array/fa_inside.h"
 #include "array/restfile.h"
@@ -16,12 +17,21 @@ struct fa_pool {
 	struct fa *first;
 };
 
+static void ignore_sigpipe(void)
+{
+	struct sigaction now;
+
+	if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		(void)signal(SIGPIPE, SIG_IGN);
+}
+
 int fa_pool_open(struct fa_pool **ret, const struct fa_options *o, struct err *e)
 {
 	struct fa_pool *p;
 
 	if (o->max_connections < 0 || o->max_connections > 64)
 		return err_set(e, -EINVAL, "connections per array: expected 1 to 64");
+	ignore_sigpipe();
 	p = xcalloc(1, sizeof(*p));
 	(void)pthread_mutex_init(&p->lock, NULL);
 	p->files = restfiles_open(o->token_dir, o->private_dir);

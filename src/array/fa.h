@@ -32,12 +32,14 @@ struct fa_options {
 	const char *private_dir; /* /run/pvewarden/array/token: when that one cannot be written */
 	const char *ca_file;	 /* whom check_ssl trusts; NULL: the system's */
 	int max_connections;	 /* per array; 0: 4 */
-	/* A line for the request's log: level 1..3 (see `debug`), 0 warning. May be NULL. */
+	/* A line for the request's log: level 1..3 (see `debug`), 0 warning. May be NULL. Several
+	 * threads may call it at once, as struct fa_call's. */
 	void (*log)(void *arg, int level, const char *line);
 	void *log_arg;
 };
 
-/* The pool keeps one struct fa an address and token; it lives as long as the process. */
+/* The pool keeps one struct fa an address and token; it lives as long as the process. SIGPIPE is
+ * ignored from then on, if nobody handles it: an array may close a connection at any time. */
 int fa_pool_open(struct fa_pool **ret, const struct fa_options *o, struct err *e);
 void fa_pool_close(struct fa_pool *p);
 

@@ -63,7 +63,9 @@ static int look_for_new(struct fa *f, const struct fa_call *c, void *arg, struct
  * Whether content was replaced cannot be read: size and serial stay, and what else changes is not
  * documented. From a snapshot, which never changes, it is done again: the caller holds the volume's
  * lock and has it closed everywhere, so until this call returns both orders of the two requests
- * leave the same content. From a volume, which may have been written to meanwhile, it is not.
+ * leave the same content. From a volume, which may have been written to meanwhile, it is not; nor
+ * when the array took too long to answer: it could come to the first request after the second one
+ * was answered, and throw away what a guest has written by then.
  */
 static int look_at_overwritten(struct fa *f, const struct fa_call *c, void *arg, struct err *e)
 {
@@ -73,7 +75,7 @@ static int look_at_overwritten(struct fa *f, const struct fa_call *c, void *arg,
 
 	if (r < 0)
 		return r;
-	if (!strrchr(m->wanted->source, '.'))
+	if (m->change.reply.timed_out || !strrchr(m->wanted->source, '.'))
 		return err_set(e, -EPROTO, "the content of %s does not say where it is from",
 			       m->wanted->name);
 	return FA_AGAIN;

@@ -44,6 +44,9 @@ struct rest_reply {
 	/* It was refused or not reached in the end, but an attempt before may have been carried out
 	 * (503): a refusal may speak of our own doing. Said for failures. */
 	bool doubtful;
+	/* With -EINPROGRESS: the time was up, so that the array may be at it still. Else the
+	 * connection ended. */
+	bool timed_out;
 };
 void rest_reply_done(struct rest_reply *r);
 

@@ -164,6 +164,7 @@ int rest_call(struct rest *r, const struct fa_call *c, const struct rest_request
 		int64_t began = rest_now_ms();
 
 		code = attempt(&k, &heard, e);
+		ret->timed_out = heard.timed_out;
 		if (code == 0)
 			code = read_answer(&k, &heard, ret, e);
 		next = code < 0 ? decide(&k, code, &heard, rest_now_ms() - began) : FINISHED;

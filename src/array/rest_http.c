@@ -118,6 +118,7 @@ static int send(struct rest *r, const struct fa_call *c, const struct http_call 
 		return code;
 	code = http_client_call(client, call, &ret->http, e);
 	rest_give_back(r, client);
+	ret->timed_out = code == -ETIMEDOUT;
 	return code < 0 ? failed(r, code, ret->http.sent, e) : 0;
 }
 

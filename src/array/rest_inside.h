@@ -59,6 +59,7 @@ struct rest_attempt {
 struct rest_heard {
 	struct http_answer http;
 	struct buf auth_token, next, request_id;
+	bool timed_out;
 };
 void rest_heard_done(struct rest_heard *h);
 

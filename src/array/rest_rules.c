@@ -7,7 +7,7 @@
 #include "util/buf.h"
 #include "util/str.h"
 
-enum { BUSY_MIN_MS = 1000, BUSY_MAX_MS = 8000, RETRY_AFTER_MAX_S = 600, ERRORS_SHOWN = 3 };
+enum { BUSY_MIN_MS = 1000, BUSY_MAX_MS = 8000, RETRY_AFTER_MAX_S = 60, ERRORS_SHOWN = 3 };
 
 static bool minor_of(const char *version, uint32_t *ret)
 {

@@ -78,18 +78,19 @@ class Sim:
             raise OSError(self.process.stderr.read() or "arraysim did not start")
         self.ports = {name: int(port) for name, port in (w.split("=") for w in words[1:])}
         self.first = next(iter(self.ports))
-        self.sessions, self.lines = {}, {}
+        self.sessions, self.ended = {}, False
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.close()
+        if not self.ended:
+            status, said = self.close()
+            check("arraysim ends when told, without a word", (status, said) == (0, ""), said)
 
     def close(self):
-        """Ends it; what it said on stderr comes back, and its exit status."""
-        for line in self.lines.values():
-            line.close()
+        """Ends it; its exit status comes back, and what it said on stderr."""
+        self.ended = True
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         said = self.process.communicate(timeout=20)[1]

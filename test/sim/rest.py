@@ -6,8 +6,8 @@ import atexit
 import http.client
 import json
 import os
-import select
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -16,6 +16,8 @@ import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.environ.get("BUILD", f"{TREE}/build-gcc")
+ARRAYSIM = os.environ.get("ARRAYSIM", f"{BUILD}/test/arraysim")
+DRIVER = os.environ.get("FA_DRIVER", f"{BUILD}/test/fa_driver")
 MIB = 1 << 20
 passed = failed = 0
 
@@ -32,7 +34,7 @@ class Sim:
     """Arrays on free ports, and the control port's requests."""
 
     def __init__(self, *names, args=(), tls=None):
-        command = [f"{BUILD}/test/arraysim", "--control", "0", *args]
+        command = [ARRAYSIM, "--control", "0", *args]
         for name in names or ("fa1",):
             command += ["--array", f"{name}=0"]
         if tls:
@@ -94,7 +96,7 @@ class Driver:
         self.tokens = token_dir or f"{self.directory}/shared"
         self.private = f"{self.directory}/private"
         self.log = open(f"{self.directory}/log", "a+", encoding="utf-8")
-        command = [f"{BUILD}/test/fa_driver", storage, self.tokens, self.private, str(check), str(ttl)]
+        command = [DRIVER, storage, self.tokens, self.private, str(check), str(ttl)]
         for i, name in enumerate(arrays):
             command += [(urls or sim.urls)[name], tokens[i] if tokens else f"{name}-token"]
         env = {**os.environ, **({"CA_FILE": ca} if ca else {})}
@@ -109,9 +111,10 @@ class Driver:
     def hear(self, n=1):
         answers = []
         for _ in range(n):
-            assert select.select([self.process.stdout], [], [], 90)[0], "no answer in 90 s"
+            signal.alarm(90)
             answer = json.loads(self.process.stdout.readline())
             answers.append({**answer, "result": answer["result"]["items"]})
+        signal.alarm(0)
         return answers
 
     def __call__(self, line):
@@ -359,6 +362,9 @@ def changes():
             set_fault(sim, kind, *request)
             r = d(operation.replace("N", str(number)))
             sim.reset()
+            if name == "overwrite" and kind.startswith("hang"):
+                ok(f"{name} and {kind} is not done twice", r["code"] == "EINPROGRESS", r)
+                continue
             ok(f"{name} and {kind}", is_ok(r) and end(sim, number), r, d.logged()[-1500:])
     d.end()
     sim.end()
@@ -444,6 +450,7 @@ def sessions():
     ok("a storm of 401 to eight threads", all(is_ok(r) for r in answers), answers)
     ok("is one login", sim.counters()["logins"] == 1, sim.counters())
     ok("whose token is in the file", token_of(d)["auth_token"] != t["auth_token"])
+    time.sleep(5.1)
     sim.ask("POST", "/expire", {"array": "fa1"})
     ok("a POST that met a 401 is sent again", is_ok(d("create vg/vm-1-disk-0 1073741824"))
        and len(live(sim, "vg/vm-1-disk-0")) == 1)
@@ -559,7 +566,7 @@ def rejected():
     sim.reset()
     d.end()
     sim.end()
-    for versions, good in (("2.2", "ENOTSUP"), ("2.4,2.17,2.26", ""), ("2.26,2.42,2.99", "")):
+    for versions, good in (("2.2", "EOPNOTSUPP"), ("2.4,2.17,2.26", ""), ("2.26,2.42,2.99", "")):
         sim = Sim(args=["--api", versions])
         d = Driver(sim)
         r = d("about")
@@ -587,6 +594,8 @@ def busy():
     ok("429 until the deadline", r["code"] == "EAGAIN" and r["ms"] < 2700
        and not sim.volume("vg/vm-2-disk-0"), r)
     sim.reset()
+    d.end()
+    d = Driver(sim)
     sim.fault("status", status=429, path="volumes", count=1, retry_after="500")
     r = d("list vg/ 0")
     ok("and not when that is further off", r["code"] == "EAGAIN" and r["ms"] < 500, r)
