@@ -28,10 +28,15 @@ static int get_arrays(struct call *c, struct err *e)
 	return fa_pool_get(c->ctx->pool, &c->conf, c->arrays, &c->n_arrays, e);
 }
 
+/* A new token is to log in itself: a session that is kept is another token's. */
 static int check(struct call *c, struct err *e)
 {
-	int r = get_arrays(c, e);
+	int r = 0;
 
+	if (has_secret(c))
+		r = secret_remove_sessions(c->ctx->root, c->ctx->run_dir, c->conf.storage, e);
+	if (r == 0)
+		r = get_arrays(c, e);
 	return r < 0 ? r : newstorage_check(c, e);
 }
 

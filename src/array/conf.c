@@ -270,6 +270,15 @@ static const char *url_of(const struct reader *r, struct slice s)
 							     : NULL;
 }
 
+/* Several arrays are asked at the same time: each must be another. */
+static bool is_known(const struct array_conf *c, const char *url)
+{
+	for (size_t i = 0; i < c->n_addresses; i++)
+		if (strcasecmp(c->addresses[i].url, url) == 0)
+			return true;
+	return false;
+}
+
 static int read_addresses(const struct reader *r)
 {
 	struct array_conf *c = r->c;
@@ -287,6 +296,9 @@ static int read_addresses(const struct reader *r)
 		if (c->n_addresses == ARRAY_ADDRESSES_MAX)
 			return err_set(r->e, -EINVAL, "storage %s: more than %d addresses",
 				       c->storage, ARRAY_ADDRESSES_MAX);
+		if (is_known(c, url))
+			return err_set(r->e, -EINVAL, "storage %s: address %s is there twice",
+				       c->storage, url);
 		if (strncmp(url, "http://", 7) == 0)
 			diag_add(r->diags, NULL, 0,
 				 "storage %s: %s sends the token unencrypted: use https",

@@ -5,9 +5,13 @@
 
 #include "array/container.h"
 #include "array/elsewhere.h"
+#include "util/clock.h"
+
+/* Of several arrays a silent one may not use up the time of all that follows. */
+enum { SEVERAL_MS = 12000 };
 
 struct asking {
-	struct call *c;
+	struct fa_call fa;
 	const char *full;
 	struct connected *w;
 };
@@ -25,7 +29,7 @@ static int ask_one(struct fa *f, void *arg, struct err *e)
 {
 	struct asking *q = arg;
 	struct connected_on *on = place_of(q->w, f);
-	int r = fa_connections_list(f, &q->c->fa, q->full, NULL, &on->arena, &on->found, e);
+	int r = fa_connections_list(f, &q->fa, q->full, NULL, &on->arena, &on->found, e);
 
 	/* A second array without that volume has nobody connected to it. */
 	return r == -ENOENT || r == -ESTALE ? 0 : r;
@@ -92,7 +96,7 @@ static int weigh(struct call *c, const char *full, struct connected *ret, const 
 
 int connected_read(struct call *c, const struct fa_volume *v, struct connected *ret, struct err *e)
 {
-	struct asking q = { .c = c, .full = v->name, .w = ret };
+	struct asking q = { .fa = c->fa, .full = v->name, .w = ret };
 	int results[ARRAY_ADDRESSES_MAX] = {};
 	struct err why[ARRAY_ADDRESSES_MAX];
 
@@ -103,6 +107,8 @@ int connected_read(struct call *c, const struct fa_volume *v, struct connected *
 		ret->all_known = true;
 		return 0;
 	}
+	if (ret->n_arrays > 1 && call_left(c, 0) > SEVERAL_MS)
+		q.fa.deadline = clock_mono_ms() + SEVERAL_MS;
 	fa_each(c->arrays, ret->n_arrays, ask_one, &q, results, why);
 	for (size_t i = 0; i < ret->n_arrays; i++)
 		ret->on[i].result = results[i];

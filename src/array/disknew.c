@@ -9,7 +9,7 @@
 #include "util/str.h"
 
 /* Others may take names at the same time, but not this often between a list and the next call. */
-enum { TRIES = 16 };
+enum { TRIES = 32 };
 
 struct listing {
 	struct call *c;

@@ -29,8 +29,8 @@ static void keep(int tell, int root)
 {
 	int high_tell = fcntl(tell, F_DUPFD, 10), high_root = fcntl(root, F_DUPFD, 10);
 
-	(void)dup2(high_tell, TELL);
-	(void)dup2(high_root, ROOT);
+	(void)dup3(high_tell, TELL, O_CLOEXEC);
+	(void)dup3(high_root, ROOT, O_CLOEXEC);
 	(void)close_range(ROOT + 1, ~0U, 0);
 }
 

@@ -300,20 +300,32 @@ static int must_be_free(struct map_job *j, const char *serial, enum array_protoc
 	}
 }
 
-static int flush_one(void *ctx, const struct root *root, size_t i, char *answer, struct err *e)
+static int flush_name(const char *name, struct err *e)
 {
 	char path[64];
 	CLEANUP_FD int fd = -1;
 
-	(void)root;
-	(void)i;
-	(void)answer;
-	(void)snprintf(path, sizeof(path), "/dev/%.31s", (const char *)ctx);
+	(void)snprintf(path, sizeof(path), "/dev/%.31s", name);
 	/* Not for writing: udev would look at the device again after that. */
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0 || ioctl(fd, BLKFLSBUF, 0) < 0)
 		return err_set(e, -errno, "%s cannot be flushed: %s", path, strerror(errno));
 	return 0;
+}
+
+static int flush_one(void *ctx, const struct root *root, size_t i, char *answer, struct err *e)
+{
+	(void)root;
+	(void)i;
+	(void)answer;
+	return flush_name(ctx, e);
+}
+
+static int flush_disk(void *ctx, const struct root *root, size_t i, char *answer, struct err *e)
+{
+	(void)root;
+	(void)answer;
+	return flush_name(((struct disks *)ctx)->items[i].name, e);
 }
 
 /* That device alone. Without a path there is nothing to write to, and nothing left to write: the
@@ -323,6 +335,18 @@ static int flush(struct map_job *j, const struct map_state *s, struct err *e)
 	int r = fan_one(flush_one, (void *)s->device, &j->root, map_job_left(j, FLUSH_MS), e);
 
 	return s->paths_ok == 0 && r != -ETIMEDOUT ? 0 : r;
+}
+
+/* Without a map: those disks that can be reached. */
+static int flush_disks(struct map_job *j, const struct map_view *v, struct err *e)
+{
+	struct scsi_disk running[DISKS_MAX];
+	size_t n = 0;
+
+	vec_each (d, &v->disks)
+		if (strcmp(d->state, "running") == 0 && n < DISKS_MAX)
+			running[n++] = *d;
+	return each_disk(j, flush_disk, running, n, FLUSH_MS, e);
 }
 
 /* A map without a path keeps what it is given until one comes back: errors are better now. */
@@ -418,7 +442,7 @@ static int let_go(struct map_job *j, const char *serial, const struct map_view *
 	int r = failing ? stop_queueing(j, v, e) : 0;
 
 	if (r == 0)
-		r = flush(j, s, e);
+		r = v->mapped ? flush(j, s, e) : flush_disks(j, v, e);
 	if (r == 0 && v->mapped)
 		r = remove_map(j, serial, v, e);
 	if (r < 0 && failing)

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Volumes as devices of this node: the only file of the part that acts on SCSI, NVMe, multipath and
- * device-mapper. Everything here may never return from the kernel, so it is called through
- * array/worker.h, whose process can be given up. Identity is the serial: a disk is asked itself
- * (INQUIRY page 0x83; nguid), names and LUNs are only where to look (facts D1-D5, F2; decisions
- * 45).
+ * Volumes as devices of this node: the only files of the part that act on SCSI, NVMe, multipath and
+ * device-mapper (map.c, map_attach.c, map_nvme.c). Everything here may never return from the
+ * kernel, so it is called through array/worker.h, whose process can be given up. Identity is the
+ * serial: a disk is asked itself (INQUIRY page 0x83; nguid), names and LUNs are only where to look
+ * (facts D1-D5, F2; decisions 45).
  */
 
 #include "array/name.h"
@@ -71,10 +71,12 @@ int map_list(struct map_list *ret, struct arena *a, struct err *e);
 /*
  * Makes the volume usable: scans only the sessions and ports of its arrays for only its LUN,
  * deletes a disk of another identity at that address, waits for events (no fixed sleep), adds the
- * map, checks size. Does nothing and starts nothing when it is there already with that size and its
- * paths. -ENODEV: no session or port of these arrays (the sentence says what to do); -ETIMEDOUT: no
- * device within @deadline_ms; -EBUSY: a path is taken by somebody else; -EUCLEAN: identity does not
- * agree.
+ * map, checks size. When it is there already with that size and its paths, each path is asked who
+ * it is, and nothing else is done or started. -ENODEV: no session or port of these arrays (the
+ * sentence says what to do); -ETIMEDOUT: no device within @deadline_ms; -EBUSY: a path is taken by
+ * somebody else; -EUCLEAN: identity or size does not agree; -ECONNREFUSED: multipathd does not run;
+ * -EPERM: multipath.conf keeps it from this volume. With less than all paths after ten seconds it
+ * is content: @ret counts them.
  */
 int map_attach(const struct map_want *want, int deadline_ms, struct map_state *ret, struct err *e);
 

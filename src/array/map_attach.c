@@ -10,12 +10,11 @@
 #include "util/clock.h"
 
 enum {
-	ASK_MS = 6000,	    /* a disk that lives answers in a few */
-	SCAN_MS = 4000,	    /* of one unit; a port that does not answer would take minutes */
-	AGAIN_MS = 1000,    /* the array has said yes, its port may need a moment */
-	PATIENCE_MS = 6000, /* for the other paths, once there is one */
-	UDEV_MS = 2000,	    /* udev not heard of by then: go on without */
-	TELL_MS = 4500,	    /* multipathd gives up after 4 s itself */
+	ASK_MS = 6000,	     /* a disk that lives answers in a few */
+	SCAN_MS = 4000,	     /* of one unit; a port that does not answer would take minutes */
+	AGAIN_MS = 1000,     /* the array has said yes, its port may need a moment */
+	PATIENCE_MS = 10000, /* for the other paths, once there is one */
+	TELL_MS = 4500,	     /* multipathd gives up after 4 s itself */
 	ALLOW_MS = 10000,
 	RETELL_MS = 500,
 	WWIDS_MAX = 16 * 1024 * 1024,
@@ -165,6 +164,8 @@ static int replace(struct attach *a, struct err *e)
 			s->deed = MAP_TAKEN;
 			return refuse(s, e);
 		}
+		/* What comes in its place may get its number. */
+		s->was_asked = false;
 		old[n++] = s->disk;
 	}
 	return n ? map_delete_disks(a->job, old, n, e) : 0;
@@ -309,20 +310,22 @@ static int allow(struct attach *a, struct err *e)
 	return mpathd_allow(a->view.wwid, map_job_left(a->job, ALLOW_MS), e);
 }
 
-/* multipathd reads a disk's identity from udev's record of it. */
+/* multipathd takes a disk's identity from udev's record of it. Told of a disk without one, it would
+ * not look at it again for ten seconds (retrigger_delay). */
 static bool udev_has(const struct attach *a, const struct spot *s)
 {
 	char path[64];
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "run/udev/data/b" DEVNO_FMT, DEVNO_ARG(s->disk.dev));
-	return root_stat(&a->job->root, path, &st) == 0 || clock_boot_ms() - a->first >= UDEV_MS;
+	return root_stat(&a->job->root, path, &st) == 0;
 }
 
 /* 0: told, or it is not the time. Only what cannot become better is an error. */
 static int tell(struct attach *a, struct err *e)
 {
 	size_t lacking = 0, ready = 0;
+	bool late;
 	int r = 0;
 
 	if (clock_boot_ms() - a->told < RETELL_MS)
@@ -338,7 +341,9 @@ static int tell(struct attach *a, struct err *e)
 		ready++;
 		r = mpathd_do("add path", s->disk.name, map_job_left(a->job, TELL_MS), &a->said);
 	}
-	if (!a->view.mapped && lacking && ready == lacking && r != -EPERM && r != -ECONNREFUSED)
+	late = clock_boot_ms() - a->first >= PATIENCE_MS;
+	if (!a->view.mapped && ready && (ready == lacking || late) && r != -EPERM &&
+	    r != -ECONNREFUSED)
 		r = mpathd_do("add map", a->view.wwid, map_job_left(a->job, TELL_MS), &a->said);
 	if (ready)
 		a->told = clock_boot_ms();
@@ -413,6 +418,9 @@ static int make(struct attach *a, struct err *e)
 		r = find_paths(a, e);
 	if (r == 0 && a->want->size)
 		r = map_fit_disks(a->job, a->want->serial, a->want->size, e);
+	/* A map of the old size takes no path of the new one. */
+	if (r == 0 && a->want->multipath && a->want->size)
+		r = map_fit_map(a->job, a->want->serial, a->want->size, e);
 	if (r == 0 && a->want->multipath)
 		r = make_map(a, e);
 	if (r == 0 && a->want->multipath && a->want->size)

@@ -139,8 +139,14 @@ static int wait_for(struct array_memo *m, struct entry *it, int64_t deadline, st
 static int get(struct array_memo *m, struct entry *it, int max_age_ms, int64_t deadline,
 	       int (*fetch)(void *arg, struct buf *ret, struct err *e), void *arg, struct err *e)
 {
-	if (it->fetching)
-		return wait_for(m, it, deadline, e);
+	while (it->fetching) {
+		/* What was forgotten before we asked is not told to us by a fetch of before. */
+		bool too_old = it->overtaken == it->asked;
+		int error = wait_for(m, it, deadline, e);
+
+		if (error || !too_old)
+			return error;
+	}
 	if (!it->at || clock_mono_ms() - it->at > max_age_ms)
 		fetch_now(m, it, fetch, arg);
 	return 0;

@@ -19,7 +19,7 @@ void array_memo_free(struct array_memo *m);
  * The bytes under @key if they are at most @max_age_ms old, else what @fetch gives. A failure is
  * not kept, but those who waited for that fetch get it too. -ETIMEDOUT: somebody else's fetch was
  * not done at @deadline (CLOCK_MONOTONIC, ms). An answer that array_memo_forget() has overtaken is
- * given to those who wait and not kept.
+ * given to those who asked before, and not kept.
  */
 int array_memo_get(struct array_memo *m, const char *key, int max_age_ms, int64_t deadline,
 		   int (*fetch)(void *arg, struct buf *ret, struct err *e), void *arg,

@@ -31,6 +31,7 @@ struct guest {
 	struct call *c;
 	const char *like;
 	struct fa_volumes found;
+	bool fresh; /* it is this call that asked */
 };
 
 static int list_guest(struct fa *f, void *arg, struct err *e)
@@ -62,6 +63,7 @@ static int fetch_guest(void *arg, struct buf *ret, struct err *e)
 
 	if (error)
 		return error;
+	g->fresh = true;
 	jsonw_begin_row(&w, ret);
 	jsonw_array(&w, "volumes");
 	for (size_t i = 0; i < g->found.n; i++)
@@ -124,6 +126,9 @@ int volume_find(struct call *c, const char *volname, struct fa_volume *ret, stru
 			       &known, e);
 	if (error == 0)
 		error = pick(c, &known, full, ret, e);
+	/* Who is connected may have changed since, by ourselves. */
+	if (error == 0 && !g.fresh)
+		ret->connections = UINT64_MAX;
 	/* One that was made since then is found as well. */
 	return error == -ENOENT ? volume_get(c, full, ret, e) : error;
 }

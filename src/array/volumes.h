@@ -14,7 +14,8 @@ enum { VOLUMES_MEMO_MS = 5000 };
 int volume_get(struct call *c, const char *full, struct fa_volume *ret, struct err *e);
 
 /* @volname among its guest's volumes, asked for at most VOLUMES_MEMO_MS ago; one that is not among
- * them is asked for anew. -ENOENT: with a sentence. Memory is the call's. */
+ * them is asked for anew. -ENOENT: with a sentence. Memory is the call's. `connections` is not said
+ * where the answer is another call's. */
 int volume_find(struct call *c, const char *volname, struct fa_volume *ret, struct err *e);
 
 /* After each change of names, sizes or existence: nothing that was remembered of this storage is

@@ -47,7 +47,7 @@ static void keep_only(int fd)
 
 	for (int i = 0; null >= 0 && i < SOCKET; i++)
 		(void)dup2(null, i);
-	(void)dup2(high, SOCKET);
+	(void)dup3(high, SOCKET, O_CLOEXEC);
 	(void)close_range(SOCKET + 1, ~0U, 0);
 }
 

@@ -37,8 +37,7 @@ check "what is not connected does not appear" refused ETIMEDOUT attach iscsi $on
 vol_connect a $one 1
 check "attach over both portals" mapped attach iscsi $one $size 60000 "1=$a"
 took | diag
-check "as a map with two paths" same "$(answer paths) $(answer paths_ok) $(answer mismatched)" "2 2 0" ||
-	diag <$V/answer
+check "as a map with two paths" same "$(answer paths) $(answer paths_ok) $(answer mismatched)" "2 2 0"
 check "of its size" same "$(answer size)" "$size"
 check "under the link of its WWID" same "$(readlink -f "$(by_id $one)")" "/dev/$(dm_of $one)"
 check "no disk on the sessions of the other array" same "$(sds $one | wc -l)" 2
@@ -88,6 +87,7 @@ check "attach again adds the path that lacked" until_true 40 both
 vol_connect b $one 7
 check "the second array's paths join the same map" mapped attach iscsi $one "$(bytes 96M)" 60000 "1=$a" "7=$b"
 check "three paths now" same "$(answer paths) $(answer paths_ok)" "3 3"
+took | diag
 check "one map" same "$(dm_of $one | wc -l)" 1
 
 # --- in use by what stands on it -------------------------------------------------
@@ -135,9 +135,14 @@ sleep 1
 check "no disk of it is left, nor comes back" same "$(sds $one)" ""
 touch $V/stop
 
-# The array still shows it: it comes back, and goes for good after the disconnect.
+# Disks that were left offline, because the disconnect failed, do not keep it from being used again.
 vol_connect a $three 3
 check "another one" mapped attach iscsi $three $size 60000 "3=$a"
+check "detached" mapped detach iscsi $three 30000
+check "and attached again, without a disconnect" mapped attach iscsi $three $size 60000 "3=$a"
+check "with both paths" same "$(answer paths) $(answer paths_ok)" "2 2"
+
+# The array still shows it: it comes back, and goes for good after the disconnect.
 check "detached" mapped detach iscsi $three 30000
 for sd in $(sds $three); do echo 1 >"/sys/block/$sd/device/delete"; done
 iscsiadm -m session -R >/dev/null 2>&1
@@ -226,13 +231,17 @@ dd if=/dev/urandom "of=$(vol_loop $one)" bs=4k count=1 conv=fsync 2>/dev/null
 check "refresh after a rollback" mapped refresh iscsi $one "$(bytes 96M)" 20000
 check "what is read is what the array has" cmp -n 4096 "$(by_id $one)" "$(vol_loop $one)"
 udevadm settle
-check "detach" mapped detach iscsi $one 30000
+kill "$(pgrep -x multipathd)"
+until_true 20 test -z "$(pgrep -x multipathd)"
+check "no attach without multipathd" refused ECONNREFUSED attach iscsi 0123456789ABCDEF00011009 $size 20000 "6=$a"
+check "but detach" mapped detach iscsi $one 30000
+check "no map, no partition's" same "$(dm_of $one)$(ls /sys/block | grep dm-)" ""
 vol_disconnect a 5
 check "forget" mapped forget 30000
-check "nothing of ours is stuck" same "$(pgrep -x 'mapper|array-workers')" ""
+check "nothing of ours is stuck" same "$(pgrep -x mapper; pgrep -x array-workers)" ""
 
 iscsiadm -m node -u >/dev/null 2>&1
-kill "$(pgrep -x multipathd)" $(pgrep -x iscsid)
+kill $(pgrep -x iscsid)
 rm -rf "$(tpg a)/acls/$initiator" 2>/dev/null
 for name in a b; do
 	echo 0 >"$(tpg $name)/enable"

@@ -89,7 +89,7 @@ check "the other one is not" test -b "$(link $two)"
 check "detach" mapped detach nvme $two 20000
 ns_disconnect 2
 check "forget" mapped forget 20000
-check "nothing of ours is stuck" same "$(pgrep -x 'mapper|array-workers')" ""
+check "nothing of ours is stuck" same "$(pgrep -x mapper; pgrep -x array-workers)" ""
 
 for ctrl in /sys/class/nvme/nvme*; do echo 1 >"$ctrl/delete_controller"; done
 for n in 1 2; do rm "$nvmet/ports/$n/subsystems/$nqn"; rmdir "$nvmet/ports/$n"; done
