@@ -82,6 +82,10 @@ check "it comes back" until_true 60 path_count 2
 both() { mapper attach iscsi $two $size 20000 "2=$a" && same "$(answer paths) $(answer paths_ok)" "2 2"; }
 check "attach again adds the path that lacked" until_true 40 both
 
+vol_grow $two 80M
+check "what another node has grown is brought to size" mapped attach iscsi $two "$(bytes 80M)" 30000 "2=$a"
+check "the map too" same "$(blockdev --getsize64 "$(by_id $two)") $(answer mismatched)" "$(bytes 80M) 0"
+
 # --- two arrays -----------------------------------------------------------------
 
 vol_connect b $one 7
