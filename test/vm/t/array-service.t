@@ -57,7 +57,7 @@ serve() {
 }
 array() { timeout 100 "$PVEWARDEN" array "$@" --root $node --node pve1 >$V/text 2>&1; }
 status() { array status --format json; }
-paths() { status && jq -r '.maps[] | "\(.state) \(.paths_ok) of \(.paths)"' $V/text; }
+paths() { status; jq -r '.maps[] | "\(.state) \(.paths_ok) of \(.paths)"' $V/text; }
 lost() { paths | grep -q ^not-connected; }
 paths_are() { [ "$(paths)" = "$1" ]; }
 volume='"volname":"vm-100-disk-0"'
