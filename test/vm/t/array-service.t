@@ -51,7 +51,7 @@ while (b := s.recv(65536)):
 	grep -q '^{"ok": true' $V/reply || { cat $V/reply; return 1; }
 }
 serve() {
-	"$PVEWARDEN" array serve --root $node --node pve1 --socket $socket 2>>$V/log &
+	"$PVEWARDEN" array serve --root $node --node pve1 --socket $socket 2>>$V/log 7<&- &
 	service=$!
 	until_true 20 call status ""
 }
