@@ -375,6 +375,7 @@ int arrayd_listen(const char *path, struct err *e)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
 	mode_t old;
 	int r;
 
@@ -385,7 +386,8 @@ int arrayd_listen(const char *path, struct err *e)
 			       path, sizeof(a.sun_path) - 1);
 	if (somebody_serves(&a))
 		return err_set(e, -EADDRINUSE, "%s: somebody serves there already", path);
-	(void)unlink(path);
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		(void)unlink(path);
 	old = umask(0177);
 	r = bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 	(void)umask(old);
