@@ -275,10 +275,13 @@ int scsi_offline(const struct root *root, const struct scsi_disk *disk, struct e
 	int r = write_disk(root, disk, "state", "offline\n", e);
 	char state[32];
 
-	if (r < 0)
-		return r == -ENODEV ? 0 : r;
+	if (r == -ENODEV)
+		return 0;
 	sysdisk_attr(root, disk->name, "device/state", state, sizeof(state));
-	if (*state && strcmp(state, "offline") != 0)
-		return err_set(e, -EIO, "the disk %s stays %s", disk->name, state);
-	return 0;
+	/* One whose port is lost cannot be set to anything else, and no I/O reaches it either. */
+	if (strcmp(state, "offline") == 0 || strcmp(state, "transport-offline") == 0)
+		return 0;
+	if (r < 0)
+		return r;
+	return *state ? err_set(e, -EIO, "the disk %s stays %s", disk->name, state) : 0;
 }
