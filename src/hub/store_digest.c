@@ -304,14 +304,32 @@ static void add_escaped(struct buf *b, struct slice text)
 	b->data[b->len] = '\0';
 }
 
-static void add_touch(struct buf *b, struct slice vmid, const char *hash, struct slice live)
+/* Blanks between tokens may be line ends, which part one guest from the next. */
+static void add_line(struct buf *b, struct slice text)
 {
-	buf_adds(b, b->len > 1 ? ",\"" : "\"");
-	buf_add(b, vmid.n ? vmid.p : "0", vmid.n ? vmid.n : 1);
-	buf_adds(b, "\":\"");
-	buf_add(b, hash, GUEST_HASH);
-	add_escaped(b, live);
-	buf_addc(b, '"');
+	char *at = buf_reserve(b, text.n + 1);
+
+	for (size_t i = 0; i < text.n; i++)
+		at[i] = (uint8_t)text.p[i] < ' ' ? ' ' : text.p[i];
+	at[text.n] = '\n';
+	b->len += text.n + 1;
+	b->data[b->len] = '\0';
+}
+
+static void add_sample(struct digest *d, struct slice vmid, const char *hash, struct slice live)
+{
+	uint64_t n;
+
+	if (!str_to_u64(vmid, &n))
+		vmid = SLICE("0");
+	buf_adds(&d->known, d->n_guests ? ",[" : "[");
+	buf_add(&d->known, vmid.p, vmid.n);
+	buf_adds(&d->known, ",\"");
+	buf_add(&d->known, hash, GUEST_HASH);
+	buf_addf(&d->known, "\",%zu]", d->n_guests / GUESTS_PER_PART + 1);
+	buf_add(&d->live, vmid.p, vmid.n);
+	buf_addc(&d->live, ' ');
+	add_line(&d->live, live);
 }
 
 static void split_guest(struct slice row, struct guest_parts *p)
@@ -382,7 +400,7 @@ static void add_guest(struct digest *d, struct guest_parts *p, const char *node)
 	buf_adds(g, ",\"");
 	add_escaped(g, buf_slice(&p->live));
 	buf_adds(g, "\"]");
-	add_touch(&d->touch, c[VMID], hash, buf_slice(&p->live));
+	add_sample(d, c[VMID], hash, buf_slice(&p->live));
 	d->n_guests++;
 	open_row(&d->ids);
 	add_value(&d->ids, c[VMID], "0");
@@ -406,7 +424,8 @@ static void read_guests(struct slice list, const char *node, struct digest *d)
 	struct slice row;
 
 	buf_addc(&d->guests, '[');
-	buf_addc(&d->touch, '{');
+	buf_addc(&d->known, '[');
+	buf_addc(&d->live, '\n');
 	buf_addc(&d->ids, '[');
 	buf_addc(&d->own, '[');
 	if (enter(&list, '['))
@@ -416,7 +435,7 @@ static void read_guests(struct slice list, const char *node, struct digest *d)
 				add_guest(d, &p, node);
 		}
 	buf_addc(&d->guests, ']');
-	buf_addc(&d->touch, '}');
+	buf_addc(&d->known, ']');
 	buf_addc(&d->ids, ']');
 	buf_addc(&d->own, ']');
 	buf_done(&p.rest);
@@ -532,7 +551,8 @@ void digest_document(struct slice body, const char *node, struct digest *ret)
 void digest_done(struct digest *d)
 {
 	buf_done(&d->guests);
-	buf_done(&d->touch);
+	buf_done(&d->known);
+	buf_done(&d->live);
 	buf_done(&d->ids);
 	buf_done(&d->own);
 	buf_done(&d->host_id);

@@ -38,7 +38,7 @@ static void assert_rows(struct fixture *f, const char *sql, const char *expected
 
 /* All but history and what keeps the hub fast. */
 static const char *const states[] = {
-	"SELECT * FROM guests ORDER BY org, cluster, vmid, identity",
+	"SELECT * FROM " FIXTURE_GUESTS " ORDER BY org, cluster, vmid, identity",
 	"SELECT * FROM configs ORDER BY org, cluster, vmid",
 	"SELECT * FROM events ORDER BY org, cluster, at, id",
 	"SELECT node, at, seq, instance, version, data, findings, wanted FROM nodes ORDER BY 1",
@@ -331,7 +331,7 @@ static const char *const tenant_tables[] = {
 	"views",	 "clusters",	    "nodes",	   "guests",
 	"configs",	 "storages",	    "findings",	   "events",
 	"node_minutes",	 "storage_minutes", "guest_slots", "hours",
-	"nanny_objects", "nanny_agents_of",
+	"nanny_objects", "nanny_agents_of", "samples",
 };
 
 /* Of the command line of whoever may read the database, and of the hub itself. */

@@ -48,13 +48,46 @@ UPDATE nodes SET wanted = CASE WHEN EXISTS (SELECT 1 FROM guests AS g
 			AND c.vmid = g.vmid) = g.digest THEN 0 ELSE 1 END = 1) THEN 1 ELSE 0 END
 WHERE org = $1 AND cluster = $2 AND node = $3
 
--- name: guests_touch
--- The hash is of the identity as well; a member's value is the hash and what changes with every sample.
-UPDATE guests AS g SET seen_at = $3, seen_seq = $5, live = substr(d.value, 17)
-FROM MEMBERS($6, d)
-WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = CAST(d.key AS BIGINT)
-	AND CASE WHEN g.fresh = substr(d.value, 1, 16) AND g.closed_at IS NULL AND g.seen_node = $4
+-- A node that shows the guests it showed before, none of which is news, changes one row of its own:
+-- samples has when they were seen and what changes with every sample, and while guests.sampled names
+-- one of its parts, seen_at, seen_seq and live of the guest's row do not count. Such guests are open
+-- and seen_node showed them last. Before anything else is said of them, their row gets it all back.
+-- name: samples_put
+UPDATE samples SET at = $4, seq = $5, live = $7
+WHERE org = $1 AND cluster = $2 AND node = $3 AND part = $6 AND known = $8 AND (at, seq) < ($4, $5)
+-- name: samples_add
+INSERT INTO samples (org, cluster, node, at, seq, part, live, known) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+-- name: samples_of
+SELECT g.seen_node FROM EACH($3, j) CROSS JOIN guests AS g WHERE g.org = $1 AND g.cluster = $2
+	AND g.vmid = CAST(j.value ->> 0 AS BIGINT) AND g.sampled > 0 LIMIT 1
+-- name: samples_of_others
+SELECT seen_node FROM guests WHERE org = $1 AND cluster = $2 AND sampled > 0
+	AND vmid NOT IN (SELECT CAST(j.value ->> 0 AS BIGINT) FROM EACH($3, j)) LIMIT 1
+-- name: samples_of_cluster
+SELECT node FROM samples WHERE org = $1 AND cluster = $2 LIMIT 1
+-- name: samples_settle
+WITH x AS MATERIALIZED (SELECT CAST(j.value ->> 0 AS BIGINT) AS vmid, s.part, s.at, s.seq,
+		split_part(split_part(s.live, NEWLINE || (j.value ->> 0) || ' ', 2), NEWLINE, 1) AS live
+	FROM samples AS k CROSS JOIN EACH(k.known, j) CROSS JOIN samples AS s
+	WHERE k.org = $1 AND k.cluster = $2 AND k.node = $3 AND s.org = $1 AND s.cluster = $2
+		AND s.node = $3 AND s.part = CAST(j.value ->> 2 AS BIGINT))
+UPDATE guests AS g SET seen_at = x.at, seen_seq = x.seq, live = x.live, sampled = 0 FROM x
+WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = x.vmid
+	AND CASE WHEN g.seen_node = $3 AND g.sampled = x.part THEN 1 ELSE 0 END = 1
+-- name: samples_drop
+DELETE FROM samples WHERE org = $1 AND cluster = $2 AND node = $3
+
+-- name: guests_known
+-- The hash is of the identity as well.
+SELECT count(*) FROM EACH($6, j) CROSS JOIN guests AS g
+WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = CAST(j.value ->> 0 AS BIGINT)
+	AND CASE WHEN g.fresh = j.value ->> 1 AND g.closed_at IS NULL AND g.seen_node = $4
 		AND (g.seen_at, g.seen_seq) < ($3, $5) THEN 1 ELSE 0 END = 1
+-- name: guests_sampled
+UPDATE guests AS g SET sampled = CAST(d.value ->> 2 AS BIGINT)
+FROM EACH($4, d)
+WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = CAST(d.value ->> 0 AS BIGINT)
+	AND CASE WHEN g.fresh = d.value ->> 1 AND g.closed_at IS NULL AND g.seen_node = $3 THEN 1 ELSE 0 END = 1
 -- name: guests_put
 INSERT INTO guests (org, cluster, vmid, identity, type, fresh, node, name, status, locked, tags, template,
 	backup, digest, data, live, first_at, seen_at, seen_node, seen_seq, closed_at)
