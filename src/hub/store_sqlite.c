@@ -100,13 +100,16 @@ static int want_log(struct store *s, struct err *e)
 	return r;
 }
 
-/* FULL: a commit is on the disk when it returns. Pages of the log go back in small steps. */
+/* FULL: a commit is on the disk when it returns. Pages of the log go back in small steps. Pages of a
+ * new file are 8 KiB: fewer of them have to be split, and written, for what comes. */
 static int configure(struct store *s, unsigned int flags, struct err *e)
 {
 	int r = 0;
 
 	sqlite3_busy_timeout(lite_of(s)->db, BUSY_MS);
 	if (!(flags & STORE_READ_ONLY))
+		r = lite_script(s, "PRAGMA page_size = 8192", e);
+	if (r == 0 && !(flags & STORE_READ_ONLY))
 		r = want_log(s, e);
 	if (r == 0)
 		r = lite_script(s,
