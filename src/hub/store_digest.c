@@ -479,6 +479,41 @@ static void read_host(struct digest *d)
 	digest_hash(buf_slice(&d->host_id), d->host_hash);
 }
 
+static struct slice first_of(struct slice list)
+{
+	struct slice v = {};
+
+	if (enter(&list, '['))
+		(void)next_element(&list, &v);
+	return v;
+}
+
+void digest_minute(struct slice host, struct slice ret[DIGEST_MINUTE])
+{
+	static const struct {
+		struct slice key;
+		char inside;
+	} places[DIGEST_MINUTE] = {
+		{ SLICE("cpu"), 0 },	  { SLICE("iowait"), 0 }, { SLICE("loadavg"), '[' },
+		{ SLICE("memory"), '{' }, { SLICE("swap"), '{' }, { SLICE("rootfs"), '{' },
+		{ SLICE("netin"), 0 },	  { SLICE("netout"), 0 },
+	};
+	struct slice key, v;
+
+	memset(ret, 0, DIGEST_MINUTE * sizeof(*ret));
+	if (!enter(&host, '{'))
+		return;
+	while (next_member(&host, &key, &v))
+		for (size_t i = 0; i < DIGEST_MINUTE; i++) {
+			if (key.n != places[i].key.n || memcmp(key.p, places[i].key.p, key.n))
+				continue;
+			if (places[i].inside)
+				v = places[i].inside == '[' ? first_of(v)
+							    : digest_member(v, "used");
+			ret[i] = slice_eq(v, "null") ? (struct slice){} : digest_plain(v);
+		}
+}
+
 static void read_parts(struct digest *d)
 {
 	CLEANUP(buf_done) struct buf both = {};

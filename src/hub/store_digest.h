@@ -41,6 +41,10 @@ struct digest {
 	struct slice version; /* with its quotes */
 };
 
+/* The numbers of a minute's row in the object @host, in the order of its columns. */
+enum { DIGEST_MINUTE = 8 };
+void digest_minute(struct slice host, struct slice ret[DIGEST_MINUTE]);
+
 void digest_document(struct slice body, const char *node, struct digest *ret);
 void digest_done(struct digest *d);
 void digest_hash(struct slice s, char ret[DIGEST_HASH]);

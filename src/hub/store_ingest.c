@@ -342,14 +342,24 @@ static int put_storages(struct store *s, const struct store_document *d, const s
 		     : STORE_RUN(s, SQL_STORAGES_GONE, NULL, NULL, NULL, e, KEY(d), node, at, seq);
 }
 
+int store_put_minute(struct store *s, const char *org, const char *cluster, const char *node,
+		     int64_t at, int64_t seq, struct slice host, struct err *e)
+{
+	struct slice v[DIGEST_MINUTE];
+
+	digest_minute(host, v);
+	return STORE_RUN(s, SQL_NODE_MINUTE, NULL, NULL, NULL, e, val_text(org), val_text(cluster),
+			 val_text(node), val_int(at / MINUTE * MINUTE), val_int(at), val_int(seq),
+			 val_slice(v[0]), val_slice(v[1]), val_slice(v[2]), val_slice(v[3]),
+			 val_slice(v[4]), val_slice(v[5]), val_slice(v[6]), val_slice(v[7]));
+}
+
 static int put_minute(struct store *s, const struct store_document *d, const struct digest *g,
 		      struct err *e)
 {
-	if (!g->host.p)
-		return 0;
-	return STORE_RUN(s, SQL_NODE_MINUTE, NULL, NULL, NULL, e, KEY(d), val_text(d->node),
-			 val_int(d->collected_at / MINUTE * MINUTE), val_int(d->collected_at),
-			 val_int((int64_t)d->sequence), val_slice(g->host));
+	return g->host.p ? store_put_minute(s, d->org, d->cluster, d->node, d->collected_at,
+					    (int64_t)d->sequence, g->host, e)
+			 : 0;
 }
 
 static int put_history(struct store *s, const struct store_document *d, const struct digest *g,

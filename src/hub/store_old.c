@@ -7,7 +7,7 @@
 #include "hub/store_ingest.h"
 #include "util/str.h"
 
-enum { MINUTE = 60, MIB = 1 << 20, OLD_SEQ = -1 };
+enum { MIB = 1 << 20, OLD_SEQ = -1 };
 
 static struct store_value val_buf(const struct buf *b)
 {
@@ -55,14 +55,6 @@ static void copy_member(struct buf *b, struct slice object, const char *key, con
 	buf_add(b, v.p, v.n);
 }
 
-static int put_node_minute(struct store *s, const struct old_object *o, const char *cluster,
-			   const char *node, struct slice host, struct err *e)
-{
-	return STORE_RUN(s, SQL_NODE_MINUTE, NULL, NULL, NULL, e, val_text(o->org),
-			 val_text(cluster), val_text(node), val_int(o->at / MINUTE * MINUTE),
-			 val_int(o->at), val_int(OLD_SEQ), val_slice(host));
-}
-
 int old_put_node(struct store *s, const struct old_object *o, const char *cluster, const char *node,
 		 bool alone, struct err *e)
 {
@@ -85,7 +77,7 @@ int old_put_node(struct store *s, const struct old_object *o, const char *cluste
 	if (r == 0)
 		r = put_members(s, o, cluster, e);
 	if (r == 0 && changed && host.p)
-		r = put_node_minute(s, o, cluster, node, host, e);
+		r = store_put_minute(s, o->org, cluster, node, o->at, OLD_SEQ, host, e);
 	return r;
 }
 

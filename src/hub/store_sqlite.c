@@ -100,8 +100,8 @@ static int want_log(struct store *s, struct err *e)
 	return r;
 }
 
-/* FULL: a commit is on the disk when it returns. Pages of the log go back in small steps. Pages of a
- * new file are 8 KiB: fewer of them have to be split, and written, for what comes. */
+/* FULL: a commit is on the disk when it returns. Pages of the log go back in small steps. Pages of
+ * a new file are 8 KiB: fewer of them have to be split, and written, for what comes. */
 static int configure(struct store *s, unsigned int flags, struct err *e)
 {
 	int r = 0;

@@ -184,11 +184,8 @@ WHERE j.value ->> 'state' NOT IN ('serving', 'off', 'booting', 'starting', 'stop
 
 -- name: node_minute
 INSERT INTO node_minutes (org, cluster, node, slot, at, seq, cpu, iowait, loadavg, mem, swap, disk, netin, netout)
-SELECT $1, $2, $3, $4, $5, $6, REAL_OF(PARSED($7) ->> 'cpu'), REAL_OF(PARSED($7) ->> 'iowait'),
-	REAL_OF(PARSED($7) -> 'loadavg' ->> 0), REAL_OF(PARSED($7) -> 'memory' ->> 'used'),
-	REAL_OF(PARSED($7) -> 'swap' ->> 'used'), REAL_OF(PARSED($7) -> 'rootfs' ->> 'used'),
-	REAL_OF(PARSED($7) ->> 'netin'), REAL_OF(PARSED($7) ->> 'netout')
-WHERE true
+VALUES ($1, $2, $3, $4, $5, $6, REAL_OF($7), REAL_OF($8), REAL_OF($9), REAL_OF($10), REAL_OF($11), REAL_OF($12),
+	REAL_OF($13), REAL_OF($14))
 ON CONFLICT (org, cluster, node, slot) DO UPDATE SET at = excluded.at, seq = excluded.seq,
 	cpu = excluded.cpu, iowait = excluded.iowait, loadavg = excluded.loadavg, mem = excluded.mem,
 	swap = excluded.swap, disk = excluded.disk, netin = excluded.netin, netout = excluded.netout
