@@ -563,6 +563,23 @@ static void read_top(struct slice body, struct digest *d, struct slice *cluster,
 	}
 }
 
+static void read_storages(struct slice list, struct digest *d)
+{
+	struct slice row, name, type;
+
+	buf_addc(&d->storage_names, '[');
+	buf_addc(&d->storage_lines, '\n');
+	if (enter(&list, '['))
+		while (next_element(&list, &row)) {
+			name = digest_member(row, "name");
+			type = digest_member(row, "type");
+			buf_addf(&d->storage_names, SLICE_FMT " " SLICE_FMT ",", SLICE_ARG(name),
+				 SLICE_ARG(type));
+			add_line(&d->storage_lines, row);
+		}
+	buf_addc(&d->storage_names, ']');
+}
+
 void digest_document(struct slice body, const char *node, struct digest *ret)
 {
 	struct slice cluster = {}, guests = {};
@@ -574,6 +591,7 @@ void digest_document(struct slice body, const char *node, struct digest *ret)
 	read_guests(guests, node, ret);
 	ret->configs = without_repeats(ret->configs, "vmid", &ret->one_config);
 	ret->storages = without_repeats(ret->storages, "name", &ret->one_storage);
+	read_storages(ret->storages, ret);
 	digest_hash(buf_slice(&ret->ids), ret->ids_hash);
 	digest_hash(buf_slice(&ret->own), ret->own_hash);
 	if (ret->vmids.p)
@@ -593,6 +611,8 @@ void digest_done(struct digest *d)
 	buf_done(&d->host_id);
 	buf_done(&d->members);
 	buf_done(&d->data);
+	buf_done(&d->storage_names);
+	buf_done(&d->storage_lines);
 	buf_done(&d->one_config);
 	buf_done(&d->one_storage);
 }

@@ -34,6 +34,8 @@ struct digest {
 	struct buf own;	  /* [vmid, identity, status, digest, name] of those of its own node */
 	struct buf host_id;		    /* {"boot_time", "version", "quorate"} */
 	struct buf members;		    /* {"nodes", "config_version"} */
+	struct buf storage_names;	    /* ["name" "type", ...] as they stand there */
+	struct buf storage_lines;	    /* "\n{all}\n{all}\n" */
 	struct buf one_config, one_storage; /* what configs and storages point to after repeats */
 	struct buf data;		    /* {"host", "ha", "pmxcfs", "blind", "interval"} */
 	char ids_hash[DIGEST_HASH], own_hash[DIGEST_HASH], host_hash[DIGEST_HASH],

@@ -320,26 +320,44 @@ static int put_storage_minutes(struct store *s, const struct store_document *d,
 			 val_int((int64_t)d->sequence), val_slice(g->storages));
 }
 
-static int put_storages(struct store *s, const struct store_document *d, const struct digest *g,
-			struct err *e)
+static int sample_storages(struct store *s, const struct store_document *d, const struct digest *g,
+			   enum sql with, int64_t *ret_changed, struct err *e)
+{
+	return STORE_RUN(s, with, NULL, NULL, ret_changed, e, KEY(d), val_text(d->node),
+			 val_int(d->collected_at), val_int((int64_t)d->sequence), val_int(0),
+			 val_buf(&g->storage_lines), val_buf(&g->storage_names));
+}
+
+static int replace_storages(struct store *s, const struct store_document *d, const struct digest *g,
+			    struct err *e)
 {
 	struct store_value node = val_text(d->node), at = val_int(d->collected_at);
 	struct store_value seq = val_int((int64_t)d->sequence);
-	int64_t newer = 0;
+	int r = STORE_RUN(s, SQL_STORAGES_PUT, NULL, NULL, NULL, e, KEY(d), node, at, seq,
+			  val_slice(g->storages));
+
+	if (r == 0)
+		r = STORE_RUN(s, SQL_STORAGES_GONE, NULL, NULL, NULL, e, KEY(d), node, at, seq);
+	return r < 0 ? r : sample_storages(s, d, g, SQL_SAMPLES_ADD, NULL, e);
+}
+
+static int put_storages(struct store *s, const struct store_document *d, const struct digest *g,
+			struct err *e)
+{
+	int64_t newer = 0, same = 0;
 	int r;
 
 	if (!g->storages.p)
 		return 0;
 	r = put_storage_minutes(s, d, g, e);
 	if (r == 0)
-		r = STORE_RUN(s, SQL_STORAGES_NEWER, take_number, &newer, NULL, e, KEY(d), node, at,
-			      seq, val_text(d->instance));
+		r = STORE_RUN(s, SQL_STORAGES_NEWER, take_number, &newer, NULL, e, KEY(d),
+			      val_text(d->node), val_int(d->collected_at),
+			      val_int((int64_t)d->sequence), val_text(d->instance));
 	if (r < 0 || newer)
 		return r;
-	r = STORE_RUN(s, SQL_STORAGES_PUT, NULL, NULL, NULL, e, KEY(d), node, at, seq,
-		      val_slice(g->storages));
-	return r < 0 ? r
-		     : STORE_RUN(s, SQL_STORAGES_GONE, NULL, NULL, NULL, e, KEY(d), node, at, seq);
+	r = sample_storages(s, d, g, SQL_SAMPLES_PUT, &same, e);
+	return r < 0 || same ? r : replace_storages(s, d, g, e);
 }
 
 int store_put_minute(struct store *s, const char *org, const char *cluster, const char *node,

@@ -32,7 +32,14 @@ struct store *fixture_open(struct fixture *f);
 	"g.digest, g.data, coalesce(split_part(split_part(s.live, '\n' || g.vmid || ' ', 2), " \
 	"'\n', 1), g.live) AS live, g.nanny FROM guests AS g LEFT JOIN samples AS s "          \
 	"ON s.org = g.org AND s.cluster = g.cluster AND s.node = g.seen_node AND s.part = "    \
-	"g.sampled) AS guests"
+	"g.sampled AND g.sampled > 0) AS guests"
+
+/* Storages in the same way. */
+#define FIXTURE_STORAGES                                                                          \
+	"(SELECT t.org, t.cluster, t.node, t.name, coalesce(s.at, t.at) AS at, coalesce(s.seq, "  \
+	"t.seq) AS seq, t.type, coalesce(split_part(s.live, '\n', CAST(t.line AS INTEGER) + 1), " \
+	"t.data) AS data FROM storages AS t LEFT JOIN samples AS s ON s.org = t.org AND "         \
+	"s.cluster = t.cluster AND s.node = t.node AND s.part = 0 AND t.line > 0) AS storages"
 
 /* How many guests say that they are sampled and are not, or not as they should be. */
 #define FIXTURE_GUESTS_LOST                                                                       \

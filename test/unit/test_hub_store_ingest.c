@@ -20,7 +20,8 @@ static const char *const dumps[] = {
 	"SELECT org, cluster, vmid, identity, seen_at, seen_node, seen_seq, closed_at, first_at, "
 	"node, name, status, digest, data, live FROM " FIXTURE_GUESTS " ORDER BY 1, 2, 3, 4",
 	"SELECT org, cluster, vmid, at, node, seq, digest, body FROM configs ORDER BY 1, 2, 3",
-	"SELECT org, cluster, node, name, at, seq, data FROM storages ORDER BY 1, 2, 3, 4",
+	"SELECT org, cluster, node, name, at, seq, data FROM " FIXTURE_STORAGES
+	" ORDER BY 1, 2, 3, 4",
 	"SELECT org, cluster, node, part, number, class, vmid, data FROM findings ORDER BY 1, 2, "
 	"3, 4, 5",
 	"SELECT org, cluster, at, id, kind, node, vmid, data FROM events ORDER BY 1, 2, 3, 4",

@@ -42,7 +42,7 @@ static const char *const states[] = {
 	"SELECT * FROM configs ORDER BY org, cluster, vmid",
 	"SELECT * FROM events ORDER BY org, cluster, at, id",
 	"SELECT node, at, seq, instance, version, data, findings, wanted FROM nodes ORDER BY 1",
-	"SELECT * FROM storages ORDER BY org, cluster, node, name",
+	"SELECT * FROM " FIXTURE_STORAGES " ORDER BY org, cluster, node, name",
 	"SELECT * FROM findings ORDER BY org, cluster, node, part, number",
 	"SELECT org, cluster, name, members, at, node, seq FROM clusters ORDER BY 1, 2",
 	"SELECT * FROM docs ORDER BY org, cluster, node, instance, seq",

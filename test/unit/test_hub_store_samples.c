@@ -18,6 +18,8 @@ struct said {
 	int from, to; /* guests */
 	int changed;  /* one of them has another status */
 	int list;     /* how many the cluster has, from 100 on; 0: the document is not complete */
+	int storages; /* so many of @type */
+	const char *type;
 };
 
 static void write_body(const struct said *d, struct buf *b)
@@ -34,7 +36,11 @@ static void write_body(const struct said *d, struct buf *b)
 			 "\"pressure\":{\"cpu_some\":\r\n0.5}}",
 			 i > d->from ? "," : "", i, d->node, i,
 			 i == d->changed ? "stopped" : "running", i, d->minute);
-	buf_adds(b, "]}");
+	buf_adds(b, "]");
+	for (int i = 0; i < d->storages; i++)
+		buf_addf(b, "%s{\"name\":\"s%d\",\"type\":\"%s\",\n\"used\":%d}",
+			 i ? "," : ",\"storages\":[", i, d->type, 100 * d->minute + i);
+	buf_adds(b, d->storages ? "]}" : "}");
 }
 
 static void say(struct fixture *f, const struct said *d)
@@ -76,7 +82,7 @@ static void assert_sampled(struct fixture *f, int guests, int parts)
 {
 	assert_int_equal(number(f, FIXTURE_GUESTS_LOST), 0);
 	assert_int_equal(number(f, "SELECT count(*) FROM guests WHERE sampled > 0"), guests);
-	assert_int_equal(number(f, "SELECT count(*) FROM samples"), parts);
+	assert_int_equal(number(f, "SELECT count(*) FROM samples WHERE part > 0"), parts);
 }
 
 /* As the list of guests and the page of one show it. */
@@ -273,6 +279,54 @@ static void test_named(void **state)
 	assert_shown(f, "name:prod", 103, 2, mem(2));
 }
 
+static void assert_storages(struct fixture *f, const struct said *d)
+{
+	struct store_query q = { .org = "o", .list = STORE_LIST_STORAGES, .limit = 10 };
+	CLEANUP(buf_done) struct buf items = {}, cursor = {}, expected = {};
+	struct err e = {};
+	size_t n = 0;
+
+	if (store_list(f->s, &q, &items, &cursor, &e) < 0)
+		fail_msg("%s", e.text);
+	for (const char *at = buf_str(&items); (at = strstr(at, "\"details\"")); at++, n++) {
+		buf_reset(&expected);
+		buf_addf(&expected, "\"used\":%d}", 100 * d->minute + (int)n);
+		assert_non_null(strstr(at, buf_str(&expected)));
+		assert_true(strstr(at, buf_str(&expected)) < at + 80);
+	}
+	assert_int_equal(n, d->storages);
+	buf_reset(&expected);
+	buf_addf(&expected, "2026-11-21T14:%02d:00Z", d->minute);
+	if (!strstr(buf_str(&items), buf_str(&expected)) || !strstr(buf_str(&items), d->type))
+		fail_msg("%s", buf_str(&items));
+}
+
+/* Their rows change only with their names and types, what is shown always. */
+static void test_storages(void **state)
+{
+	static const struct said steps[] = {
+		{ "pve1", 1, 100, 101, 0, 0, 3, "dir" }, { "pve1", 2, 100, 101, 0, 0, 3, "dir" },
+		{ "pve1", 4, 100, 101, 0, 0, 3, "lvm" }, { "pve1", 5, 100, 101, 0, 0, 3, "lvm" },
+		{ "pve1", 6, 100, 101, 0, 0, 2, "lvm" }, { "pve1", 7, 100, 101, 0, 0, 2, "lvm" },
+		{ "pve1", 8, 100, 101, 0, 0, 4, "lvm" }, { "pve1", 9, 100, 101, 7, 0, 4, "lvm" },
+	};
+	static const int rows[] = { 1, 1, 4, 4, 6, 6, 8, 8 };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		say(f, &steps[i]);
+		assert_storages(f, &steps[i]);
+		assert_int_equal(number(f, "SELECT max(seq) FROM storages"), rows[i]);
+	}
+	/* By a slow way, and once more. */
+	say(f, &(struct said){ "pve1", 3, 100, 101, 0, 0, 5, "nfs" });
+	say(f, &steps[6]);
+	assert_storages(f, &steps[7]);
+	/* A document without any says nothing of them. */
+	say(f, &(struct said){ "pve1", 10, 100, 101, 0, 0, 0, "" });
+	assert_storages(f, &steps[7]);
+}
+
 /* --- a database of the schema before --- */
 
 static void make_old(struct fixture *f)
@@ -285,6 +339,7 @@ static void make_old(struct fixture *f)
 	assert_int_equal(fixture_script(f, again), 0);
 	assert_int_equal(fixture_script(f, "DROP TABLE samples; "
 					   "ALTER TABLE guests DROP COLUMN sampled; "
+					   "ALTER TABLE storages DROP COLUMN line; "
 					   "DELETE FROM schema_version WHERE version > 5"),
 			 0);
 }
@@ -325,9 +380,9 @@ static void test_migrated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_parts),    FIXTURE_TEST(test_borders), FIXTURE_TEST(test_moved),
-		FIXTURE_TEST(test_closed),   FIXTURE_TEST(test_objects), FIXTURE_TEST(test_named),
-		FIXTURE_TEST(test_migrated),
+		FIXTURE_TEST(test_parts),    FIXTURE_TEST(test_borders),  FIXTURE_TEST(test_moved),
+		FIXTURE_TEST(test_closed),   FIXTURE_TEST(test_objects),  FIXTURE_TEST(test_named),
+		FIXTURE_TEST(test_storages), FIXTURE_TEST(test_migrated),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));

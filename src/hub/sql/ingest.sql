@@ -57,6 +57,8 @@ UPDATE samples SET at = $4, seq = $5, live = $7
 WHERE org = $1 AND cluster = $2 AND node = $3 AND part = $6 AND known = $8 AND (at, seq) < ($4, $5)
 -- name: samples_add
 INSERT INTO samples (org, cluster, node, at, seq, part, live, known) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (org, cluster, node, part) DO UPDATE SET at = excluded.at, seq = excluded.seq, live = excluded.live,
+	known = excluded.known
 -- name: samples_of
 SELECT g.seen_node FROM EACH($3, j) CROSS JOIN guests AS g WHERE g.org = $1 AND g.cluster = $2
 	AND g.vmid = CAST(j.value ->> 0 AS BIGINT) AND g.sampled > 0 LIMIT 1
@@ -64,18 +66,18 @@ SELECT g.seen_node FROM EACH($3, j) CROSS JOIN guests AS g WHERE g.org = $1 AND 
 SELECT seen_node FROM guests WHERE org = $1 AND cluster = $2 AND sampled > 0
 	AND vmid NOT IN (SELECT CAST(j.value ->> 0 AS BIGINT) FROM EACH($3, j)) LIMIT 1
 -- name: samples_of_cluster
-SELECT node FROM samples WHERE org = $1 AND cluster = $2 LIMIT 1
+SELECT node FROM samples WHERE org = $1 AND cluster = $2 AND part = 1 LIMIT 1
 -- name: samples_settle
 WITH x AS MATERIALIZED (SELECT CAST(j.value ->> 0 AS BIGINT) AS vmid, s.part, s.at, s.seq,
 		split_part(split_part(s.live, NEWLINE || (j.value ->> 0) || ' ', 2), NEWLINE, 1) AS live
 	FROM samples AS k CROSS JOIN EACH(k.known, j) CROSS JOIN samples AS s
-	WHERE k.org = $1 AND k.cluster = $2 AND k.node = $3 AND s.org = $1 AND s.cluster = $2
+	WHERE k.org = $1 AND k.cluster = $2 AND k.node = $3 AND k.part = 1 AND s.org = $1 AND s.cluster = $2
 		AND s.node = $3 AND s.part = CAST(j.value ->> 2 AS BIGINT))
 UPDATE guests AS g SET seen_at = x.at, seen_seq = x.seq, live = x.live, sampled = 0 FROM x
 WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = x.vmid
 	AND CASE WHEN g.seen_node = $3 AND g.sampled = x.part THEN 1 ELSE 0 END = 1
 -- name: samples_drop
-DELETE FROM samples WHERE org = $1 AND cluster = $2 AND node = $3
+DELETE FROM samples WHERE org = $1 AND cluster = $2 AND node = $3 AND part > 0
 
 -- name: guests_known
 -- The hash is of the identity as well.
@@ -161,11 +163,12 @@ WHERE (configs.at, configs.node, configs.seq) < (excluded.at, excluded.node, exc
 SELECT count(*) FROM docs WHERE org = $1 AND cluster = $2 AND node = $3 AND storages = 1
 	AND (at, seq, instance) > ($4, $5, $6)
 -- name: storages_put
-INSERT INTO storages (org, cluster, node, name, at, seq, type, data)
-SELECT $1, $2, $3, j.value ->> 'name', $4, $5, j.value ->> 'type', CAST(j.value AS TEXT)
+-- Only where one came, went or is of another type; the others' data stands in samples anyway.
+INSERT INTO storages (org, cluster, node, name, at, seq, type, data, line)
+SELECT $1, $2, $3, j.value ->> 'name', $4, $5, j.value ->> 'type', CAST(j.value AS TEXT), row_number() OVER ()
 FROM EACH_AS_WRITTEN($6, j) WHERE true
 ON CONFLICT (org, cluster, node, name) DO UPDATE SET at = excluded.at, seq = excluded.seq,
-	type = excluded.type, data = excluded.data
+	type = excluded.type, data = excluded.data, line = excluded.line
 -- name: storages_gone
 DELETE FROM storages WHERE org = $1 AND cluster = $2 AND node = $3 AND (at, seq) < ($4, $5)
 
