@@ -20,7 +20,7 @@ enum { T = 1795269600 };
 static const char *const states[] = {
 	"SELECT org, cluster, name, members, at, node, seq FROM clusters ORDER BY 1, 2",
 	"SELECT org, cluster, node, at, seq, version, data FROM nodes ORDER BY 1, 2, 3",
-	"SELECT * FROM guests ORDER BY org, cluster, vmid, identity",
+	"SELECT * FROM " FIXTURE_GUESTS " ORDER BY org, cluster, vmid, identity",
 	"SELECT org, cluster, vmid, at, digest, body FROM configs ORDER BY 1, 2, 3",
 	"SELECT org, cluster, at, id, kind, node, vmid, data FROM events ORDER BY 1, 2, 3, 4",
 	"SELECT org, cluster, node, slot, at, cpu FROM node_minutes ORDER BY 1, 2, 3, 4",
