@@ -626,7 +626,7 @@ int store_lock_cluster(struct store *s, const char *org, const char *cluster, st
 /* What is wrong with the whole, not with this document. */
 static bool is_general(int r)
 {
-	return r == -EBUSY || r == -EIO || r == -ERESTART || r == -ENOSPC;
+	return r == -EBUSY || r == -EIO || r == -ERESTART || r == -ENOSPC || r == -ENOTUNIQ;
 }
 
 static int ingest_carefully(struct store *s, struct store_document *d, struct err *e)
