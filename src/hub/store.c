@@ -202,6 +202,19 @@ int store_backup(struct store *s, const char *path, struct err *e)
 	return s->ops->backup(s, path, e);
 }
 
+/* A hub that was not ended before another one migrated the database writes no more: it does not
+ * know what its rows would have to look like. */
+static int refuse_overtaken(struct store *s, struct err *e)
+{
+	unsigned int version = 0;
+	int r = s->ops->run(s, SQL_SCHEMA_READ, NULL, 0, take_version, &version, NULL, e);
+
+	if (r < 0 || version <= newest())
+		return r;
+	s->lost = true;
+	return refuse_newer(s, version, e);
+}
+
 static int attempt(struct store *s, int (*work)(struct store *s, void *ctx, struct err *e),
 		   void *ctx, struct err *e)
 {
@@ -209,7 +222,9 @@ static int attempt(struct store *s, int (*work)(struct store *s, void *ctx, stru
 
 	if (r < 0)
 		return r;
-	r = work(s, ctx, e);
+	r = refuse_overtaken(s, e);
+	if (r == 0)
+		r = work(s, ctx, e);
 	if (r == 0)
 		r = s->ops->commit(s, e);
 	if (r < 0)

@@ -38,7 +38,8 @@ int store_open(struct store **ret, const char *where, unsigned int flags, struct
 void store_close(struct store *s);
 bool store_is_postgres(const struct store *s);
 
-/* The database itself went wrong since it was opened (-EIO), not a question to it: open it anew. */
+/* The database itself went wrong since it was opened (-EIO), or has a newer schema now (-ENOTUNIQ):
+ * open it anew. */
 bool store_is_lost(const struct store *s);
 
 /* Runs the numbered migrations that are missing, each in a transaction, under a lock that other

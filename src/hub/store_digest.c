@@ -304,14 +304,32 @@ static void add_escaped(struct buf *b, struct slice text)
 	b->data[b->len] = '\0';
 }
 
-static void add_touch(struct buf *b, struct slice vmid, const char *hash, struct slice live)
+/* Blanks between tokens may be line ends, which part one guest from the next. */
+static void add_line(struct buf *b, struct slice text)
 {
-	buf_adds(b, b->len > 1 ? ",\"" : "\"");
-	buf_add(b, vmid.n ? vmid.p : "0", vmid.n ? vmid.n : 1);
-	buf_adds(b, "\":\"");
-	buf_add(b, hash, GUEST_HASH);
-	add_escaped(b, live);
-	buf_addc(b, '"');
+	char *at = buf_reserve(b, text.n + 1);
+
+	for (size_t i = 0; i < text.n; i++)
+		at[i] = (uint8_t)text.p[i] < ' ' ? ' ' : text.p[i];
+	at[text.n] = '\n';
+	b->len += text.n + 1;
+	b->data[b->len] = '\0';
+}
+
+static void add_sample(struct digest *d, struct slice vmid, const char *hash, struct slice live)
+{
+	uint64_t n;
+
+	if (!str_to_u64(vmid, &n))
+		vmid = SLICE("0");
+	buf_adds(&d->known, d->n_guests ? ",[" : "[");
+	buf_add(&d->known, vmid.p, vmid.n);
+	buf_adds(&d->known, ",\"");
+	buf_add(&d->known, hash, GUEST_HASH);
+	buf_addf(&d->known, "\",%zu]", d->n_guests / GUESTS_PER_PART + 1);
+	buf_add(&d->live, vmid.p, vmid.n);
+	buf_addc(&d->live, ' ');
+	add_line(&d->live, live);
 }
 
 static void split_guest(struct slice row, struct guest_parts *p)
@@ -382,7 +400,7 @@ static void add_guest(struct digest *d, struct guest_parts *p, const char *node)
 	buf_adds(g, ",\"");
 	add_escaped(g, buf_slice(&p->live));
 	buf_adds(g, "\"]");
-	add_touch(&d->touch, c[VMID], hash, buf_slice(&p->live));
+	add_sample(d, c[VMID], hash, buf_slice(&p->live));
 	d->n_guests++;
 	open_row(&d->ids);
 	add_value(&d->ids, c[VMID], "0");
@@ -406,7 +424,8 @@ static void read_guests(struct slice list, const char *node, struct digest *d)
 	struct slice row;
 
 	buf_addc(&d->guests, '[');
-	buf_addc(&d->touch, '{');
+	buf_addc(&d->known, '[');
+	buf_addc(&d->live, '\n');
 	buf_addc(&d->ids, '[');
 	buf_addc(&d->own, '[');
 	if (enter(&list, '['))
@@ -416,7 +435,7 @@ static void read_guests(struct slice list, const char *node, struct digest *d)
 				add_guest(d, &p, node);
 		}
 	buf_addc(&d->guests, ']');
-	buf_addc(&d->touch, '}');
+	buf_addc(&d->known, ']');
 	buf_addc(&d->ids, ']');
 	buf_addc(&d->own, ']');
 	buf_done(&p.rest);
@@ -458,6 +477,41 @@ static void read_host(struct digest *d)
 		 SLICE_ARG(boot.p ? boot : SLICE("null")),
 		 SLICE_ARG(d->version.p ? d->version : SLICE("null")), d->quorate);
 	digest_hash(buf_slice(&d->host_id), d->host_hash);
+}
+
+static struct slice first_of(struct slice list)
+{
+	struct slice v = {};
+
+	if (enter(&list, '['))
+		(void)next_element(&list, &v);
+	return v;
+}
+
+void digest_minute(struct slice host, struct slice ret[DIGEST_MINUTE])
+{
+	static const struct {
+		struct slice key;
+		char inside;
+	} places[DIGEST_MINUTE] = {
+		{ SLICE("cpu"), 0 },	  { SLICE("iowait"), 0 }, { SLICE("loadavg"), '[' },
+		{ SLICE("memory"), '{' }, { SLICE("swap"), '{' }, { SLICE("rootfs"), '{' },
+		{ SLICE("netin"), 0 },	  { SLICE("netout"), 0 },
+	};
+	struct slice key, v;
+
+	memset(ret, 0, DIGEST_MINUTE * sizeof(*ret));
+	if (!enter(&host, '{'))
+		return;
+	while (next_member(&host, &key, &v))
+		for (size_t i = 0; i < DIGEST_MINUTE; i++) {
+			if (key.n != places[i].key.n || memcmp(key.p, places[i].key.p, key.n))
+				continue;
+			if (places[i].inside)
+				v = places[i].inside == '[' ? first_of(v)
+							    : digest_member(v, "used");
+			ret[i] = slice_eq(v, "null") ? (struct slice){} : digest_plain(v);
+		}
 }
 
 static void read_parts(struct digest *d)
@@ -509,6 +563,23 @@ static void read_top(struct slice body, struct digest *d, struct slice *cluster,
 	}
 }
 
+static void read_storages(struct slice list, struct digest *d)
+{
+	struct slice row, name, type;
+
+	buf_addc(&d->storage_names, '[');
+	buf_addc(&d->storage_lines, '\n');
+	if (enter(&list, '['))
+		while (next_element(&list, &row)) {
+			name = digest_member(row, "name");
+			type = digest_member(row, "type");
+			buf_addf(&d->storage_names, SLICE_FMT " " SLICE_FMT ",", SLICE_ARG(name),
+				 SLICE_ARG(type));
+			add_line(&d->storage_lines, row);
+		}
+	buf_addc(&d->storage_names, ']');
+}
+
 void digest_document(struct slice body, const char *node, struct digest *ret)
 {
 	struct slice cluster = {}, guests = {};
@@ -520,6 +591,7 @@ void digest_document(struct slice body, const char *node, struct digest *ret)
 	read_guests(guests, node, ret);
 	ret->configs = without_repeats(ret->configs, "vmid", &ret->one_config);
 	ret->storages = without_repeats(ret->storages, "name", &ret->one_storage);
+	read_storages(ret->storages, ret);
 	digest_hash(buf_slice(&ret->ids), ret->ids_hash);
 	digest_hash(buf_slice(&ret->own), ret->own_hash);
 	if (ret->vmids.p)
@@ -532,12 +604,15 @@ void digest_document(struct slice body, const char *node, struct digest *ret)
 void digest_done(struct digest *d)
 {
 	buf_done(&d->guests);
-	buf_done(&d->touch);
+	buf_done(&d->known);
+	buf_done(&d->live);
 	buf_done(&d->ids);
 	buf_done(&d->own);
 	buf_done(&d->host_id);
 	buf_done(&d->members);
 	buf_done(&d->data);
+	buf_done(&d->storage_names);
+	buf_done(&d->storage_lines);
 	buf_done(&d->one_config);
 	buf_done(&d->one_storage);
 }

@@ -90,7 +90,7 @@ struct store {
 	void *db; /* the engine's */
 	char *where;
 	bool in_transaction;
-	bool lost; /* there was an -EIO */
+	bool lost; /* there was an -EIO, or its schema is newer now */
 	unsigned int flags;
 	int64_t document_ms;
 	/* Behind which one store_retain() goes on. */

@@ -144,6 +144,67 @@ static int put_node(struct store *s, const struct store_document *d, const struc
 
 /* --- guests --- */
 
+static int take_node(void *ctx, const struct store_row *row)
+{
+	row_text(row, 0, ctx, STORE_NAME_MAX);
+	return 0;
+}
+
+static int settle_node(struct store *s, const char *org, const char *cluster, const char *node,
+		       struct err *e)
+{
+	int r = STORE_RUN(s, SQL_SAMPLES_SETTLE, NULL, NULL, NULL, e, val_text(org),
+			  val_text(cluster), val_text(node));
+
+	return r < 0 ? r
+		     : STORE_RUN(s, SQL_SAMPLES_DROP, NULL, NULL, NULL, e, val_text(org),
+				 val_text(cluster), val_text(node));
+}
+
+int store_settle_guests(struct store *s, const char *org, const char *cluster, enum sql which,
+			struct slice ids, struct err *e)
+{
+	const struct store_value values[] = { val_text(org), val_text(cluster), val_slice(ids) };
+	char node[STORE_NAME_MAX];
+	int r;
+
+	do {
+		*node = '\0';
+		r = s->ops->run(s, which, values, ids.p ? 3 : 2, take_node, node, NULL, e);
+		if (r == 0 && *node)
+			r = settle_node(s, org, cluster, node, e);
+	} while (r == 0 && *node);
+	return r;
+}
+
+/* The next lines of a digest's live, as many as a part has, with the line ends around them. */
+static bool next_part(struct slice *rest, struct slice *ret)
+{
+	size_t n = 1;
+
+	for (int i = 0; i < GUESTS_PER_PART && n < rest->n; i++)
+		n += slice_find(slice_from(*rest, n), '\n') + 1;
+	*ret = (struct slice){ rest->p, n };
+	*rest = slice_from(*rest, n - 1);
+	return n > 1;
+}
+
+/* @with each part; stops with 0 if the first one changed nothing, else returns 1. */
+static int each_part(struct store *s, const struct store_document *d, const struct digest *g,
+		     enum sql with, struct err *e)
+{
+	struct slice rest = buf_slice(&g->live), part;
+	int64_t changed = 1;
+	int r = 0;
+
+	for (int i = 0; r == 0 && changed && next_part(&rest, &part); i++)
+		r = STORE_RUN(s, with, NULL, NULL, &changed, e, KEY(d), val_text(d->node),
+			      val_int(d->collected_at), val_int((int64_t)d->sequence),
+			      val_int(i + 1), val_slice(part),
+			      i ? val_text("[]") : val_buf(&g->known));
+	return r < 0 ? r : changed > 0;
+}
+
 /* Everything that a guest's sighting may bring, for documents with news. */
 static int put_guests(struct store *s, const struct store_document *d, const struct digest *g,
 		      struct err *e)
@@ -184,9 +245,11 @@ static int close_guests(struct store *s, const struct store_document *d, const s
 			struct err *e)
 {
 	int64_t strayed = 0;
-	int r = STORE_RUN(s, SQL_GUESTS_CLOSE, NULL, NULL, NULL, e, KEY(d),
-			  val_int(d->collected_at), val_slice(g->vmids));
+	int r = store_settle_guests(s, d->org, d->cluster, SQL_SAMPLES_OF_OTHERS, g->vmids, e);
 
+	if (r == 0)
+		r = STORE_RUN(s, SQL_GUESTS_CLOSE, NULL, NULL, NULL, e, KEY(d),
+			      val_int(d->collected_at), val_slice(g->vmids));
 	if (r == 0)
 		r = STORE_RUN(s, SQL_GUESTS_STRAYED, take_number, &strayed, NULL, e, KEY(d),
 			      val_slice(g->vmids));
@@ -196,22 +259,48 @@ static int close_guests(struct store *s, const struct store_document *d, const s
 			 val_text(strayed ? NULL : g->list_hash), val_int(d->collected_at));
 }
 
+/* What is known of all its guests already goes into rows of its own from now on. */
+static int sample_guests(struct store *s, const struct store_document *d, const struct digest *g,
+			 struct err *e)
+{
+	int r = each_part(s, d, g, SQL_SAMPLES_ADD, e);
+
+	return r < 0 ? r
+		     : STORE_RUN(s, SQL_GUESTS_SAMPLED, NULL, NULL, NULL, e, KEY(d),
+				 val_text(d->node), val_buf(&g->known));
+}
+
+static int see_guests(struct store *s, const struct store_document *d, const struct digest *g,
+		      bool *ret_news, struct err *e)
+{
+	int64_t known = 0;
+	int r = g->n_guests ? each_part(s, d, g, SQL_SAMPLES_PUT, e) : 1;
+
+	*ret_news = false;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = settle_node(s, d->org, d->cluster, d->node, e);
+	if (r == 0)
+		r = store_settle_guests(s, d->org, d->cluster, SQL_SAMPLES_OF, buf_slice(&g->ids),
+					e);
+	if (r == 0)
+		r = STORE_RUN(s, SQL_GUESTS_KNOWN, take_number, &known, NULL, e, KEY(d),
+			      val_int(d->collected_at), val_text(d->node),
+			      val_int((int64_t)d->sequence), val_buf(&g->known));
+	*ret_news = known != (int64_t)g->n_guests;
+	if (r < 0)
+		return r;
+	return *ret_news ? put_guests(s, d, g, e) : sample_guests(s, d, g, e);
+}
+
 /* While all open guests are in the list that a document shows once more, and nothing later has been
  * looked at, there is nothing to close. */
 static int keep_guests(struct store *s, const struct store_document *d, const struct digest *g,
 		       const struct closing *c, bool *ret_news, struct err *e)
 {
 	bool complete = g->complete == 1 && !g->empty_list;
-	int64_t touched = 0;
-	int r = 0;
+	int r = see_guests(s, d, g, ret_news, e);
 
-	if (g->n_guests)
-		r = STORE_RUN(s, SQL_GUESTS_TOUCH, NULL, NULL, &touched, e, KEY(d),
-			      val_int(d->collected_at), val_text(d->node),
-			      val_int((int64_t)d->sequence), val_buf(&g->touch));
-	*ret_news = touched != (int64_t)g->n_guests;
-	if (r == 0 && *ret_news)
-		r = put_guests(s, d, g, e);
 	if (r == 0 && complete &&
 	    (*ret_news || strcmp(c->list, g->list_hash) || d->collected_at < c->at))
 		return close_guests(s, d, g, e);
@@ -231,36 +320,64 @@ static int put_storage_minutes(struct store *s, const struct store_document *d,
 			 val_int((int64_t)d->sequence), val_slice(g->storages));
 }
 
-static int put_storages(struct store *s, const struct store_document *d, const struct digest *g,
-			struct err *e)
+static int sample_storages(struct store *s, const struct store_document *d, const struct digest *g,
+			   enum sql with, int64_t *ret_changed, struct err *e)
+{
+	return STORE_RUN(s, with, NULL, NULL, ret_changed, e, KEY(d), val_text(d->node),
+			 val_int(d->collected_at), val_int((int64_t)d->sequence), val_int(0),
+			 val_buf(&g->storage_lines), val_buf(&g->storage_names));
+}
+
+static int replace_storages(struct store *s, const struct store_document *d, const struct digest *g,
+			    struct err *e)
 {
 	struct store_value node = val_text(d->node), at = val_int(d->collected_at);
 	struct store_value seq = val_int((int64_t)d->sequence);
-	int64_t newer = 0;
+	int r = STORE_RUN(s, SQL_STORAGES_PUT, NULL, NULL, NULL, e, KEY(d), node, at, seq,
+			  val_slice(g->storages));
+
+	if (r == 0)
+		r = STORE_RUN(s, SQL_STORAGES_GONE, NULL, NULL, NULL, e, KEY(d), node, at, seq);
+	return r < 0 ? r : sample_storages(s, d, g, SQL_SAMPLES_ADD, NULL, e);
+}
+
+static int put_storages(struct store *s, const struct store_document *d, const struct digest *g,
+			struct err *e)
+{
+	int64_t newer = 0, same = 0;
 	int r;
 
 	if (!g->storages.p)
 		return 0;
 	r = put_storage_minutes(s, d, g, e);
 	if (r == 0)
-		r = STORE_RUN(s, SQL_STORAGES_NEWER, take_number, &newer, NULL, e, KEY(d), node, at,
-			      seq, val_text(d->instance));
+		r = STORE_RUN(s, SQL_STORAGES_NEWER, take_number, &newer, NULL, e, KEY(d),
+			      val_text(d->node), val_int(d->collected_at),
+			      val_int((int64_t)d->sequence), val_text(d->instance));
 	if (r < 0 || newer)
 		return r;
-	r = STORE_RUN(s, SQL_STORAGES_PUT, NULL, NULL, NULL, e, KEY(d), node, at, seq,
-		      val_slice(g->storages));
-	return r < 0 ? r
-		     : STORE_RUN(s, SQL_STORAGES_GONE, NULL, NULL, NULL, e, KEY(d), node, at, seq);
+	r = sample_storages(s, d, g, SQL_SAMPLES_PUT, &same, e);
+	return r < 0 || same ? r : replace_storages(s, d, g, e);
+}
+
+int store_put_minute(struct store *s, const char *org, const char *cluster, const char *node,
+		     int64_t at, int64_t seq, struct slice host, struct err *e)
+{
+	struct slice v[DIGEST_MINUTE];
+
+	digest_minute(host, v);
+	return STORE_RUN(s, SQL_NODE_MINUTE, NULL, NULL, NULL, e, val_text(org), val_text(cluster),
+			 val_text(node), val_int(at / MINUTE * MINUTE), val_int(at), val_int(seq),
+			 val_slice(v[0]), val_slice(v[1]), val_slice(v[2]), val_slice(v[3]),
+			 val_slice(v[4]), val_slice(v[5]), val_slice(v[6]), val_slice(v[7]));
 }
 
 static int put_minute(struct store *s, const struct store_document *d, const struct digest *g,
 		      struct err *e)
 {
-	if (!g->host.p)
-		return 0;
-	return STORE_RUN(s, SQL_NODE_MINUTE, NULL, NULL, NULL, e, KEY(d), val_text(d->node),
-			 val_int(d->collected_at / MINUTE * MINUTE), val_int(d->collected_at),
-			 val_int((int64_t)d->sequence), val_slice(g->host));
+	return g->host.p ? store_put_minute(s, d->org, d->cluster, d->node, d->collected_at,
+					    (int64_t)d->sequence, g->host, e)
+			 : 0;
 }
 
 static int put_history(struct store *s, const struct store_document *d, const struct digest *g,
@@ -509,7 +626,7 @@ int store_lock_cluster(struct store *s, const char *org, const char *cluster, st
 /* What is wrong with the whole, not with this document. */
 static bool is_general(int r)
 {
-	return r == -EBUSY || r == -EIO || r == -ERESTART || r == -ENOSPC;
+	return r == -EBUSY || r == -EIO || r == -ERESTART || r == -ENOSPC || r == -ENOTUNIQ;
 }
 
 static int ingest_carefully(struct store *s, struct store_document *d, struct err *e)

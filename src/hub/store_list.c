@@ -448,7 +448,7 @@ int store_one(struct store *s, const char *org, enum store_list list, const char
 		r = add_filter(&q, l, &by_key, e);
 	if (list == STORE_LIST_GUESTS)
 		buf_adds(&q.sql, " ORDER BY CASE WHEN g.closed_at IS NULL THEN 0 ELSE 1 END, "
-				 "g.seen_at DESC LIMIT 1");
+				 "coalesce(s.at, g.seen_at) DESC LIMIT 1");
 	if (r == 0)
 		r = run_query(&q, take_one, &o, e);
 	buf_done(&q.sql);

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "hub/store_digest.h"
+#include "hub/store_ingest.h"
 #include "util/str.h"
 
-enum { MINUTE = 60, MIB = 1 << 20, OLD_SEQ = -1 };
+enum { MIB = 1 << 20, OLD_SEQ = -1 };
 
 static struct store_value val_buf(const struct buf *b)
 {
@@ -55,14 +55,6 @@ static void copy_member(struct buf *b, struct slice object, const char *key, con
 	buf_add(b, v.p, v.n);
 }
 
-static int put_node_minute(struct store *s, const struct old_object *o, const char *cluster,
-			   const char *node, struct slice host, struct err *e)
-{
-	return STORE_RUN(s, SQL_NODE_MINUTE, NULL, NULL, NULL, e, val_text(o->org),
-			 val_text(cluster), val_text(node), val_int(o->at / MINUTE * MINUTE),
-			 val_int(o->at), val_int(OLD_SEQ), val_slice(host));
-}
-
 int old_put_node(struct store *s, const struct old_object *o, const char *cluster, const char *node,
 		 bool alone, struct err *e)
 {
@@ -85,7 +77,7 @@ int old_put_node(struct store *s, const struct old_object *o, const char *cluste
 	if (r == 0)
 		r = put_members(s, o, cluster, e);
 	if (r == 0 && changed && host.p)
-		r = put_node_minute(s, o, cluster, node, host, e);
+		r = store_put_minute(s, o->org, cluster, node, o->at, OLD_SEQ, host, e);
 	return r;
 }
 
@@ -258,6 +250,7 @@ static int put_config(struct store *s, const struct old_object *o, const char *c
 int old_put_guest(struct store *s, const struct old_object *o, const char *cluster,
 		  const char *node, struct err *e)
 {
+	CLEANUP(buf_done) struct buf ids = {};
 	struct old_guest g = {};
 	int64_t spoken_for = 0, changed = 0;
 	uint64_t vmid;
@@ -267,8 +260,11 @@ int old_put_guest(struct store *s, const struct old_object *o, const char *clust
 	if (r < 0 || spoken_for || !str_to_u64(digest_member(o->body, "vmid"), &vmid))
 		return r;
 	g.vmid = (int64_t)vmid;
-	r = STORE_RUN(s, SQL_OLD_GUEST_BEFORE, take_before, &g, NULL, e, val_text(o->org),
-		      val_text(cluster), val_int(g.vmid));
+	buf_addf(&ids, "[[%lld]]", (long long)g.vmid);
+	r = store_settle_guests(s, o->org, cluster, SQL_SAMPLES_OF, buf_slice(&ids), e);
+	if (r == 0)
+		r = STORE_RUN(s, SQL_OLD_GUEST_BEFORE, take_before, &g, NULL, e, val_text(o->org),
+			      val_text(cluster), val_int(g.vmid));
 	identify(o, &g);
 	if (r == 0)
 		r = put_row(s, o, cluster, &g, &changed, e);
@@ -294,7 +290,7 @@ int old_move(struct store *s, const char *org, const char *from, const char *to,
 		SQL_OLD_DROP_EVENTS,  SQL_OLD_DROP_MINUTES, SQL_OLD_DROP_HOURS,
 		SQL_OLD_DROP_CLUSTER,
 	};
-	int r = 0;
+	int r = store_settle_guests(s, org, from, SQL_SAMPLES_OF_CLUSTER, (struct slice){}, e);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(moves); i++)
 		r = STORE_RUN(s, moves[i], NULL, NULL, NULL, e, val_text(org), val_text(from),

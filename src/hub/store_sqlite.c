@@ -11,6 +11,7 @@
 
 #include "util/clock.h"
 #include "util/file.h"
+#include "util/str.h"
 
 enum {
 	BUSY_MS = 10000,
@@ -99,13 +100,16 @@ static int want_log(struct store *s, struct err *e)
 	return r;
 }
 
-/* FULL: a commit is on the disk when it returns. Pages of the log go back in small steps. */
+/* FULL: a commit is on the disk when it returns. Pages of the log go back in small steps. Pages of
+ * a new file are 8 KiB: fewer of them have to be split, and written, for what comes. */
 static int configure(struct store *s, unsigned int flags, struct err *e)
 {
 	int r = 0;
 
 	sqlite3_busy_timeout(lite_of(s)->db, BUSY_MS);
 	if (!(flags & STORE_READ_ONLY))
+		r = lite_script(s, "PRAGMA page_size = 8192", e);
+	if (r == 0 && !(flags & STORE_READ_ONLY))
 		r = want_log(s, e);
 	if (r == 0)
 		r = lite_script(s,
@@ -114,6 +118,42 @@ static int configure(struct store *s, unsigned int flags, struct err *e)
 				"PRAGMA journal_size_limit = 134217728",
 				e);
 	return r;
+}
+
+static struct slice text_of(sqlite3_value *v)
+{
+	const char *p = (const char *)sqlite3_value_text(v);
+
+	return (struct slice){ p, p ? (size_t)sqlite3_value_bytes(v) : 0 };
+}
+
+static struct slice take_piece(struct slice *rest, struct slice separator)
+{
+	const char *end = memmem(rest->p, rest->n, separator.p, separator.n);
+	struct slice piece = { rest->p, end ? (size_t)(end - rest->p) : rest->n };
+
+	*rest = slice_from(*rest, piece.n + (end ? separator.n : 0));
+	return piece;
+}
+
+/* PostgreSQL's function of that name: the Nth piece, "" if there are fewer. */
+static void split_part(sqlite3_context *ctx, int n, sqlite3_value **v)
+{
+	struct slice rest = text_of(v[0]), separator = text_of(v[1]), piece = {};
+
+	(void)n;
+	if (!rest.p || !separator.n)
+		return;
+	for (int i = sqlite3_value_int(v[2]); i > 0; i--)
+		piece = take_piece(&rest, separator);
+	sqlite3_result_text64(ctx, piece.p, piece.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+static int add_functions(sqlite3 *db)
+{
+	return sqlite3_create_function_v2(db, "split_part", 3,
+					  SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+					  NULL, split_part, NULL, NULL, NULL);
 }
 
 /* Counting every allocation would take a lock that all threads share. */
@@ -161,6 +201,8 @@ static int lite_open(struct store *s, const char *where, unsigned int flags, str
 	if (rc < 0)
 		return rc;
 	rc = sqlite3_open_v2(where, &l->db, mode | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK)
+		rc = add_functions(l->db);
 	if (rc != SQLITE_OK)
 		return failed(s, rc, "open", e);
 	sqlite3_extended_result_codes(l->db, 1);

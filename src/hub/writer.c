@@ -180,16 +180,16 @@ int writers_start(struct writers **ret, const char *where, size_t n, struct coun
 	return 0;
 }
 
-/* Which thread: by what names the node, or for an object the agent. */
+/* Which thread: by what names the cluster, whose documents would wait for one another in two of
+ * them, or for an object the agent. */
 static size_t lane(const struct writers *w, const struct write_item *item)
 {
-	const char *parts[3] = { item->document.org, item->document.cluster, item->document.node };
+	const char *parts[2] = { item->document.org, item->document.cluster };
 	uint32_t h = 5381;
 
 	if (item->is_object) {
 		parts[0] = item->object.org;
 		parts[1] = item->object.agent;
-		parts[2] = "";
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		for (const char *c = parts[i]; *c; c++)

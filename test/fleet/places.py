@@ -21,7 +21,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "watch"))
 
 import node as watch_node  # noqa: E402
-from node import Failed, mount, wait_for  # noqa: E402
+from node import Failed, hide_own, mount, wait_for  # noqa: E402
 import pmxcfs  # noqa: E402
 import tree  # noqa: E402
 from hubs import HUB, Hub, Postgres, free_port  # noqa: E402
@@ -93,11 +93,11 @@ class Place(watch_node.Node):
             os.makedirs(f"{base}/{name}.work")
             mount("overlay", f"/{name}", "overlay",
                   data=f"lowerdir=/{name},upperdir={base}/{name}.up,workdir={base}/{name}.work")
+        hide_own()
         mount("proc", "/proc", "proc")
         mount("fleet", f"{base}/run", "tmpfs", data="mode=755")
         mount(rig.shared, f"{base}/run/rig", flags=watch_node.MS_BIND)
         mount(f"{base}/run", "/run", flags=watch_node.MS_BIND | watch_node.MS_REC)
-        os.makedirs("/etc/pvewarden", exist_ok=True)
         if self.pve:
             self.set_up_node(fuse)
         os.close(fuse)

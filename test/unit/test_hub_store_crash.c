@@ -20,7 +20,7 @@ enum { T = 1795269600 };
 static const char *const states[] = {
 	"SELECT org, cluster, name, members, at, node, seq FROM clusters ORDER BY 1, 2",
 	"SELECT org, cluster, node, at, seq, version, data FROM nodes ORDER BY 1, 2, 3",
-	"SELECT * FROM guests ORDER BY org, cluster, vmid, identity",
+	"SELECT * FROM " FIXTURE_GUESTS " ORDER BY org, cluster, vmid, identity",
 	"SELECT org, cluster, vmid, at, digest, body FROM configs ORDER BY 1, 2, 3",
 	"SELECT org, cluster, at, id, kind, node, vmid, data FROM events ORDER BY 1, 2, 3, 4",
 	"SELECT org, cluster, node, slot, at, cpu FROM node_minutes ORDER BY 1, 2, 3, 4",
@@ -273,6 +273,27 @@ static void test_versions(void **state)
 	store_close(s);
 }
 
+/* Another hub has migrated the database meanwhile: what this one would write, nobody could read. */
+static void test_overtaken(void **state)
+{
+	struct fixture *f = *state;
+	struct history h = {};
+	struct store *s = NULL;
+	struct err e = {};
+
+	history_make(&h, 5, 1, 2);
+	assert_int_equal(store_open(&s, f->where, 0, &e), 0);
+	assert_int_equal(put(s, &h.items[0], &e), 0);
+	assert_int_equal(fixture_script(f, "INSERT INTO schema_version VALUES (9999, 'later')"), 0);
+	assert_int_equal(put(s, &h.items[1], &e), -ENOTUNIQ);
+	assert_non_null(strstr(e.text, "9999"));
+	assert_true(store_is_lost(s));
+	assert_int_equal(number(f->s, "SELECT count(*) FROM docs"), 1);
+	assert_int_equal(fixture_script(f, "DELETE FROM schema_version WHERE version = 9999"), 0);
+	store_close(s);
+	history_done(&h);
+}
+
 /* --- a copy while others write --- */
 
 static int write_on(const char *where, int out, void *ctx)
@@ -488,10 +509,10 @@ static void test_lost_anywhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_killed),	  FIXTURE_TEST(test_migrate_at_once),
-		FIXTURE_TEST(test_versions),	  FIXTURE_TEST(test_backup),
-		FIXTURE_TEST(test_lost_between),  FIXTURE_TEST(test_lost_within),
-		FIXTURE_TEST(test_lost_anywhere),
+		FIXTURE_TEST(test_killed),	FIXTURE_TEST(test_migrate_at_once),
+		FIXTURE_TEST(test_versions),	FIXTURE_TEST(test_overtaken),
+		FIXTURE_TEST(test_backup),	FIXTURE_TEST(test_lost_between),
+		FIXTURE_TEST(test_lost_within), FIXTURE_TEST(test_lost_anywhere),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));

@@ -38,11 +38,11 @@ static void assert_rows(struct fixture *f, const char *sql, const char *expected
 
 /* All but history and what keeps the hub fast. */
 static const char *const states[] = {
-	"SELECT * FROM guests ORDER BY org, cluster, vmid, identity",
+	"SELECT * FROM " FIXTURE_GUESTS " ORDER BY org, cluster, vmid, identity",
 	"SELECT * FROM configs ORDER BY org, cluster, vmid",
 	"SELECT * FROM events ORDER BY org, cluster, at, id",
 	"SELECT node, at, seq, instance, version, data, findings, wanted FROM nodes ORDER BY 1",
-	"SELECT * FROM storages ORDER BY org, cluster, node, name",
+	"SELECT * FROM " FIXTURE_STORAGES " ORDER BY org, cluster, node, name",
 	"SELECT * FROM findings ORDER BY org, cluster, node, part, number",
 	"SELECT org, cluster, name, members, at, node, seq FROM clusters ORDER BY 1, 2",
 	"SELECT * FROM docs ORDER BY org, cluster, node, instance, seq",
@@ -331,7 +331,7 @@ static const char *const tenant_tables[] = {
 	"views",	 "clusters",	    "nodes",	   "guests",
 	"configs",	 "storages",	    "findings",	   "events",
 	"node_minutes",	 "storage_minutes", "guest_slots", "hours",
-	"nanny_objects", "nanny_agents_of",
+	"nanny_objects", "nanny_agents_of", "samples",
 };
 
 /* Of the command line of whoever may read the database, and of the hub itself. */

@@ -52,7 +52,7 @@ static void assert_rows(struct fixture *f, const char *sql, const char *expected
 
 #define GUESTS                                                                                   \
 	"SELECT cluster, vmid, identity, node, status, seen_at - 1795269600, closed_at IS NULL " \
-	"AS open FROM guests ORDER BY 1, 2, 3"
+	"AS open FROM " FIXTURE_GUESTS " ORDER BY 1, 2, 3"
 #define EVENTS "SELECT cluster, at - 1795269600, kind, node, vmid FROM events ORDER BY 2, 3"
 
 #define NODE1                                                                        \
@@ -182,7 +182,7 @@ static void ingest(struct fixture *f, uint64_t sequence, int64_t at, bool with_g
 /* Our own agent says both: documents win, and what NannyAPI's objects say is the same guest. */
 static void test_beside_documents(void **state)
 {
-	static const char *const who = "SELECT name, status, digest, seen_seq FROM guests";
+	static const char *const who = "SELECT name, status, digest, seen_seq FROM " FIXTURE_GUESTS;
 	struct fixture *f = *state;
 	char expected[128];
 

@@ -47,6 +47,12 @@ def mount(source, target, kind=None, flags=0, data=None):
                      data and data.encode()))
 
 
+def hide_own():
+    """What a program of ours left on this machine is not this node's."""
+    for path in ("/etc/pvewarden", "/var/lib/pvewarden"):
+        mount("own", path, "tmpfs", data="mode=755")
+
+
 def die_with_parent(parent):
     """Killed as soon as the process that made this one ends, however that comes."""
     LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)
@@ -216,6 +222,7 @@ class Node:
             os.makedirs(f"{base}/{name}.work")
             mount("overlay", f"/{name}", "overlay",
                   data=f"lowerdir=/{name},upperdir={base}/{name}.up,workdir={base}/{name}.work")
+        hide_own()
         mount("proc", "/proc", "proc")
         mount("rig", f"{base}/run", "tmpfs", data="mode=755")
         mount(rig.shared, f"{base}/run/rig", flags=MS_BIND)

@@ -48,13 +48,48 @@ UPDATE nodes SET wanted = CASE WHEN EXISTS (SELECT 1 FROM guests AS g
 			AND c.vmid = g.vmid) = g.digest THEN 0 ELSE 1 END = 1) THEN 1 ELSE 0 END
 WHERE org = $1 AND cluster = $2 AND node = $3
 
--- name: guests_touch
--- The hash is of the identity as well; a member's value is the hash and what changes with every sample.
-UPDATE guests AS g SET seen_at = $3, seen_seq = $5, live = substr(d.value, 17)
-FROM MEMBERS($6, d)
-WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = CAST(d.key AS BIGINT)
-	AND CASE WHEN g.fresh = substr(d.value, 1, 16) AND g.closed_at IS NULL AND g.seen_node = $4
+-- A node that shows the guests it showed before, none of which is news, changes one row of its own:
+-- samples has when they were seen and what changes with every sample, and while guests.sampled names
+-- one of its parts, seen_at, seen_seq and live of the guest's row do not count. Such guests are open
+-- and seen_node showed them last. Before anything else is said of them, their row gets it all back.
+-- name: samples_put
+UPDATE samples SET at = $4, seq = $5, live = $7
+WHERE org = $1 AND cluster = $2 AND node = $3 AND part = $6 AND known = $8 AND (at, seq) < ($4, $5)
+-- name: samples_add
+INSERT INTO samples (org, cluster, node, at, seq, part, live, known) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (org, cluster, node, part) DO UPDATE SET at = excluded.at, seq = excluded.seq, live = excluded.live,
+	known = excluded.known
+-- name: samples_of
+SELECT g.seen_node FROM EACH($3, j) CROSS JOIN guests AS g WHERE g.org = $1 AND g.cluster = $2
+	AND g.vmid = CAST(j.value ->> 0 AS BIGINT) AND g.sampled > 0 LIMIT 1
+-- name: samples_of_others
+SELECT seen_node FROM guests WHERE org = $1 AND cluster = $2 AND sampled > 0
+	AND vmid NOT IN (SELECT CAST(j.value ->> 0 AS BIGINT) FROM EACH($3, j)) LIMIT 1
+-- name: samples_of_cluster
+SELECT node FROM samples WHERE org = $1 AND cluster = $2 AND part = 1 LIMIT 1
+-- name: samples_settle
+WITH x AS MATERIALIZED (SELECT CAST(j.value ->> 0 AS BIGINT) AS vmid, s.part, s.at, s.seq,
+		split_part(split_part(s.live, NEWLINE || (j.value ->> 0) || ' ', 2), NEWLINE, 1) AS live
+	FROM samples AS k CROSS JOIN EACH(k.known, j) CROSS JOIN samples AS s
+	WHERE k.org = $1 AND k.cluster = $2 AND k.node = $3 AND k.part = 1 AND s.org = $1 AND s.cluster = $2
+		AND s.node = $3 AND s.part = CAST(j.value ->> 2 AS BIGINT))
+UPDATE guests AS g SET seen_at = x.at, seen_seq = x.seq, live = x.live, sampled = 0 FROM x
+WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = x.vmid
+	AND CASE WHEN g.seen_node = $3 AND g.sampled = x.part THEN 1 ELSE 0 END = 1
+-- name: samples_drop
+DELETE FROM samples WHERE org = $1 AND cluster = $2 AND node = $3 AND part > 0
+
+-- name: guests_known
+-- The hash is of the identity as well.
+SELECT count(*) FROM EACH($6, j) CROSS JOIN guests AS g
+WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = CAST(j.value ->> 0 AS BIGINT)
+	AND CASE WHEN g.fresh = j.value ->> 1 AND g.closed_at IS NULL AND g.seen_node = $4
 		AND (g.seen_at, g.seen_seq) < ($3, $5) THEN 1 ELSE 0 END = 1
+-- name: guests_sampled
+UPDATE guests AS g SET sampled = CAST(d.value ->> 2 AS BIGINT)
+FROM EACH($4, d)
+WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = CAST(d.value ->> 0 AS BIGINT)
+	AND CASE WHEN g.fresh = d.value ->> 1 AND g.closed_at IS NULL AND g.seen_node = $3 THEN 1 ELSE 0 END = 1
 -- name: guests_put
 INSERT INTO guests (org, cluster, vmid, identity, type, fresh, node, name, status, locked, tags, template,
 	backup, digest, data, live, first_at, seen_at, seen_node, seen_seq, closed_at)
@@ -128,11 +163,12 @@ WHERE (configs.at, configs.node, configs.seq) < (excluded.at, excluded.node, exc
 SELECT count(*) FROM docs WHERE org = $1 AND cluster = $2 AND node = $3 AND storages = 1
 	AND (at, seq, instance) > ($4, $5, $6)
 -- name: storages_put
-INSERT INTO storages (org, cluster, node, name, at, seq, type, data)
-SELECT $1, $2, $3, j.value ->> 'name', $4, $5, j.value ->> 'type', CAST(j.value AS TEXT)
+-- Only where one came, went or is of another type; the others' data stands in samples anyway.
+INSERT INTO storages (org, cluster, node, name, at, seq, type, data, line)
+SELECT $1, $2, $3, j.value ->> 'name', $4, $5, j.value ->> 'type', CAST(j.value AS TEXT), row_number() OVER ()
 FROM EACH_AS_WRITTEN($6, j) WHERE true
 ON CONFLICT (org, cluster, node, name) DO UPDATE SET at = excluded.at, seq = excluded.seq,
-	type = excluded.type, data = excluded.data
+	type = excluded.type, data = excluded.data, line = excluded.line
 -- name: storages_gone
 DELETE FROM storages WHERE org = $1 AND cluster = $2 AND node = $3 AND (at, seq) < ($4, $5)
 
@@ -151,11 +187,8 @@ WHERE j.value ->> 'state' NOT IN ('serving', 'off', 'booting', 'starting', 'stop
 
 -- name: node_minute
 INSERT INTO node_minutes (org, cluster, node, slot, at, seq, cpu, iowait, loadavg, mem, swap, disk, netin, netout)
-SELECT $1, $2, $3, $4, $5, $6, REAL_OF(PARSED($7) ->> 'cpu'), REAL_OF(PARSED($7) ->> 'iowait'),
-	REAL_OF(PARSED($7) -> 'loadavg' ->> 0), REAL_OF(PARSED($7) -> 'memory' ->> 'used'),
-	REAL_OF(PARSED($7) -> 'swap' ->> 'used'), REAL_OF(PARSED($7) -> 'rootfs' ->> 'used'),
-	REAL_OF(PARSED($7) ->> 'netin'), REAL_OF(PARSED($7) ->> 'netout')
-WHERE true
+VALUES ($1, $2, $3, $4, $5, $6, REAL_OF($7), REAL_OF($8), REAL_OF($9), REAL_OF($10), REAL_OF($11), REAL_OF($12),
+	REAL_OF($13), REAL_OF($14))
 ON CONFLICT (org, cluster, node, slot) DO UPDATE SET at = excluded.at, seq = excluded.seq,
 	cpu = excluded.cpu, iowait = excluded.iowait, loadavg = excluded.loadavg, mem = excluded.mem,
 	swap = excluded.swap, disk = excluded.disk, netin = excluded.netin, netout = excluded.netout

@@ -18,14 +18,21 @@ FROM (SELECT m.*, (SELECT FLAG(j.value ->> 'online') FROM clusters AS c, EACH(c.
 -- name: list_guests
 SELECT OBJECT('cluster', g.cluster, 'vmid', g.vmid, 'identity', g.identity, 'type', g.type, 'node', g.node,
 	'name', g.name, 'status', g.status, 'lock', g.locked, 'tags', g.tags, 'template', BOOL(g.template),
-	'backup', BOOL(g.backup), 'digest', g.digest, 'seen_at', TIME(g.seen_at), 'seen_by', CASE WHEN g.seen_node = '' THEN g.node ELSE g.seen_node END,
-	'age', $2 - g.seen_at, 'first_seen_at', TIME(g.first_at),
-	'closed_at', CASE WHEN g.closed_at > 0 THEN TIME(g.closed_at) END, 'details', JSON(g.data), 'live', JSON(g.live))
-FROM guests AS g WHERE g.org = $1
+	'backup', BOOL(g.backup), 'digest', g.digest, 'seen_at', TIME(coalesce(s.at, g.seen_at)),
+	'seen_by', CASE WHEN g.seen_node = '' THEN g.node ELSE g.seen_node END,
+	'age', $2 - coalesce(s.at, g.seen_at), 'first_seen_at', TIME(g.first_at),
+	'closed_at', CASE WHEN g.closed_at > 0 THEN TIME(g.closed_at) END, 'details', JSON(g.data),
+	'live', JSON(coalesce(split_part(split_part(s.live, NEWLINE || g.vmid || ' ', 2), NEWLINE, 1), g.live)))
+FROM guests AS g LEFT JOIN samples AS s ON s.org = $1 AND s.cluster = g.cluster AND s.node = g.seen_node
+	AND s.part = g.sampled AND g.sampled > 0
+WHERE g.org = $1
 -- name: list_storages
 SELECT OBJECT('cluster', t.cluster, 'node', t.node, 'name', t.name, 'type', t.type,
-	'collected_at', TIME(t.at), 'age', $2 - t.at, 'details', JSON(t.data))
-FROM storages AS t WHERE t.org = $1
+	'collected_at', TIME(coalesce(s.at, t.at)), 'age', $2 - coalesce(s.at, t.at),
+	'details', JSON(coalesce(split_part(s.live, NEWLINE, CAST(t.line AS INTEGER) + 1), t.data)))
+FROM storages AS t LEFT JOIN samples AS s ON s.org = $1 AND s.cluster = t.cluster AND s.node = t.node
+	AND s.part = 0 AND t.line > 0
+WHERE t.org = $1
 -- name: list_findings
 SELECT OBJECT('cluster', f.cluster, 'node', f.node, 'part', f.part, 'class', f.class, 'severity', f.severity,
 	'vmid', f.vmid, 'since', TIME(f.at), 'details', JSON(f.data))
