@@ -264,6 +264,7 @@ static gid_t readers(void)
 	return group && group->gr_gid != getegid() ? group->gr_gid : (gid_t)-1;
 }
 
+/* > 0: an exit status; what is wrong has been said. */
 static int open_all(struct agentd *d, struct err *e)
 {
 	int r = root_open(&d->root, cli_value(d->cli, "root"), e);
@@ -272,6 +273,8 @@ static int open_all(struct agentd *d, struct err *e)
 		return r;
 	name_servers(d);
 	read_conf(d, &d->conf);
+	if (agent_conf_wrong_option(&d->conf))
+		return CLI_USAGE;
 	set_level(d);
 	r = open_folders(d, e);
 	if (r == 0)
@@ -325,11 +328,12 @@ int agentd_run(const struct cli *cli)
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_set_level(LOG_LEVEL_INFO);
 	r = open_all(d, &e);
-	if (r < 0) {
-		log_error("%s", e.text);
+	if (r != 0) {
+		if (r < 0)
+			log_error("%s", e.text);
 		agent_conf_done(&d->conf);
 		free(d);
-		return CLI_CRITICAL;
+		return r < 0 ? CLI_CRITICAL : r;
 	}
 	log_info("pvewarden agent " PVEWARDEN_VERSION " started");
 	(void)sd_notify(0, "READY=1");

@@ -803,6 +803,22 @@ def once(work, certs):
     ok("not on a machine without Proxmox", p.returncode == 3 and "not detected" in p.stdout, p)
 
 
+def wrong_options(work, certs):
+    server, _, agent = setting(work, certs)
+    for option in ("--interval=0", "--proxmox-interval=4", "--hub-url=http://hub.example.com", "--api-url=nowhere"):
+        p = subprocess.run(["timeout", "10", PROGRAM, "agent", "run", "--root", agent.root, option],
+                           capture_output=True, text=True, timeout=30)
+        ok(f"run {option} is wrong usage and begins nothing", p.returncode == 64 and
+           f"{option.split('=')[0]}: expected" in p.stderr and "started" not in p.stderr and
+           not os.path.exists(f"{agent.root}/{STATE}"), p)
+    for option in ("--hub-url=http://hub.example.com", "--api-url=nowhere"):
+        p = subprocess.run([PROGRAM, "agent", "register", "--root", agent.root, "--token-file=-", option],
+                           input="t1\n", capture_output=True, text=True, timeout=30)
+        ok(f"register {option} takes no token for another server", p.returncode == 64 and
+           f"{option.split('=')[0]}: expected" in p.stderr and not os.path.exists(f"{agent.root}/{STATE}"), p)
+    server.end()
+
+
 def unit(work, certs):
     del work, certs
     if not shutil.which("systemd-analyze"):
@@ -823,7 +839,8 @@ def main():
     try:
         for test in (plain, tokens, trust, traps, refusals, newest_only, outage, killed, full_disk,
                      hanging, from_a_backup, reload, proxmox_later, state_gone, unprivileged,
-                     registration, ready_token, old_agent, once, unit):
+                     registration, ready_token, old_agent, once, wrong_options,
+                     unit):
             if not chosen or test.__name__ in chosen:
                 begun = time.monotonic()
                 test(work, certs)
