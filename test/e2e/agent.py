@@ -375,7 +375,7 @@ def traps(work, certs):
     """What made the old agent throw its token away."""
     server, hub, agent = setting(work, certs)
     hub.valid = set()
-    answers = [(404, "404 page not found: token invalid", {}),
+    answers = [(404, "404 page not found: token invalid", {}), (200, {"success": True, "message": "hello"}, {}),
                (403, "<html>token expired</html>", {}),
                (401, "<html>token not found</html>", {}),
                (403, {"error": "your token is invalid or expired"}, {}),
@@ -394,6 +394,7 @@ def traps(work, certs):
     agent.end()
     ok("nobody is sent to register for them", not agent.said("re-registration") and
        agent.said("the token cannot be refreshed: 404, and the answer is not the server's own"))
+    ok("an answer without a token is named", agent.said("the token cannot be refreshed: 200, without a token"))
     ok("and cost nothing", agent.read_token()["refresh_token"] == "r1" and
        not agent.read_token()["given_up"])
     server.end()
