@@ -804,6 +804,16 @@ def once(work, certs):
     ok("not on a machine without Proxmox", p.returncode == 3 and "not detected" in p.stdout, p)
 
 
+def in_the_way(work, certs):
+    server, _, agent = setting(work, certs)
+    write(agent.root, f"{STATE}/spool", "not a folder")
+    p = subprocess.run(["timeout", "10", PROGRAM, "agent", "run", "--root", agent.root], capture_output=True,
+                       text=True, timeout=30)
+    ok("what is in the way is named with its path", p.returncode == 2 and f"/{STATE}/spool: Not a directory" in p.stderr,
+       p)
+    server.end()
+
+
 def wrong_options(work, certs):
     server, _, agent = setting(work, certs)
     for option in ("--interval=0", "--proxmox-interval=4", "--hub-url=http://hub.example.com", "--api-url=nowhere"):
@@ -840,7 +850,8 @@ def main():
     try:
         for test in (plain, tokens, trust, traps, refusals, newest_only, outage, killed, full_disk,
                      hanging, from_a_backup, reload, proxmox_later, state_gone, unprivileged,
-                     registration, ready_token, old_agent, once, wrong_options,
+                     registration, ready_token, old_agent, once, in_the_way,
+                     wrong_options,
                      unit):
             if not chosen or test.__name__ in chosen:
                 begun = time.monotonic()
