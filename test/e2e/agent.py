@@ -804,6 +804,41 @@ def once(work, certs):
     ok("not on a machine without Proxmox", p.returncode == 3 and "not detected" in p.stdout, p)
 
 
+def on_disk_first(work, certs):
+    """In the order of its system calls: no kill shows what a power cut would."""
+    if not shutil.which("strace"):
+        print("# on_disk_first: no strace")
+        return
+    server, hub, agent = setting(work, certs)
+    agent.token()
+    hub.valid = set()  # so that a token is written as well
+    trace = f"{agent.root}/trace"
+    p = subprocess.Popen(["strace", "-D", "-f", "-qq", "-y", "-e", "signal=none", "-e", "trace=fsync,renameat,sendto", "-o",
+                          trace, PROGRAM, "agent", "run", "--root", agent.root], stderr=agent.log)
+    until(lambda: len(hub.documents) >= 2)
+    p.terminate()
+    p.wait(timeout=20)
+    with open(trace, encoding="utf-8", errors="replace") as f:
+        lines = f.read().splitlines()
+    synced, whole, sent, early = set(), set(), [], []
+    for line in lines:
+        if m := re.search(r" fsync\(\d+<([^>]*)>\) += 0", line):
+            synced.add(os.path.realpath(m[1]))
+            whole |= {path for path in sent if os.path.dirname(path) == os.path.realpath(m[1])}
+        elif m := re.search(r' renameat\(\d+<([^>]*)>, "([^"]*)", \d+<[^>]*>, "([^"]*)"\)', line):
+            folder = os.path.realpath(m[1])
+            if f"{folder}/{m[2]}" not in synced:
+                early.append(line)
+            synced.discard(f"{folder}/{m[2]}")
+            sent.append(f"{folder}/{m[3]}")
+        elif "/api/v1/documents" in line and not [w for w in whole if "/spool/" in w]:
+            early.append(line)
+    ok("each file is synced before it has its name, its folder afterwards, and then it is sent", not early and
+       len([w for w in whole if re.search(r"/spool/\d+-\d+\.json$", w)]) >= 2 and
+       any(w.endswith("/hub-token.json") for w in whole), early, sorted(whole))
+    server.end()
+
+
 def in_the_way(work, certs):
     server, _, agent = setting(work, certs)
     write(agent.root, f"{STATE}/spool", "not a folder")
@@ -850,7 +885,7 @@ def main():
     try:
         for test in (plain, tokens, trust, traps, refusals, newest_only, outage, killed, full_disk,
                      hanging, from_a_backup, reload, proxmox_later, state_gone, unprivileged,
-                     registration, ready_token, old_agent, once, in_the_way,
+                     registration, ready_token, old_agent, once, on_disk_first, in_the_way,
                      wrong_options,
                      unit):
             if not chosen or test.__name__ in chosen:
