@@ -177,14 +177,14 @@ static int open_folder(struct agentd *d, const char *path, mode_t mode, struct e
 	return fd;
 }
 
-static int open_below(int dirfd, const char *name, struct err *e)
+static int open_below(const struct agentd *d, const char *name, struct err *e)
 {
-	int r = file_mkdirs(dirfd, name, 0700);
-	int fd = r < 0 ? -1 : openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = file_mkdirs(d->state_fd, name, 0700);
+	int fd = r < 0 ? r : openat(d->state_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
-		return err_set(e, r < 0 ? r : -errno, "%s: %s", name, strerror(r < 0 ? -r : errno));
-	return fd;
+	if (r == 0 && fd < 0)
+		fd = -errno;
+	return fd < 0 ? err_set(e, fd, "%s/%s: %s", d->conf.state_dir, name, strerror(-fd)) : fd;
 }
 
 static int take_lock(struct agentd *d, struct err *e)
@@ -205,10 +205,10 @@ static int open_folders(struct agentd *d, struct err *e)
 	d->run_fd = open_folder(d, AGENT_RUN_DIR, 0755, e);
 	if (d->run_fd < 0)
 		return d->run_fd;
-	d->spool_fd = open_below(d->state_fd, "spool", e);
+	d->spool_fd = open_below(d, "spool", e);
 	if (d->spool_fd < 0)
 		return d->spool_fd;
-	d->parked_fd = open_below(d->state_fd, "refused", e);
+	d->parked_fd = open_below(d, "refused", e);
 	return d->parked_fd < 0 ? d->parked_fd : take_lock(d, e);
 }
 
@@ -264,6 +264,7 @@ static gid_t readers(void)
 	return group && group->gr_gid != getegid() ? group->gr_gid : (gid_t)-1;
 }
 
+/* > 0: an exit status; what is wrong has been said. */
 static int open_all(struct agentd *d, struct err *e)
 {
 	int r = root_open(&d->root, cli_value(d->cli, "root"), e);
@@ -272,6 +273,8 @@ static int open_all(struct agentd *d, struct err *e)
 		return r;
 	name_servers(d);
 	read_conf(d, &d->conf);
+	if (agent_conf_wrong_option(&d->conf))
+		return CLI_USAGE;
 	set_level(d);
 	r = open_folders(d, e);
 	if (r == 0)
@@ -325,11 +328,12 @@ int agentd_run(const struct cli *cli)
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_set_level(LOG_LEVEL_INFO);
 	r = open_all(d, &e);
-	if (r < 0) {
-		log_error("%s", e.text);
+	if (r != 0) {
+		if (r < 0)
+			log_error("%s", e.text);
 		agent_conf_done(&d->conf);
 		free(d);
-		return CLI_CRITICAL;
+		return r < 0 ? CLI_CRITICAL : r;
 	}
 	log_info("pvewarden agent " PVEWARDEN_VERSION " started");
 	(void)sd_notify(0, "READY=1");

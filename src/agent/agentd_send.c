@@ -146,7 +146,9 @@ static void tell_no_refresh(struct agent_server *s, const char *what)
 {
 	char why[sizeof(s->problem)];
 
-	(void)snprintf(why, sizeof(why), "the token cannot be refreshed: %s", what);
+	/* Of an answer that is well there is nothing to say, unless it is this one. */
+	(void)snprintf(why, sizeof(why), "the token cannot be refreshed: %s",
+		       *what ? what : "200, without a token");
 	tell_failure(s, why);
 	agentd_item_later(s);
 }

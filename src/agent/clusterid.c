@@ -153,10 +153,10 @@ bool clusterid_of(struct slice pem, char ret[CLUSTERID_MAX])
 	struct slice body, subject, uuid;
 
 	ret[0] = '\0';
-	if (slice_empty(slice_trim(pem)))
+	if (!pem_body(pem, &body) || !decode(body, &der) ||
+	    !find_subject(buf_slice(&der), &subject))
 		return false;
-	if (pem_body(pem, &body) && decode(body, &der) && find_subject(buf_slice(&der), &subject) &&
-	    find_uuid(subject, &uuid)) {
+	if (find_uuid(subject, &uuid)) {
 		for (size_t i = 0; i < UUID_LEN; i++)
 			ret[i] = (char)tolower((unsigned char)uuid.p[i]);
 		ret[UUID_LEN] = '\0';

@@ -13,7 +13,8 @@ enum { CLUSTERID_MAX = 64 };
 
 /*
  * From the text of /etc/pve/pve-root-ca.pem, any bytes. An administrator's own authority has no
- * such UUID: then "ca:" and a digest of the text. False, and an empty text, if there is none.
+ * such UUID: then "ca:" and a digest of the text. False, and an empty text, if there is no whole
+ * certificate: a file that is half written would be another cluster's.
  */
 bool clusterid_of(struct slice pem, char ret[CLUSTERID_MAX]);
 

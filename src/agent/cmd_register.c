@@ -229,6 +229,8 @@ static int run(struct registering *g)
 
 	for (size_t i = 0; i < g->conf.diags.n; i++)
 		log_warn("%s: %s", g->conf.diags.items[i].file, g->conf.diags.items[i].text);
+	if (agent_conf_wrong_option(&g->conf))
+		return CLI_USAGE;
 	if (!choose_server(g))
 		return cli_usage(g->cli, "expected --hub-url or --api-url (https://, or http:// to "
 					 "this machine), or one that is configured");

@@ -2,6 +2,7 @@
 #include "agent/conf.h"
 
 #include <errno.h>
+#include <string.h>
 #include <strings.h>
 
 #include "agent/oldconf.h"
@@ -321,6 +322,14 @@ void agent_conf_read(struct agent_conf *ret, const struct root *root,
 		take_outside(&option_names[i], cli_value(cli, option_names[i].name), "--", ret);
 	if ((cli && cli_has(cli, "debug")) || ret->debug)
 		ret->log = AGENT_LOG_DEBUG;
+}
+
+bool agent_conf_wrong_option(const struct agent_conf *c)
+{
+	for (size_t i = 0; i < c->diags.n; i++)
+		if (strncmp(c->diags.items[i].file, "--", 2) == 0)
+			return true;
+	return false;
 }
 
 void agent_conf_done(struct agent_conf *c)

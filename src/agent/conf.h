@@ -49,4 +49,7 @@ extern const struct cli_option agent_conf_options[]; /* of all verbs that have t
  * "--name", line 0. Waits for /etc/pve for at most 5 s. *ret must not be moved afterwards. */
 void agent_conf_read(struct agent_conf *ret, const struct root *root,
 		     const char *(*env)(const char *name), const struct cli *cli);
+/* Whoever gave an option that is wrong is there to put it right, unlike who wrote a file. */
+bool agent_conf_wrong_option(const struct agent_conf *c);
+
 void agent_conf_done(struct agent_conf *c);

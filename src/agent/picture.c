@@ -154,7 +154,8 @@ static int read_uuid(struct picture *p, const struct picture_want *want, struct 
 		return err_set(e, -EAGAIN,
 			       "which cluster this is cannot be read (is /etc/pve mounted? "
 			       "systemctl status pve-cluster)");
-	picture_blind(p, "%s cannot be read: this cluster is known as %s", path, p->uuid);
+	picture_blind(p, "%s cannot be read or is no certificate: this cluster is known as %s",
+		      path, p->uuid);
 	return 0;
 }
 

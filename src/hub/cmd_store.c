@@ -38,7 +38,8 @@ int cmd_store_open(const struct cli *cli, unsigned int flags, struct cmd_store *
 		arena_done(&ret->arena);
 		return r;
 	}
-	r = store_open(&ret->store, ret->conf.db, flags | STORE_CREATE | STORE_ANY_VERSION, &e);
+	r = store_open(&ret->store, ret->conf.db,
+		       STORE_ANY_VERSION | (flags & CMD_STORE_THERE ? 0 : STORE_CREATE), &e);
 	if (r == 0 && !(flags & STORE_ANY_VERSION))
 		r = bring_to_newest(ret, &e);
 	if (r == 0)

@@ -13,8 +13,10 @@ struct cmd_store {
 	struct store *store;
 };
 
+enum { CMD_STORE_THERE = 1 << 16 }; /* a database that is not there is a mistake */
+
 /* CLI_OK with an open store of the newest schema (made when it is not there yet), or the status to
- * end with. @flags: enum store_open, besides. */
+ * end with. @flags: STORE_ANY_VERSION leaves the schema as it is; CMD_STORE_THERE. */
 int cmd_store_open(const struct cli *cli, unsigned int flags, struct cmd_store *ret);
 void cmd_store_close(struct cmd_store *c);
 

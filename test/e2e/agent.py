@@ -375,7 +375,7 @@ def traps(work, certs):
     """What made the old agent throw its token away."""
     server, hub, agent = setting(work, certs)
     hub.valid = set()
-    answers = [(404, "404 page not found: token invalid", {}),
+    answers = [(404, "404 page not found: token invalid", {}), (200, {"success": True, "message": "hello"}, {}),
                (403, "<html>token expired</html>", {}),
                (401, "<html>token not found</html>", {}),
                (403, {"error": "your token is invalid or expired"}, {}),
@@ -394,6 +394,7 @@ def traps(work, certs):
     agent.end()
     ok("nobody is sent to register for them", not agent.said("re-registration") and
        agent.said("the token cannot be refreshed: 404, and the answer is not the server's own"))
+    ok("an answer without a token is named", agent.said("the token cannot be refreshed: 200, without a token"))
     ok("and cost nothing", agent.read_token()["refresh_token"] == "r1" and
        not agent.read_token()["given_up"])
     server.end()
@@ -803,6 +804,67 @@ def once(work, certs):
     ok("not on a machine without Proxmox", p.returncode == 3 and "not detected" in p.stdout, p)
 
 
+def on_disk_first(work, certs):
+    """In the order of its system calls: no kill shows what a power cut would."""
+    if not shutil.which("strace"):
+        print("# on_disk_first: no strace")
+        return
+    server, hub, agent = setting(work, certs)
+    agent.token()
+    hub.valid = set()  # so that a token is written as well
+    trace = f"{agent.root}/trace"
+    p = subprocess.Popen(["strace", "-D", "-f", "-qq", "-y", "-e", "signal=none", "-e", "trace=fsync,renameat,sendto", "-o",
+                          trace, PROGRAM, "agent", "run", "--root", agent.root], stderr=agent.log)
+    until(lambda: len(hub.documents) >= 2)
+    p.terminate()
+    p.wait(timeout=20)
+    with open(trace, encoding="utf-8", errors="replace") as f:
+        lines = f.read().splitlines()
+    synced, whole, sent, early = set(), set(), [], []
+    for line in lines:
+        if m := re.search(r" fsync\(\d+<([^>]*)>\) += 0", line):
+            synced.add(os.path.realpath(m[1]))
+            whole |= {path for path in sent if os.path.dirname(path) == os.path.realpath(m[1])}
+        elif m := re.search(r' renameat\(\d+<([^>]*)>, "([^"]*)", \d+<[^>]*>, "([^"]*)"\)', line):
+            folder = os.path.realpath(m[1])
+            if f"{folder}/{m[2]}" not in synced:
+                early.append(line)
+            synced.discard(f"{folder}/{m[2]}")
+            sent.append(f"{folder}/{m[3]}")
+        elif "/api/v1/documents" in line and not [w for w in whole if "/spool/" in w]:
+            early.append(line)
+    ok("each file is synced before it has its name, its folder afterwards, and then it is sent", not early and
+       len([w for w in whole if re.search(r"/spool/\d+-\d+\.json$", w)]) >= 2 and
+       any(w.endswith("/hub-token.json") for w in whole), early, sorted(whole))
+    server.end()
+
+
+def in_the_way(work, certs):
+    server, _, agent = setting(work, certs)
+    write(agent.root, f"{STATE}/spool", "not a folder")
+    p = subprocess.run(["timeout", "10", PROGRAM, "agent", "run", "--root", agent.root], capture_output=True,
+                       text=True, timeout=30)
+    ok("what is in the way is named with its path", p.returncode == 2 and f"/{STATE}/spool: Not a directory" in p.stderr,
+       p)
+    server.end()
+
+
+def wrong_options(work, certs):
+    server, _, agent = setting(work, certs)
+    for option in ("--interval=0", "--proxmox-interval=4", "--hub-url=http://hub.example.com", "--api-url=nowhere"):
+        p = subprocess.run(["timeout", "10", PROGRAM, "agent", "run", "--root", agent.root, option],
+                           capture_output=True, text=True, timeout=30)
+        ok(f"run {option} is wrong usage and begins nothing", p.returncode == 64 and
+           f"{option.split('=')[0]}: expected" in p.stderr and "started" not in p.stderr and
+           not os.path.exists(f"{agent.root}/{STATE}"), p)
+    for option in ("--hub-url=http://hub.example.com", "--api-url=nowhere"):
+        p = subprocess.run([PROGRAM, "agent", "register", "--root", agent.root, "--token-file=-", option],
+                           input="t1\n", capture_output=True, text=True, timeout=30)
+        ok(f"register {option} takes no token for another server", p.returncode == 64 and
+           f"{option.split('=')[0]}: expected" in p.stderr and not os.path.exists(f"{agent.root}/{STATE}"), p)
+    server.end()
+
+
 def unit(work, certs):
     del work, certs
     if not shutil.which("systemd-analyze"):
@@ -823,7 +885,9 @@ def main():
     try:
         for test in (plain, tokens, trust, traps, refusals, newest_only, outage, killed, full_disk,
                      hanging, from_a_backup, reload, proxmox_later, state_gone, unprivileged,
-                     registration, ready_token, old_agent, once, unit):
+                     registration, ready_token, old_agent, once, on_disk_first, in_the_way,
+                     wrong_options,
+                     unit):
             if not chosen or test.__name__ in chosen:
                 begun = time.monotonic()
                 test(work, certs)

@@ -132,6 +132,15 @@ with tempfile.TemporaryDirectory() as folder:
     r = hub(copy, "user", "list", "--format", "json")
     ok("has everything", len(json.loads(r.stdout)["users"]) == 2, r)
     ok("only the owner reads it", os.stat(copy).st_mode & 0o777 == 0o600, oct(os.stat(copy).st_mode))
+    os.symlink(db, f"{folder}/link.db")
+    for path in (db, f"{folder}/link.db"):
+        inode = os.stat(db).st_ino
+        r = hub(db, "backup", path)
+        ok("no backup takes the place of the database", r.returncode == 2 and "the database itself" in r.stderr and
+           os.stat(db).st_ino == inode, r)
+    r = hub(f"{folder}/nothing.db", "backup", f"{folder}/copy2.db")
+    ok("no backup of a database that is not there", r.returncode == 2 and "nothing.db" in r.stderr and
+       not os.path.exists(f"{folder}/nothing.db") and not os.path.exists(f"{folder}/copy2.db"), r)
     ok("a backup that cannot be", hub(db, "backup", "/nonexistent/x").returncode == 2)
 
     # Root may make a token before the service has ever run.

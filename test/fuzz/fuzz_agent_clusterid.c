@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	char id[CLUSTERID_MAX], again[CLUSTERID_MAX];
 	bool known = clusterid_of(text, id);
 
-	CHECK(known == !slice_empty(slice_trim(text)));
+	CHECK(known == (*id != '\0'));
 	CHECK(!known || strlen(id) == 36 || (strlen(id) == 19 && strncmp(id, "ca:", 3) == 0));
 	CHECK(strspn(id, "0123456789abcdef-:") == strlen(id));
 	(void)clusterid_of(text, again);

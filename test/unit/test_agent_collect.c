@@ -20,6 +20,20 @@
 #include "util/clock.h"
 #include "util/json.h"
 
+/* An administrator's own. */
+#define OWN_CA                                                               \
+	"-----BEGIN CERTIFICATE-----\n"                                      \
+	"MIIBnTCCAUOgAwIBAgIUN0ag6hJDPRQJQjAqAiIuw/ciOJYwCgYIKoZIzj0EAwIw\n" \
+	"IzEPMA0GA1UEAwwGT3duIENBMRAwDgYDVQQKDAdFeGFtcGxlMCAXDTI2MTEyMTE0\n" \
+	"MzE0OFoYDzIxMjYxMDI4MTQzMTQ4WjAjMQ8wDQYDVQQDDAZPd24gQ0ExEDAOBgNV\n" \
+	"BAoMB0V4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARYNfqdporBQzO6\n" \
+	"J0RGpIkYsP+TYVlCTpnpmE9zPinsRc3S1uKgmW112sSIFqHRMpXhFgq7yjGYzqXc\n" \
+	"XlsTsoQXo1MwUTAdBgNVHQ4EFgQUH0ENZ28PR0QaMbdqd+Ew1V1zkwgwHwYDVR0j\n" \
+	"BBgwFoAUH0ENZ28PR0QaMbdqd+Ew1V1zkwgwDwYDVR0TAQH/BAUwAwEB/zAKBggq\n" \
+	"hkjOPQQDAgNIADBFAiEAlmadj+MeGi5eHsk4W/+Bdsl/Jv9EKOwJFfhsBn5JmlkC\n" \
+	"IEcUZNQ85pfrTNLFGhtTI6nayksRHLpAaTqMrbflq1rA\n"                     \
+	"-----END CERTIFICATE-----\n"
+
 #define NOW "2026-11-21T14:00:00Z"
 #define AT  "1795269590" /* ten seconds before */
 #define OLD "1795269000"
@@ -63,7 +77,7 @@ static void write_files(const struct tree *t)
 	tree_write(t, "etc/pve/ha/manager_status",
 		   "{\"master_node\":\"pve2\",\"timestamp\":" AT ",\"service_status\":{\"vm:100\":"
 		   "{\"node\":\"pve1\",\"state\":\"started\"}}}");
-	tree_write(t, "etc/pve/pve-root-ca.pem", "-----BEGIN CERTIFICATE-----\nxxxx\n");
+	tree_write(t, "etc/pve/pve-root-ca.pem", OWN_CA);
 	tree_write(t, "usr/share/perl5/PVE/pvecfg.pm",
 		   "sub version { return '8.2.4'; }\nsub version_text { return 'x'; }\n"
 		   "sub repoid { return 'faa83925c9641325'; }\n");
@@ -692,7 +706,7 @@ static void test_without_an_authority(void **state)
 	assert_int_equal(json_array_size(json_arr(w.doc, "blind")), 1);
 	assert_member(w.doc, "complete", "true");
 	assert_member(post(&w, 1, "/api/proxmox/cluster"), "cluster_id", "\"name:prod\"");
-	tree_write(&w.tree, "etc/pve/pve-root-ca.pem", "-----BEGIN CERTIFICATE-----\nxxxx\n");
+	tree_write(&w.tree, "etc/pve/pve-root-ca.pem", OWN_CA);
 	cycle(&w);
 	(void)snprintf(was, sizeof(was), "%s", uuid_of(&w));
 	assert_int_equal(strncmp(was, "ca:", 3), 0);
@@ -700,6 +714,11 @@ static void test_without_an_authority(void **state)
 	tree_remove(&w.tree, "etc/pve/pve-root-ca.pem");
 	cycle(&w);
 	assert_string_equal(uuid_of(&w), was);
+	/* Nor is one that is just being written another cluster. */
+	tree_write(&w.tree, "etc/pve/pve-root-ca.pem", "-----BEGIN CERTIFICATE-----\nMIIB");
+	cycle(&w);
+	assert_string_equal(uuid_of(&w), was);
+	assert_int_equal(json_array_size(json_arr(w.doc, "blind")), 1);
 	done(&w);
 }
 

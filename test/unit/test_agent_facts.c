@@ -315,6 +315,16 @@ static void test_a_huge_config_stays_small(void **state)
 	"MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAOhe/l7kAlL4svhq\n" \
 	"U/EAgfTB7ik6+jFKR2RLqvmoBn77AiBzowIwczYTz7pzfOV6pMtn7yR0i8e/oNvA\n" \
 	"pkAciI2p+A==\n"
+#define OWN_BODY                                                             \
+	"MIIBnTCCAUOgAwIBAgIUN0ag6hJDPRQJQjAqAiIuw/ciOJYwCgYIKoZIzj0EAwIw\n" \
+	"IzEPMA0GA1UEAwwGT3duIENBMRAwDgYDVQQKDAdFeGFtcGxlMCAXDTI2MTEyMTE0\n" \
+	"MzE0OFoYDzIxMjYxMDI4MTQzMTQ4WjAjMQ8wDQYDVQQDDAZPd24gQ0ExEDAOBgNV\n" \
+	"BAoMB0V4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARYNfqdporBQzO6\n" \
+	"J0RGpIkYsP+TYVlCTpnpmE9zPinsRc3S1uKgmW112sSIFqHRMpXhFgq7yjGYzqXc\n" \
+	"XlsTsoQXo1MwUTAdBgNVHQ4EFgQUH0ENZ28PR0QaMbdqd+Ew1V1zkwgwHwYDVR0j\n" \
+	"BBgwFoAUH0ENZ28PR0QaMbdqd+Ew1V1zkwgwDwYDVR0TAQH/BAUwAwEB/zAKBggq\n" \
+	"hkjOPQQDAgNIADBFAiEAlmadj+MeGi5eHsk4W/+Bdsl/Jv9EKOwJFfhsBn5JmlkC\n" \
+	"IEcUZNQ85pfrTNLFGhtTI6nayksRHLpAaTqMrbflq1rA\n"
 #define BEGIN "-----BEGIN CERTIFICATE-----\n"
 #define END   "-----END CERTIFICATE-----\n"
 
@@ -326,12 +336,15 @@ static void test_identity_of_a_cluster(void **state)
 	(void)state;
 	assert_true(clusterid_of(SLICE(BEGIN UUID_BODY END), id));
 	assert_string_equal(id, "0d8a1c2e-3b4f-4c5d-8e6f-7a8b9c0d1e2f");
-	/* An own authority, a cut one: a digest, another one for another text. */
-	assert_true(clusterid_of(SLICE(BEGIN "MIIB\n" END), id));
+	/* An own authority: a digest, another one for another text. */
+	assert_true(clusterid_of(SLICE(BEGIN OWN_BODY END), id));
 	assert_int_equal(strlen(id), strlen("ca:") + 16);
 	assert_int_equal(strncmp(id, "ca:", 3), 0);
-	assert_true(clusterid_of(SLICE(BEGIN "MIIC\n" END), other));
+	assert_true(clusterid_of(SLICE(BEGIN OWN_BODY END "# mine\n"), other));
 	assert_string_not_equal(id, other);
+	/* What is no certificate is nobody's authority. */
+	assert_false(clusterid_of(SLICE(BEGIN "MIIB\n" END), id));
+	assert_false(clusterid_of(SLICE("x"), id));
 	assert_false(clusterid_of(SLICE(" \n"), id));
 	assert_string_equal(id, "");
 	assert_true(clusterid_without_ca("", "prod", "0123", id));
@@ -347,13 +360,15 @@ static void test_identity_of_a_cluster(void **state)
 	/* A file that is away for a moment makes no second cluster. */
 	assert_true(clusterid_without_ca("ca:00112233", "prod", "0123", id));
 	assert_string_equal(id, "ca:00112233");
-	/* Whatever is cut off or flipped, it says something and reads nothing else. */
+	/* A file that is half there is another cluster at no length; whatever is flipped, nothing
+	 * else is read. */
 	for (size_t i = 0; i < sizeof(broken) - 1; i++) {
 		char kept = broken[i];
 
-		assert_true(clusterid_of((struct slice){ broken, i + 1 }, id));
+		if (clusterid_of((struct slice){ broken, i + 1 }, id))
+			assert_string_equal(id, "0d8a1c2e-3b4f-4c5d-8e6f-7a8b9c0d1e2f");
 		broken[i] = (char)(kept ^ 0x11);
-		assert_true(clusterid_of((struct slice){ broken, sizeof(broken) - 1 }, id));
+		(void)clusterid_of((struct slice){ broken, sizeof(broken) - 1 }, id);
 		broken[i] = kept;
 	}
 }
