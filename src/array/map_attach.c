@@ -146,6 +146,7 @@ static int refuse(const struct spot *s, struct err *e)
 static int replace(struct attach *a, struct err *e)
 {
 	struct scsi_disk old[MAP_PLACES_MAX];
+	enum map_in_use use;
 	char why[128];
 	size_t n = 0;
 
@@ -160,9 +161,16 @@ static int replace(struct attach *a, struct err *e)
 		s->scanned = 0;
 		if (s->lame)
 			continue;
-		if (map_disk_use(&a->job->root, s->disk.name, why, sizeof(why)) == MAP_OPEN) {
+		use = map_disk_use(&a->job->root, s->disk.name, why, sizeof(why));
+		if (use == MAP_OPEN) {
 			s->deed = MAP_TAKEN;
 			return refuse(s, e);
+		}
+		/* Not deleted, and no path: the others have to do. */
+		s->lame = use == MAP_UNKNOWN;
+		if (s->lame) {
+			(void)err_set(&a->said, -EBUSY, "%s stays: %s", s->disk.name, why);
+			continue;
 		}
 		/* What comes in its place may get its number. */
 		s->was_asked = false;
