@@ -7,7 +7,7 @@
  * forgot is normal too (facts I#16), so a connection alone proves nothing. What is taken for proof
  * that nobody uses it:
  *
- * - all who are connected are nodes of this cluster, and
+ * - all who are connected are hosts of this cluster's nodes, by name and suffix, and
  * - no guest of another node refers to it, in any section of its config, and
  * - no guest that refers to it is being migrated: then it runs where its config is not yet.
  *
@@ -27,8 +27,8 @@ struct elsewhere {
 };
 
 /* Pure. -EBUSY with a sentence. */
-int elsewhere_hosts(const struct elsewhere *w, const struct fa_connection *items, size_t n,
-		    struct err *e);
+int elsewhere_hosts(const struct elsewhere *w, const struct cluster *cluster,
+		    const struct fa_connection *items, size_t n, struct err *e);
 int elsewhere_guests(const struct elsewhere *w, const struct cluster *cluster, struct err *e);
 
 /*
