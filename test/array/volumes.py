@@ -331,6 +331,14 @@ def free_two_arrays():
     r = node.call("free", volname=name)
     check("free: an array is silent and the pod online there: refused, and nothing is touched", not r["ok"] and
           "is not known" in r["error"] and arrays.connections(full) == ["pve1"], r)
+    for here, there in (("resyncing", "online"), ("offline", "unknown"), ("online", "suspended")):
+        arrays.ask("POST", "/set", {"pod": "pod", "array": "fa1", "status": here})
+        arrays.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": there})
+        r = node.call("free", volname=name)
+        check(f"free: who answers is {here}, the silent one {there}: refused, and nothing is touched",
+              not r["ok"] and "is not known" in r["error"] and arrays.connections(full) == ["pve1"], r)
+    arrays.ask("POST", "/set", {"pod": "pod", "array": "fa1", "status": "online"})
+    arrays.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": "online"})
     arrays.no_faults()
     arrays.down("fa2")
     r = node.call("free", volname=name)
