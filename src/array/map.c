@@ -266,6 +266,20 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 	return r;
 }
 
+/* Of a namespace the kernel itself asks, whenever the array says that something has changed. */
+int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, struct err *e)
+{
+	struct map_job j;
+	int r = map_job_begin(&j, deadline_ms, e);
+
+	if (r < 0)
+		return r;
+	if (protocol != ARRAY_NVME_TCP)
+		r = map_ask_scsi(&j, serial, e);
+	map_job_done(&j);
+	return r;
+}
+
 /* --- letting go -------------------------------------------------------------------- */
 
 static int refuse_used(const struct map_job *j, const struct map_state *s, struct err *e)

@@ -162,7 +162,7 @@ static int ask_stray(void *ctx, const struct root *root, size_t i, char *answer,
 
 static bool is_stray(const struct attach *a, const struct scsi_disk *d)
 {
-	if (!map_view_in_map(&a->view, d) || strcmp(d->state, "running") != 0)
+	if (strcmp(d->state, "running") != 0 || (a->view.mapped && !map_view_in_map(&a->view, d)))
 		return false;
 	for (size_t i = 0; i < a->n; i++)
 		if (scsi_address_eq(&a->spots[i].at, &d->at))
@@ -193,9 +193,9 @@ static int check_strays(struct attach *a, struct err *e)
 	for (size_t i = 0; r >= 0 && i < s.n; i++)
 		if (slots[i].code == 0 && strcmp(slots[i].answer, a->view.naa) != 0)
 			return err_set(e, -EUCLEAN,
-				       "%s at " SCSI_ADDRESS_FMT " is a path of this volume's map "
-				       "and says that it is another volume: end what uses the map, "
-				       "then deactivate the volume",
+				       "%s at " SCSI_ADDRESS_FMT " is a path of this volume here "
+				       "and says that it is another volume: end what uses it, then "
+				       "deactivate the volume",
 				       s.disks[i]->name, SCSI_ADDRESS_ARG(s.disks[i]->at));
 	return r < 0 ? r : 0;
 }
@@ -519,6 +519,20 @@ int map_attach_scsi(struct map_job *j, const struct map_want *want, struct map_s
 		r = make(a, e);
 	if (r == 0)
 		r = settle(a, ret, e);
+	map_view_done(&a->view);
+	free(a);
+	return r;
+}
+
+int map_ask_scsi(struct map_job *j, const char *serial, struct err *e)
+{
+	struct attach *a = xcalloc(1, sizeof(*a));
+	int r;
+
+	a->job = j;
+	r = map_view_read(&a->view, &j->root, serial, e);
+	if (r == 0)
+		r = check_strays(a, e);
 	map_view_done(&a->view);
 	free(a);
 	return r;

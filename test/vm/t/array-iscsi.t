@@ -176,11 +176,13 @@ check "what the array says is elsewhere is not taken" refused EUCLEAN attach isc
 # would write into that.
 vol_connect a $three 9
 check "a volume at LUN 9" mapped attach iscsi $three $size 60000 "9=$a"
+check "its paths say who they are" mapped ask iscsi $three 10000
 vol_disconnect a 9
 vol_connect a $four 9
 vol_connect a $three 10
 check "its map with paths to another one: refused" refused EUCLEAN attach iscsi $three $size 20000 "10=$a"
-check "with which" says "is a path of this volume.s map"
+check "with which" says "is a path of this volume here"
+check "asked where it stands: the same" refused EUCLEAN ask iscsi $three 10000
 check "it can be taken away" mapped detach iscsi $three 30000
 vol_disconnect a 9
 vol_disconnect a 10
