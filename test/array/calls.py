@@ -293,6 +293,18 @@ def test_registry_damaged(build):
     s.close()
 
 
+def test_heal_of_what_left(build):
+    """A guest is moved away between healing's look and its deed: nothing comes back."""
+    s = Stage(build)
+    s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0", heal=True)
+    s.act("deactivate", "vm-100-disk-0")
+    assert "no longer mapped" in s.fails("ECANCELED", "activate", "vm-100-disk-0", heal=True)
+    s.clean()
+    s.close()
+
+
 def test_reused_lun(build):
     """A map that works is no proof: since it was made its LUN may have become another volume's."""
     s = Stage(build)
