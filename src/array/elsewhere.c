@@ -200,3 +200,52 @@ int elsewhere_idle(const struct array_conf *conf, const struct root *root, const
 	arena_done(&arena);
 	return r;
 }
+
+/* --- who else uses the same names ------------------------------------------------------------- */
+
+/* Once, and some of many. */
+static void add_name(struct buf *ret, size_t *n, const char *name)
+{
+	enum { SHOWN_MAX = 5 };
+	const char *there = strstr(buf_str(ret), name);
+
+	if (there && strcspn(there, ",") == strlen(name))
+		return;
+	if (++*n <= SHOWN_MAX)
+		buf_addf(ret, "%s%s", *n > 1 ? ", " : "", name);
+	else if (*n == SHOWN_MAX + 1)
+		buf_adds(ret, ", ...");
+}
+
+static void name_strangers(const struct elsewhere *w, const struct cluster *cluster,
+			   const struct fa_connection *items, size_t n, struct buf *ret)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct fa_connection *it = &items[i];
+		const char *name = it->host ? it->host : it->host_group;
+
+		if (!name || !array_volname_of(w->conf, it->volume) || is_own_group(w->conf, it) ||
+		    (it->host && (is_own(w->conf, it) || is_nodes(w, cluster, it->host))))
+			continue;
+		add_name(ret, &found, name);
+	}
+}
+
+int elsewhere_strangers(const struct array_conf *conf, const struct root *root, const char *node,
+			const struct fa_connection *items, size_t n, struct buf *ret, struct err *e)
+{
+	struct elsewhere w = { .conf = conf, .node = node };
+	CLEANUP(arena_done) struct arena arena = {};
+	struct cluster cluster = {};
+	int r = read_nodes(root, &arena, &w, e);
+
+	if (r == 0)
+		r = cluster_read(&cluster, root, e);
+	if (r < 0)
+		return r;
+	name_strangers(&w, &cluster, items, n, ret);
+	cluster_done(&cluster);
+	return 0;
+}

@@ -38,3 +38,11 @@ int elsewhere_guests(const struct elsewhere *w, const struct cluster *cluster, s
 int elsewhere_idle(const struct array_conf *conf, const struct root *root, const char *node,
 		   const char *volname, const struct fa_connection *items, size_t n, bool all_known,
 		   struct err *e);
+
+/*
+ * Adds the names of those that volumes of this storage are connected to and that are no nodes of
+ * this cluster, "a, b": another cluster may have the same names for its guests' disks (facts F5).
+ */
+int elsewhere_strangers(const struct array_conf *conf, const struct root *root, const char *node,
+			const struct fa_connection *items, size_t n, struct buf *ret,
+			struct err *e);

@@ -167,7 +167,9 @@ check "another volume there, the old map still stands: refused" refused EUCLEAN 
 refused EBUSY attach iscsi $one "$(bytes 96M)" 10000 "5=$a" >$V/reuse.out 2>&1
 reused=$?
 check "and not taken from it for the other one" same $reused 0
-multipathd del map "3624a9370${three,,}" >/dev/null
+# udev may still look at it.
+map_gone() { multipathd del map "3624a9370${three,,}"; [ -z "$(dm_of $three)" ]; }
+check "the old map goes" until_true 20 map_gone
 check "disks of the past are replaced" mapped attach iscsi $one "$(bytes 96M)" 60000 "5=$a"
 check "by its own" same "$(sds $one | wc -l) $(sds $three | wc -l)" "2 0"
 check "what the array says is elsewhere is not taken" refused EUCLEAN attach iscsi $three $size 10000 "5=$a"
