@@ -351,6 +351,12 @@ static int flush(struct map_job *j, const struct map_state *s, struct err *e)
 	return s->paths_ok == 0 && r != -ETIMEDOUT ? 0 : r;
 }
 
+/* Here nothing ends the waiting for a path: half an hour, in which it would count as stuck. */
+static int flush_nvme(struct map_job *j, const struct map_state *s, struct err *e)
+{
+	return s->paths_ok ? flush(j, s, e) : 0;
+}
+
 /* Without a map: those disks that can be reached. */
 static int flush_disks(struct map_job *j, const struct map_view *v, struct err *e)
 {
@@ -505,7 +511,7 @@ int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms
 	(void)snprintf(left->serial, sizeof(left->serial), "%s", serial);
 	r = must_be_free(&j, serial, protocol, &s, e);
 	if (r == 0 && s.present)
-		r = protocol == ARRAY_NVME_TCP ? flush(&j, &s, e)
+		r = protocol == ARRAY_NVME_TCP ? flush_nvme(&j, &s, e)
 					       : detach_scsi(&j, serial, &s, left, e);
 	map_job_done(&j);
 	return r;
