@@ -233,6 +233,12 @@ int attach_volume(struct call *c, const struct attach_target *t, struct err *e)
 	plan_activate(&in, &p);
 	if (p.refuse)
 		return refused(&p, t->volname, e);
+	/* Its LUNs may have become other volumes' since its map was made. */
+	if (!(p.steps & PLAN_CONNECT))
+		ret = workers_ask(c->ctx->workers, t->serial, c->conf.protocol,
+				  attach_time(c, ATTACH_RESERVE_MS), e);
+	if (ret)
+		return ret;
 	if (!p.steps)
 		call_log(c, 1, "%s is active already", t->volname);
 	return attach_steps(c, t, before, &here, &p, e);

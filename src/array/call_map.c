@@ -113,6 +113,21 @@ static int activate_volume(struct call *c, const char *volname, const char **ret
 	return attach_volume(c, &t, e);
 }
 
+/* Who heals has looked without the lock: a guest may have been stopped or moved away since. */
+static int check_healing(struct call *c, const char *volname, const char *snap, struct err *e)
+{
+	struct registry_entry entry;
+	int ret;
+
+	if (!call_flag(c, "heal"))
+		return 0;
+	ret = registry_find(c->ctx->registry, c->conf.storage, volname, snap ? snap : "", &c->arena,
+			    &entry);
+	if (ret == -ENOENT || (ret == 0 && entry.leaving))
+		return err_set(e, -ECANCELED, "%s is no longer mapped here", volname);
+	return ret ? err_set(e, ret, "%s: the registry cannot be read", volname) : 0;
+}
+
 static int run_activate(struct call *c, struct err *e)
 {
 	const char *volname, *snap = call_opt(c, "snap"), *serial = NULL;
@@ -125,6 +140,9 @@ static int run_activate(struct call *c, struct err *e)
 	lock = attach_lock(c, volname, e);
 	if (lock < 0)
 		return lock;
+	ret = check_healing(c, volname, snap, e);
+	if (ret)
+		return ret;
 	ret = snap ? attach_snapshot(c, volname, snap, &serial, e)
 		   : activate_volume(c, volname, &serial, e);
 	if (ret)

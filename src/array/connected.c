@@ -35,36 +35,47 @@ static int ask_one(struct fa *f, void *arg, struct err *e)
 	return r == -ENOENT || r == -ESTALE ? 0 : r;
 }
 
-struct pod_question {
-	struct call *c;
-	const char *pod;
-	size_t online;
-};
-
-static int count_online(struct fa *f, void *arg, struct err *e)
+static bool is_status(const char *status, const char *wanted)
 {
-	struct pod_question *q = arg;
-	struct fa_pod pod = {};
-	int r = fa_pod_get(f, &q->c->fa, q->pod, &q->c->arena, &pod, e);
-
-	for (size_t i = 0; r == 0 && i < pod.n_arrays; i++)
-		if (!pod.arrays[i].status || strcmp(pod.arrays[i].status, "online") == 0)
-			q->online++;
-	return r;
+	return status && strcmp(status, wanted) == 0;
 }
 
-/* Whether as many arrays answered as the pod is online on: then the silent ones are not online. */
+/*
+ * On how many arrays but @f itself the pod may have I/O, by @f's word. Only one that is online
+ * knows: to others the peer, which may be the one that serves, is "unknown". "suspended" becomes
+ * either.
+ */
+static int count_others(struct call *c, struct fa *f, const char *pod, size_t *ret)
+{
+	struct fa_about about = {};
+	struct fa_pod is = {};
+	struct err ignored = {};
+	bool online = false;
+	int r = fa_about_get(f, &c->fa, &c->arena, &about, &ignored);
+
+	if (r == 0)
+		r = fa_pod_get(f, &c->fa, pod, &c->arena, &is, &ignored);
+	*ret = 0;
+	for (size_t i = 0; r == 0 && i < is.n_arrays; i++) {
+		const char *status = is.arrays[i].status;
+
+		if (about.id && is.arrays[i].id && strcmp(is.arrays[i].id, about.id) == 0)
+			online = is_status(status, "online");
+		else
+			*ret += !is_status(status, "offline") && !is_status(status, "resyncing");
+	}
+	return r < 0 || online ? r : -EAGAIN;
+}
+
+/* Whether all on which the pod may have I/O are among those that answered. */
 static bool silent_are_out(struct call *c, const struct connected *w, size_t answered)
 {
-	struct pod_question q = { .c = c, .pod = container_pod(&c->conf, &c->arena) };
-	struct err ignored;
+	const char *pod = container_pod(&c->conf, &c->arena);
+	size_t others;
 
-	if (!q.pod)
-		return false;
-	for (size_t i = 0; i < w->n_arrays; i++)
-		if (w->on[i].result == 0)
-			return count_online(w->on[i].array, &q, &ignored) == 0 &&
-			       q.online <= answered;
+	for (size_t i = 0; pod && i < w->n_arrays; i++)
+		if (w->on[i].result == 0 && count_others(c, w->on[i].array, pod, &others) == 0)
+			return others < answered;
 	return false;
 }
 

@@ -23,13 +23,42 @@ static bool is_own_group(const struct array_conf *c, const struct fa_connection 
 	       strcmp(connection->host_group, c->host_group) == 0;
 }
 
-/* "pve2", and with any suffix: the setting may have been another once. */
-static bool is_nodes(const struct elsewhere *w, const char *host)
+/* Another section of storage.cfg can be the same volumes: addresses are not compared, because one
+ * array has several. */
+static bool is_same_space(const struct elsewhere *w, const struct storage *s)
+{
+	return s->section && strcmp(s->type, "purestorage") == 0 &&
+	       same_text(section_get(s->section, "vgname"), w->conf->vgname) &&
+	       same_text(section_get(s->section, "podname"), w->conf->podname) &&
+	       same_text(section_get(s->section, "vnprefix"), w->conf->vnprefix);
+}
+
+/* "" of NODE, "-x" of NODE-x: as this storage has it, or another section of the same volumes. */
+static bool is_our_suffix(const struct elsewhere *w, const struct cluster *cluster,
+			  const char *suffix)
+{
+	size_t n = strlen(w->node);
+
+	if (strncmp(w->conf->host, w->node, n) == 0 && strcmp(w->conf->host + n, suffix) == 0)
+		return true;
+	for (size_t i = 0; i < cluster->storages.n; i++) {
+		const struct storage *s = &cluster->storages.storages[i];
+
+		if (is_same_space(w, s) &&
+		    same_text(section_get(s->section, "hgsuffix"), suffix + (*suffix == '-')))
+			return true;
+	}
+	return false;
+}
+
+/* Exactly: two clusters on one array may have nodes of one name, and differ by the suffix alone. */
+static bool is_nodes(const struct elsewhere *w, const struct cluster *cluster, const char *host)
 {
 	for (size_t i = 0; i < w->n_nodes; i++) {
 		size_t n = strlen(w->nodes[i]);
 
-		if (strncmp(host, w->nodes[i], n) == 0 && (host[n] == '\0' || host[n] == '-'))
+		if (strncmp(host, w->nodes[i], n) == 0 && (host[n] == '\0' || host[n] == '-') &&
+		    is_our_suffix(w, cluster, host + n))
 			return true;
 	}
 	return false;
@@ -43,38 +72,32 @@ static int refuse_stranger(const struct elsewhere *w, const struct fa_connection
 
 	return err_set(
 		e, -EBUSY,
-		"%s is connected to %s %s, which is no node of this cluster, so it may be in "
+		"%s is connected to %s %s, which is no node's of this cluster, so it may be in "
 		"use there. If it is not: purevol disconnect --%s %s %s",
 		w->volname, group ? "host group" : "host", name ? name : "?",
 		group ? "hgroup" : "host", name ? name : "?", connection->volume);
 }
 
-int elsewhere_hosts(const struct elsewhere *w, const struct fa_connection *items, size_t n,
-		    struct err *e)
+int elsewhere_hosts(const struct elsewhere *w, const struct cluster *cluster,
+		    const struct fa_connection *items, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct fa_connection *it = &items[i];
 
 		if (is_own(w->conf, it) || is_own_group(w->conf, it))
 			continue;
-		if (!it->host || !is_nodes(w, it->host))
+		if (!it->host || !is_nodes(w, cluster, it->host))
 			return refuse_stranger(w, it, e);
 	}
 	return 0;
 }
 
-/* Another section of storage.cfg can be the same volumes: addresses are not compared, because one
- * array has several. */
-static bool is_same_space(const struct elsewhere *w, const struct cluster *cluster, const char *id)
+static bool is_in_same_space(const struct elsewhere *w, const struct cluster *cluster,
+			     const char *id)
 {
 	const struct storage *s = storage_find(&cluster->storages, slice_of(id));
 
-	if (strcmp(id, w->conf->storage) == 0)
-		return true;
-	return s && s->section && strcmp(s->type, "purestorage") == 0 &&
-	       same_text(section_get(s->section, "vgname"), w->conf->vgname) &&
-	       same_text(section_get(s->section, "podname"), w->conf->podname) &&
-	       same_text(section_get(s->section, "vnprefix"), w->conf->vnprefix);
+	return strcmp(id, w->conf->storage) == 0 || (s && is_same_space(w, s));
 }
 
 static bool refers(const struct elsewhere *w, const struct cluster *cluster, const struct guest *g)
@@ -83,7 +106,7 @@ static bool refers(const struct elsewhere *w, const struct cluster *cluster, con
 		const struct guest_volume *v = &g->volumes[i];
 
 		if (v->storage && strcmp(v->volname, w->volname) == 0 &&
-		    is_same_space(w, cluster, v->storage))
+		    is_in_same_space(w, cluster, v->storage))
 			return true;
 	}
 	return false;
@@ -128,7 +151,8 @@ static int read_nodes(const struct root *root, struct arena *a, struct elsewhere
 	return 0;
 }
 
-static int ask_guests(const struct elsewhere *w, const struct root *root, struct err *e)
+static int ask_cluster(const struct elsewhere *w, const struct root *root,
+		       const struct fa_connection *items, size_t n, struct err *e)
 {
 	struct cluster cluster = {};
 	int r = cluster_read(&cluster, root, e);
@@ -139,6 +163,8 @@ static int ask_guests(const struct elsewhere *w, const struct root *root, struct
 		r = err_set(e, -EAGAIN, "who else uses %s is not known: %s", w->volname,
 			    cluster.blind[0]);
 	else
+		r = elsewhere_hosts(w, &cluster, items, n, e);
+	if (r == 0)
 		r = elsewhere_guests(w, &cluster, e);
 	cluster_done(&cluster);
 	return r;
@@ -157,11 +183,7 @@ static int idle_with(struct elsewhere *w, const struct root *root,
 {
 	int r = read_nodes(root, a, w, e);
 
-	if (r == 0)
-		r = elsewhere_hosts(w, items, n, e);
-	if (r == 0)
-		r = ask_guests(w, root, e);
-	return r;
+	return r == 0 ? ask_cluster(w, root, items, n, e) : r;
 }
 
 int elsewhere_idle(const struct array_conf *conf, const struct root *root, const char *node,
@@ -177,4 +199,53 @@ int elsewhere_idle(const struct array_conf *conf, const struct root *root, const
 	r = idle_with(&w, root, items, n, &arena, e);
 	arena_done(&arena);
 	return r;
+}
+
+/* --- who else uses the same names ------------------------------------------------------------- */
+
+/* Once, and some of many. */
+static void add_name(struct buf *ret, size_t *n, const char *name)
+{
+	enum { SHOWN_MAX = 5 };
+	const char *there = strstr(buf_str(ret), name);
+
+	if (there && strcspn(there, ",") == strlen(name))
+		return;
+	if (++*n <= SHOWN_MAX)
+		buf_addf(ret, "%s%s", *n > 1 ? ", " : "", name);
+	else if (*n == SHOWN_MAX + 1)
+		buf_adds(ret, ", ...");
+}
+
+static void name_strangers(const struct elsewhere *w, const struct cluster *cluster,
+			   const struct fa_connection *items, size_t n, struct buf *ret)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct fa_connection *it = &items[i];
+		const char *name = it->host ? it->host : it->host_group;
+
+		if (!name || !array_volname_of(w->conf, it->volume) || is_own_group(w->conf, it) ||
+		    (it->host && (is_own(w->conf, it) || is_nodes(w, cluster, it->host))))
+			continue;
+		add_name(ret, &found, name);
+	}
+}
+
+int elsewhere_strangers(const struct array_conf *conf, const struct root *root, const char *node,
+			const struct fa_connection *items, size_t n, struct buf *ret, struct err *e)
+{
+	struct elsewhere w = { .conf = conf, .node = node };
+	CLEANUP(arena_done) struct arena arena = {};
+	struct cluster cluster = {};
+	int r = read_nodes(root, &arena, &w, e);
+
+	if (r == 0)
+		r = cluster_read(&cluster, root, e);
+	if (r < 0)
+		return r;
+	name_strangers(&w, &cluster, items, n, ret);
+	cluster_done(&cluster);
+	return 0;
 }

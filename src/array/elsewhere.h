@@ -7,7 +7,7 @@
  * forgot is normal too (facts I#16), so a connection alone proves nothing. What is taken for proof
  * that nobody uses it:
  *
- * - all who are connected are nodes of this cluster, and
+ * - all who are connected are hosts of this cluster's nodes, by name and suffix, and
  * - no guest of another node refers to it, in any section of its config, and
  * - no guest that refers to it is being migrated: then it runs where its config is not yet.
  *
@@ -27,8 +27,8 @@ struct elsewhere {
 };
 
 /* Pure. -EBUSY with a sentence. */
-int elsewhere_hosts(const struct elsewhere *w, const struct fa_connection *items, size_t n,
-		    struct err *e);
+int elsewhere_hosts(const struct elsewhere *w, const struct cluster *cluster,
+		    const struct fa_connection *items, size_t n, struct err *e);
 int elsewhere_guests(const struct elsewhere *w, const struct cluster *cluster, struct err *e);
 
 /*
@@ -38,3 +38,11 @@ int elsewhere_guests(const struct elsewhere *w, const struct cluster *cluster, s
 int elsewhere_idle(const struct array_conf *conf, const struct root *root, const char *node,
 		   const char *volname, const struct fa_connection *items, size_t n, bool all_known,
 		   struct err *e);
+
+/*
+ * Adds the names of those that volumes of this storage are connected to and that are no nodes of
+ * this cluster, "a, b": another cluster may have the same names for its guests' disks (facts F5).
+ */
+int elsewhere_strangers(const struct array_conf *conf, const struct root *root, const char *node,
+			const struct fa_connection *items, size_t n, struct buf *ret,
+			struct err *e);

@@ -71,6 +71,8 @@ int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, s
 	CLEANUP(buf_done) struct buf reply = {};
 	json_t *args = json_pack("{s:s}", "volname", entry->volname);
 
+	if (strcmp(method, "activate") == 0)
+		(void)json_object_set_new(args, "heal", json_true());
 	if (*entry->snap)
 		(void)json_object_set_new(args, "snap", json_string(entry->snap));
 	array_storage_request(m->storage, ctx->node, method, args, &request);

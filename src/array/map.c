@@ -266,6 +266,20 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 	return r;
 }
 
+/* Of a namespace the kernel itself asks, whenever the array says that something has changed. */
+int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, struct err *e)
+{
+	struct map_job j;
+	int r = map_job_begin(&j, deadline_ms, e);
+
+	if (r < 0)
+		return r;
+	if (protocol != ARRAY_NVME_TCP)
+		r = map_ask_scsi(&j, serial, e);
+	map_job_done(&j);
+	return r;
+}
+
 /* --- letting go -------------------------------------------------------------------- */
 
 static int refuse_used(const struct map_job *j, const struct map_state *s, struct err *e)
@@ -335,6 +349,12 @@ static int flush(struct map_job *j, const struct map_state *s, struct err *e)
 	int r = fan_one(flush_one, (void *)s->device, &j->root, map_job_left(j, FLUSH_MS), e);
 
 	return s->paths_ok == 0 && r != -ETIMEDOUT ? 0 : r;
+}
+
+/* Here nothing ends the waiting for a path: half an hour, in which it would count as stuck. */
+static int flush_nvme(struct map_job *j, const struct map_state *s, struct err *e)
+{
+	return s->paths_ok ? flush(j, s, e) : 0;
 }
 
 /* Without a map: those disks that can be reached. */
@@ -491,7 +511,7 @@ int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms
 	(void)snprintf(left->serial, sizeof(left->serial), "%s", serial);
 	r = must_be_free(&j, serial, protocol, &s, e);
 	if (r == 0 && s.present)
-		r = protocol == ARRAY_NVME_TCP ? flush(&j, &s, e)
+		r = protocol == ARRAY_NVME_TCP ? flush_nvme(&j, &s, e)
 					       : detach_scsi(&j, serial, &s, left, e);
 	map_job_done(&j);
 	return r;

@@ -81,6 +81,12 @@ int map_list(struct map_list *ret, struct arena *a, struct err *e);
 int map_attach(const struct map_want *want, int deadline_ms, struct map_state *ret, struct err *e);
 
 /*
+ * Who each path of a volume says it is that is here already: -EUCLEAN when one is another volume's
+ * by now. One that does not answer at this moment is multipath's business. Nothing is changed.
+ */
+int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, struct err *e);
+
+/*
  * The safe order (facts D3) in two halves, because the array disconnects in between.
  * map_detach: -EBUSY if it is open or held, or that cannot be told; flushes that device alone,
  * removes the map, sets its disks offline. map_forget: after the disconnect, deletes the disks that

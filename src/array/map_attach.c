@@ -37,6 +37,8 @@ struct attach {
 	struct map_view view;
 	struct spot spots[MAP_PLACES_MAX];
 	size_t n;
+	struct devno strays[MAP_PLACES_MAX]; /* the map's paths at other places: whom we asked */
+	size_t n_strays;
 	int64_t first; /* when the first path was there */
 	int64_t told;  /* when multipathd was last told */
 	struct err said;
@@ -143,9 +145,65 @@ static int refuse(const struct spot *s, struct err *e)
 		       s->disk.name, SCSI_ADDRESS_ARG(s->at));
 }
 
+/* --- the map's paths at other places ------------------------------------------- */
+
+struct strays {
+	const struct scsi_disk *disks[MAP_PLACES_MAX];
+	size_t n;
+};
+
+static int ask_stray(void *ctx, const struct root *root, size_t i, char *answer, struct err *e)
+{
+	const struct scsi_disk *d = ((struct strays *)ctx)->disks[i];
+
+	(void)root;
+	return vpd_ask(d->name, d->dev, answer, e);
+}
+
+static bool is_stray(const struct attach *a, const struct scsi_disk *d)
+{
+	if (strcmp(d->state, "running") != 0 || (a->view.mapped && !map_view_in_map(&a->view, d)))
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (scsi_address_eq(&a->spots[i].at, &d->at))
+			return false;
+	for (size_t i = 0; i < a->n_strays; i++)
+		if (devno_eq(a->strays[i], d->dev))
+			return false;
+	return true;
+}
+
+/* Connected anew a volume gets another LUN, and the one that it had is given away, while its map
+ * has kept the paths there: half of what is written would go into another volume. Each is asked
+ * once, as those at the right places are. */
+static int check_strays(struct attach *a, struct err *e)
+{
+	struct fan_slot slots[MAP_PLACES_MAX];
+	struct strays s = {};
+	int r = 0;
+
+	vec_each (d, &a->view.disks)
+		if (is_stray(a, d) && a->n_strays < MAP_PLACES_MAX) {
+			s.disks[s.n++] = d;
+			a->strays[a->n_strays++] = d->dev;
+		}
+	if (s.n)
+		r = fan_run(ask_stray, &s, &a->job->root, s.n, map_job_left(a->job, ASK_MS), slots,
+			    e);
+	for (size_t i = 0; r >= 0 && i < s.n; i++)
+		if (slots[i].code == 0 && strcmp(slots[i].answer, a->view.naa) != 0)
+			return err_set(e, -EUCLEAN,
+				       "%s at " SCSI_ADDRESS_FMT " is a path of this volume here "
+				       "and says that it is another volume: end what uses it, then "
+				       "deactivate the volume",
+				       s.disks[i]->name, SCSI_ADDRESS_ARG(s.disks[i]->at));
+	return r < 0 ? r : 0;
+}
+
 static int replace(struct attach *a, struct err *e)
 {
 	struct scsi_disk old[MAP_PLACES_MAX];
+	enum map_in_use use;
 	char why[128];
 	size_t n = 0;
 
@@ -160,9 +218,16 @@ static int replace(struct attach *a, struct err *e)
 		s->scanned = 0;
 		if (s->lame)
 			continue;
-		if (map_disk_use(&a->job->root, s->disk.name, why, sizeof(why)) == MAP_OPEN) {
+		use = map_disk_use(&a->job->root, s->disk.name, why, sizeof(why));
+		if (use == MAP_OPEN) {
 			s->deed = MAP_TAKEN;
 			return refuse(s, e);
+		}
+		/* Not deleted, and no path: the others have to do. */
+		s->lame = use == MAP_UNKNOWN;
+		if (s->lame) {
+			(void)err_set(&a->said, -EBUSY, "%s stays: %s", s->disk.name, why);
+			continue;
 		}
 		/* What comes in its place may get its number. */
 		s->was_asked = false;
@@ -204,6 +269,8 @@ static int judge(struct attach *a, struct err *e)
 
 	if (r == 0)
 		r = ask(a, e);
+	if (r == 0)
+		r = check_strays(a, e);
 	for (size_t i = 0; r == 0 && i < a->n; i++) {
 		struct spot *s = &a->spots[i];
 
@@ -452,6 +519,20 @@ int map_attach_scsi(struct map_job *j, const struct map_want *want, struct map_s
 		r = make(a, e);
 	if (r == 0)
 		r = settle(a, ret, e);
+	map_view_done(&a->view);
+	free(a);
+	return r;
+}
+
+int map_ask_scsi(struct map_job *j, const char *serial, struct err *e)
+{
+	struct attach *a = xcalloc(1, sizeof(*a));
+	int r;
+
+	a->job = j;
+	r = map_view_read(&a->view, &j->root, serial, e);
+	if (r == 0)
+		r = check_strays(a, e);
 	map_view_done(&a->view);
 	free(a);
 	return r;

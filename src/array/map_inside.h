@@ -25,6 +25,7 @@ int map_wait_link(const struct map_job *j, const char *link, const char *device,
 
 int map_attach_scsi(struct map_job *j, const struct map_want *want, struct map_state *ret,
 		    struct err *e);
+int map_ask_scsi(struct map_job *j, const char *serial, struct err *e);
 int map_attach_nvme(struct map_job *j, const struct map_want *want, struct map_state *ret,
 		    struct err *e);
 int map_forget_nvme(struct map_job *j, const char *serial, struct err *e);

@@ -99,7 +99,8 @@ static void nudge(struct map_job *j, const struct map_want *want)
 			      map_job_left(j, RESCAN_MS), slots, NULL);
 }
 
-/* @size 0: any. @gone: until it has disappeared. */
+/* @size 0: any. @gone: until it has disappeared; without a path it does so when one comes back and
+ * the array shows it no more. */
 static int await(struct map_job *j, const char *serial, const struct map_want *want, bool gone,
 		 uint64_t size, struct nvme_ns *ret, struct err *e)
 {
@@ -111,7 +112,7 @@ static int await(struct map_job *j, const char *serial, const struct map_want *w
 
 		if (r < 0)
 			return r;
-		if (gone ? !present : present && (!size || ret->size == size))
+		if (gone ? !present || !ret->paths_live : present && (!size || ret->size == size))
 			return 0;
 		if (map_job_left(j, 1) == 0 && present && !gone)
 			return err_set(e, -EUCLEAN, "%s has %llu bytes, on the array it has %llu",

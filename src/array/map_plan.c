@@ -45,6 +45,15 @@ static void add_place(struct map_places *ret, const struct scsi_address *at)
 		*vec_push(ret) = *at;
 }
 
+/* SAM: up to 255 a LUN is addressed as a peripheral, above that flat, as FlashArrays do. The kernel
+ * keeps the two bits that say so in its number of the unit. */
+static uint64_t kernels_lun(unsigned int lun)
+{
+	enum { FLAT_FROM = 256, FLAT = 0x4000 };
+
+	return lun < FLAT_FROM ? lun : (uint64_t)lun + FLAT;
+}
+
 static int nowhere(const struct map_want *want, size_t unusable, struct err *e)
 {
 	const char *what = want->protocol == ARRAY_FC ? "remote FC port" : "iSCSI session";
@@ -76,7 +85,7 @@ int map_plan_places(const struct map_want *want, const struct scsi_ports *ports,
 
 		vec_each (port, ports) {
 			struct scsi_address at = { port->host, port->channel, port->target,
-						   array->lun };
+						   kernels_lun(array->lun) };
 
 			if (!array->connected || !is_ones_port(array, port, want->protocol))
 				continue;

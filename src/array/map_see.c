@@ -182,8 +182,9 @@ static bool find_user(const struct dm_users *users, const struct devno *numbers,
 	return false;
 }
 
+/* @blind: nobody was found, and not everybody could be looked at. */
 static bool find_user_of(const struct root *root, const char *name, const struct dm_users *known,
-			 char *why, size_t size, bool *passing)
+			 char *why, size_t size, bool *passing, bool *blind)
 {
 	CLEANUP(users_done) struct dm_users users = {};
 	CLEANUP(arena_done) struct arena a = {};
@@ -194,12 +195,15 @@ static bool find_user_of(const struct root *root, const char *name, const struct
 	qsort(numbers, n, sizeof(*numbers), by_number);
 	if (!known)
 		users_read(&users, root, &none, numbers, n, &a);
+	*blind = known ? known->blind : users.blind;
 	return find_user(known ? known : &users, numbers, n, why, size, passing);
 }
 
 bool map_see_user(const struct root *root, const char *name, char *why, size_t size, bool *passing)
 {
-	return find_user_of(root, name, NULL, why, size, passing);
+	bool blind;
+
+	return find_user_of(root, name, NULL, why, size, passing, &blind);
 }
 
 /* Opened alone: what a file system, swap, md, another mapping or a target in this kernel holds
@@ -225,7 +229,7 @@ static enum map_in_use disk_use(const struct root *root, const char *name,
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names holders = {};
 	struct err e = {};
-	bool passing;
+	bool passing, blind;
 	int r;
 
 	*why = '\0';
@@ -237,9 +241,14 @@ static enum map_in_use disk_use(const struct root *root, const char *name,
 		(void)snprintf(why, size, "%.100s stands on it", *dm ? dm : holders.items[0].text);
 		return MAP_OPEN;
 	}
-	if (find_user_of(root, name, known, why, size, &passing))
+	if (find_user_of(root, name, known, why, size, &passing, &blind))
 		return MAP_OPEN;
 	r = fan_one(open_alone, (void *)name, root, OPEN_ALONE_MS, &e);
+	/* QEMU opens a disk as anybody does, so that only /proc knows of it. */
+	if (r != -EBUSY && blind) {
+		(void)snprintf(why, size, "the open files of some processes cannot be seen");
+		return MAP_UNKNOWN;
+	}
 	/* The kernel looks for other holders first: a disk that cannot be reached has none. */
 	if (r == 0 || r == -ENXIO || r == -ENODEV || r == -EIO || r == -ENOENT)
 		return MAP_FREE;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "array/container.h"
+#include "array/elsewhere.h"
 #include "array/initiator.h"
 
 struct looked {
@@ -140,6 +141,30 @@ static void judge_twins(const struct looking *w)
 					 fa_url(w->c->arrays[k]), fa_url(w->c->arrays[i]));
 }
 
+/* Names hold no cluster: two that share them would list, and free, each other's disks. */
+static void judge_others(struct call *c)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	CLEANUP(buf_done) struct buf names = {};
+	struct fa_connections found = {};
+	struct err why = {};
+	int r = fa_connections_list(c->arrays[0], &c->fa, NULL, NULL, &arena, &found, &why);
+
+	if (r == 0)
+		r = elsewhere_strangers(&c->conf, c->ctx->root, c->node, found.items, found.n,
+					&names, &why);
+	if (r < 0)
+		call_log(c, 0, "whether another cluster has volumes here is not known: %s",
+			 why.text);
+	else if (names.len)
+		call_log(c, 0,
+			 "volumes of storage %s are connected to %s, which no node of this cluster "
+			 "is: if another cluster has them, both take each other's disks for their "
+			 "own where guests have the same number. Give each a vnprefix or a volume "
+			 "group of its own",
+			 c->conf.storage, names.data);
+}
+
 int newstorage_check(struct call *c, struct err *e)
 {
 	struct looking w = { .c = c,
@@ -158,5 +183,7 @@ int newstorage_check(struct call *c, struct err *e)
 		r = judge_one(&w, i, &own, e);
 	for (size_t i = 0; i < c->n_arrays; i++)
 		arena_done(&w.at[i].arena);
+	if (r == 0)
+		judge_others(c);
 	return r;
 }

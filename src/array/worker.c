@@ -228,6 +228,16 @@ int workers_attach(struct workers *w, const struct map_want *want, int deadline_
 	return call(w, &q, &answer, e);
 }
 
+int workers_ask(struct workers *w, const char *serial, enum array_protocol protocol,
+		int deadline_ms, struct err *e)
+{
+	struct answer answer = {};
+	struct worker_request q;
+	int r = prepare(&q, WORKER_ASK, serial, protocol, deadline_ms, e);
+
+	return r < 0 ? r : call(w, &q, &answer, e);
+}
+
 int workers_detach(struct workers *w, const char *serial, enum array_protocol protocol,
 		   int deadline_ms, struct map_left *left, struct err *e)
 {

@@ -46,6 +46,9 @@ static int perform(const struct worker_request *q, struct outcome *o)
 		return map_detach(q->serial, q->protocol, q->deadline_ms, &o->left, e);
 	case WORKER_LIST:
 		return list(o);
+	case WORKER_ASK:
+		carries(o, NULL, 0);
+		return map_ask(q->serial, q->protocol, q->deadline_ms, e);
 	case WORKER_FORGET:
 		carries(o, NULL, 0);
 		return map_forget(&q->left, q->deadline_ms, e);

@@ -22,6 +22,8 @@
 
 enum {
 	CALLS_MAX = 256,
+	STUCK_LISTS_MAX =
+		4, /* calls on no volume in particular, which are asked for all the time */
 	SOCKET = 3,
 	GRACE_MS = 250,
 	SWEEP_MS = 1000, /* how often those that are stuck are looked at */
@@ -154,6 +156,15 @@ static bool stays_stuck(struct server *s, const char *serial)
 	return false;
 }
 
+static bool too_many_lists(const struct server *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < CALLS_MAX; i++)
+		n += s->calls[i].group && s->calls[i].killed && !*s->calls[i].serial;
+	return n >= STUCK_LISTS_MAX;
+}
+
 static struct running *free_place(struct server *s)
 {
 	for (size_t i = 0; i < CALLS_MAX; i++)
@@ -184,6 +195,11 @@ static void begin(struct server *s, const struct worker_request *q, int reply)
 		    "an earlier call on this volume still hangs in the kernel: nothing is done "
 		    "with it until that is over",
 		    NULL, 0);
+		return;
+	}
+	if (!*q->serial && too_many_lists(s)) {
+		say(reply, -EALREADY,
+		    "earlier looks at all disks of this node still hang in the kernel", NULL, 0);
 		return;
 	}
 	c = free_place(s);

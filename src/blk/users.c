@@ -2,6 +2,7 @@
 #include "blk/users.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
@@ -81,17 +82,32 @@ static const char *command_of(struct search *s, pid_t pid)
 	return arena_str(s->arena, buf_slice(&text));
 }
 
+/* To look into a process that has more rights than we takes CAP_SYS_PTRACE, also for root. Of one
+ * that has just ended the kernel says the same, and its folder is empty then. */
+static void note_refusal(struct search *s, int proc)
+{
+	if ((errno == EACCES || errno == EPERM) && faccessat(proc, "comm", F_OK, 0) == 0)
+		s->found->blind = true;
+}
+
 static void search_fds(struct search *s, int proc, pid_t pid)
 {
 	int fd = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 
+	if (!dir)
+		note_refusal(s, proc);
 	while (dir && (entry = readdir(dir))) {
 		char target[64];
 		struct stat st;
-		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
+		ssize_t n;
 
+		if (entry->d_name[0] == '.')
+			continue;
+		n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
+		if (n < 0)
+			note_refusal(s, proc);
 		if (n < 5 || memcmp(target, "/dev/", 5) != 0)
 			continue;
 		if (fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && S_ISBLK(st.st_mode) &&

@@ -21,9 +21,12 @@ struct dm_user {
 struct dm_users {
 	struct dm_user *items; /* VEC(), sorted by device */
 	size_t n, cap;
+	bool blind; /* a process's open files could not be looked at: who is not found may be there
+		     */
 };
 
-/* @devs: the open devices in question, sorted. Never fails: what cannot be read is not there. */
+/* @devs: the open devices in question, sorted. Never fails: what cannot be read is not there, and
+ * what we have no right to read makes it blind. */
 void users_read(struct dm_users *ret, const struct root *root, const struct dm_set *dm,
 		const struct devno *devs, size_t n_devs, struct arena *a);
 void users_done(struct dm_users *u);

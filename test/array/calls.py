@@ -293,6 +293,32 @@ def test_registry_damaged(build):
     s.close()
 
 
+def test_heal_of_what_left(build):
+    """A guest is moved away between healing's look and its deed: nothing comes back."""
+    s = Stage(build)
+    s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0", heal=True)
+    s.act("deactivate", "vm-100-disk-0")
+    assert "no longer mapped" in s.fails("ECANCELED", "activate", "vm-100-disk-0", heal=True)
+    s.clean()
+    s.close()
+
+
+def test_reused_lun(build):
+    """A map that works is no proof: since it was made its LUN may have become another volume's."""
+    s = Stage(build)
+    serial = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    with open(os.path.join(s.node.devices, serial + ".foreign"), "w", encoding="utf-8"):
+        pass
+    assert "another volume" in s.fails("EUCLEAN", "activate", "vm-100-disk-0")
+    assert len(s.node.registry()) == 1, "for reap and deactivate"
+    s.act("deactivate", "vm-100-disk-0")
+    s.close()
+
+
 def test_reboot(build):
     """Entries of before are verified again by an activation, and taken away by a deactivation."""
     s = Stage(build)

@@ -7,6 +7,7 @@
  *
  *   SERIAL        size and state; present while the map is there
  *   SERIAL.open   made by the test: somebody has it open
+ *   SERIAL.foreign  made by the test: one of its paths leads to another volume
  *   SERIAL.left   disks that map_detach() left for map_forget()
  *   events        one line an act, for what is asserted of their order
  *
@@ -230,6 +231,12 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 	if (!there(want->serial, "") && write_device(want->serial, shown.size))
 		return err_set(e, -EIO, "the played device cannot be written");
 	return map_look(want->serial, want->protocol, ret, e);
+}
+
+int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, struct err *e)
+{
+	(void)protocol, (void)deadline_ms;
+	return there(serial, ".foreign") ? err_set(e, -EUCLEAN, "sda is another volume") : 0;
 }
 
 int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms,

@@ -331,6 +331,14 @@ def free_two_arrays():
     r = node.call("free", volname=name)
     check("free: an array is silent and the pod online there: refused, and nothing is touched", not r["ok"] and
           "is not known" in r["error"] and arrays.connections(full) == ["pve1"], r)
+    for here, there in (("resyncing", "online"), ("offline", "unknown"), ("online", "suspended")):
+        arrays.ask("POST", "/set", {"pod": "pod", "array": "fa1", "status": here})
+        arrays.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": there})
+        r = node.call("free", volname=name)
+        check(f"free: who answers is {here}, the silent one {there}: refused, and nothing is touched",
+              not r["ok"] and "is not known" in r["error"] and arrays.connections(full) == ["pve1"], r)
+    arrays.ask("POST", "/set", {"pod": "pod", "array": "fa1", "status": "online"})
+    arrays.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": "online"})
     arrays.no_faults()
     arrays.down("fa2")
     r = node.call("free", volname=name)
@@ -628,6 +636,16 @@ def adding():
     r = node.call("on_add", config={**bare, "hgsuffix": "new"}, secrets=secret)
     check("on_add: no host object: a warning with the command", r["ok"] and warned(
         r, "purehost create --iqnlist iqn.2004-10.com.ubuntu:01:pve1 pve1-new"), r)
+    arrays.rest("POST", "volumes", {"names": "vg/vm-7-disk-0"}, {"provisioned": MIB})
+    for host in ("pve1", "pve2"):
+        arrays.rest("POST", "connections", {"volume_names": "vg/vm-7-disk-0", "host_names": host})
+    r = node.call("on_add", config=bare, secrets=secret)
+    check("on_add: volumes of this cluster's nodes are no reason to warn", r["ok"] and not any(
+        level == "warning" for level, _ in r["log"]), r)
+    arrays.rest("POST", "connections", {"volume_names": "vg/vm-7-disk-0", "host_names": "backup"})
+    r = node.call("on_add", config=bare, secrets=secret)
+    check("on_add: what is connected to other hosts may be another cluster's: a warning", r["ok"] and warned(
+        r, "backup") and warned(r, "vnprefix"), r)
     check("on_add: the array has no host more", len(arrays.state()["arrays"]["fa1"]["hosts"]) == len(HOSTS))
     end(arrays, node)
 

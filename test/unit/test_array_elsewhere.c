@@ -20,9 +20,12 @@ static const struct array_conf conf = { .storage = "pure",
 					.host = "pve1-x",
 					.host_group = "cluster" };
 
-static const char storages[] = "purestorage: pure\n\taddress https://fa1\n\tvgname vg\n\n"
-			       "purestorage: again\n\taddress https://10.0.0.1\n\tvgname vg\n\n"
-			       "purestorage: else\n\taddress https://fa1\n\tvgname vg2\n\n";
+static const char storages[] =
+	"purestorage: pure\n\taddress https://fa1\n\tvgname vg\n\thgsuffix x\n\n"
+	"purestorage: again\n\taddress https://10.0.0.1\n\tvgname vg\n"
+	"\thgsuffix y\n\n"
+	"purestorage: else\n\taddress https://fa1\n\tvgname vg2\n"
+	"\thgsuffix z\n\n";
 
 /* Guest 100 with this config on @node; nodes pve1 (here) and pve2. */
 static void cluster_make(struct tree *t, const char *node, const char *config)
@@ -85,6 +88,38 @@ static void strangers_are_refused(void **state)
 	cluster_make(&t, "pve1", "scsi0: pure:vm-100-disk-0,size=1G\n");
 	assert_int_equal(ask(&t, &stranger, 1, true, &e), -EBUSY);
 	assert_non_null(strstr(e.text, "purevol disconnect --host backup vg/vm-100-disk-0"));
+	tree_done(&t);
+}
+
+/* Two clusters on one array have hosts of their own by `hgsuffix`, and often nodes of one name. */
+static void a_namesake_of_another_cluster_is_a_stranger(void **state)
+{
+	static const char *const hosts[] = { "pve2-a", "pve2", "pve2-x2", "pve2-z", "pve2-x-x" };
+	struct tree t;
+	struct err e;
+
+	(void)state;
+	cluster_make(&t, "pve1", "scsi0: pure:vm-100-disk-0,size=1G\n");
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		struct fa_connection namesake = { .volume = "vg/vm-100-disk-0", .host = hosts[i] };
+
+		assert_int_equal(ask(&t, &namesake, 1, true, &e), -EBUSY);
+		assert_non_null(strstr(e.text, "purevol disconnect --host pve2"));
+	}
+	tree_done(&t);
+}
+
+/* Another section that holds the same volumes, under another suffix. */
+static void a_node_may_have_two_hosts(void **state)
+{
+	static const struct fa_connection second = { .volume = "vg/vm-100-disk-0",
+						     .host = "pve2-y" };
+	struct tree t;
+	struct err e;
+
+	(void)state;
+	cluster_make(&t, "pve1", "scsi0: pure:vm-100-disk-0,size=1G\n");
+	assert_int_equal(ask(&t, &second, 1, true, &e), 0);
 	tree_done(&t);
 }
 
@@ -168,6 +203,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_else_needs_no_reading),
 		cmocka_unit_test(strangers_are_refused),
+		cmocka_unit_test(a_namesake_of_another_cluster_is_a_stranger),
+		cmocka_unit_test(a_node_may_have_two_hosts),
 		cmocka_unit_test(a_forgotten_connection_is_not_a_user),
 		cmocka_unit_test(a_guest_of_the_other_node_is),
 		cmocka_unit_test(another_volume_of_that_name_is_not),

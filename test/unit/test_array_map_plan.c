@@ -57,6 +57,30 @@ static void places_are_those_of_the_arrays_alone(void **state)
 	scsi_ports_done(&ports);
 }
 
+/* In the kernel's number a LUN over 255 carries its addressing method. */
+static void large_luns_are_addressed_flat(void **state)
+{
+	static const struct {
+		unsigned int said;
+		uint64_t at;
+	} luns[] = { { 1, 1 }, { 255, 255 }, { 256, 16640 }, { 300, 16684 }, { 4095, 20479 } };
+	struct scsi_ports ports = {};
+
+	(void)state;
+	add_port(&ports, 1, "iqn.a", true);
+	for (size_t i = 0; i < ARRAY_SIZE(luns); i++) {
+		struct map_want want = { .protocol = ARRAY_ISCSI };
+		struct map_places places = {};
+
+		add_array(&want, luns[i].said, "iqn.a");
+		assert_int_equal(map_plan_places(&want, &ports, &places, NULL), 0);
+		assert_int_equal(places.n, 1);
+		assert_int_equal(places.items[0].lun, luns[i].at);
+		vec_free(&places);
+	}
+	scsi_ports_done(&ports);
+}
+
 static void without_a_way_it_says_what_to_do(void **state)
 {
 	struct map_want want = { .protocol = ARRAY_ISCSI };
@@ -213,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places_are_those_of_the_arrays_alone),
+		cmocka_unit_test(large_luns_are_addressed_flat),
 		cmocka_unit_test(without_a_way_it_says_what_to_do),
 		cmocka_unit_test(wwpns_agree_however_they_are_written),
 		cmocka_unit_test(what_is_done_at_an_address),

@@ -23,7 +23,7 @@
 #define HALF   "0123456789ABCDEF00011004"
 #define LEAVES "0123456789ABCDEF00011005"
 
-enum { STUCK_MS = 1500, THREADS = 16, CALLS = 20 };
+enum { STUCK_MS = 1500, LIST_STUCK_MS = 6000, LISTS = 4, THREADS = 16, CALLS = 20 };
 
 static struct workers *workers;
 
@@ -31,13 +31,13 @@ static struct workers *workers;
  * What the kernel does to a process that it never gives back is played by one that is dead and not
  * reaped: its group stays until its parent, which has left the group, goes.
  */
-static void stick(void)
+static void stick(int ms)
 {
 	if (fork() == 0) {
 		if (fork() == 0)
 			_exit(0);
 		(void)setsid();
-		(void)poll(NULL, 0, STUCK_MS);
+		(void)poll(NULL, 0, ms);
 		_exit(0);
 	}
 	(void)poll(NULL, 0, 100);
@@ -70,9 +70,12 @@ void worker_perform(const struct worker_request *q, int reply)
 	if (strcmp(q->serial, DIES) == 0)
 		_exit(1);
 	if (strcmp(q->serial, STICKS) == 0 && q->op == WORKER_RESIZE) {
-		stick();
+		stick(STUCK_MS);
 		(void)poll(NULL, 0, 60000);
 	}
+	/* It answers, and leaves somebody behind. */
+	if (q->op == WORKER_LIST)
+		stick(LIST_STUCK_MS);
 	if (strcmp(q->serial, LEAVES) == 0 && fork() == 0)
 		(void)poll(NULL, 0, 60000);
 	(void)snprintf(s.device, sizeof(s.device), "%ld", (long)getpid());
@@ -169,6 +172,34 @@ static void who_is_stuck_is_not_touched_again(void **state)
 	assert_int_equal(workers_stuck(workers, stuck, 4), 0);
 }
 
+/* Looks at all disks are asked for every few seconds: one disk that hangs must not take all places,
+ * which the calls on other volumes need. */
+static void lists_do_not_pile_up(void **state)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	int64_t begun = clock_boot_ms();
+	struct worker_stuck stuck[16];
+	struct map_list found;
+	struct map_state s;
+	struct err e = {};
+	int r;
+
+	(void)state;
+	for (int i = 0; i < LISTS; i++)
+		assert_int_equal(workers_list(workers, &found, &a, &e), 0);
+	/* The last one has answered, and ends. */
+	(void)poll(NULL, 0, 500);
+	assert_int_equal(workers_list(workers, &found, &a, &e), -EALREADY);
+	assert_non_null(strstr(e.text, "hang in the kernel"));
+	assert_int_equal(workers_look(workers, GOOD, ARRAY_ISCSI, &s, &e), 0);
+	assert_true(workers_stuck(workers, stuck, 16) <= LISTS);
+	do {
+		(void)poll(NULL, 0, 100);
+		r = workers_list(workers, &found, &a, &e);
+	} while (r == -EALREADY && clock_boot_ms() - begun < 30000);
+	assert_int_equal(r, 0);
+}
+
 /* What a call has started itself ends with it. */
 static void nothing_is_left_behind(void **state)
 {
@@ -263,6 +294,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(errors_come_with_their_sentence, begin, end),
 		cmocka_unit_test_setup_teardown(a_deadline_is_kept, begin, end),
 		cmocka_unit_test_setup_teardown(who_is_stuck_is_not_touched_again, begin, end),
+		cmocka_unit_test_setup_teardown(lists_do_not_pile_up, begin, end),
 		cmocka_unit_test_setup_teardown(nothing_is_left_behind, begin, end),
 		cmocka_unit_test_setup_teardown(from_many_threads, begin, end),
 		cmocka_unit_test_setup_teardown(its_end_is_noticed, begin, end),

@@ -6,6 +6,7 @@
  *	mapper look PROTOCOL SERIAL
  *	mapper list
  *	mapper attach PROTOCOL SERIAL SIZE MS LUN=ID@PORTAL[,ID@PORTAL...] ... [single]
+ *	mapper ask PROTOCOL SERIAL MS
  *	mapper detach PROTOCOL SERIAL MS		leaves what forget wants in ./left
  *	mapper forget MS
  *	mapper resize PROTOCOL SERIAL SIZE MS
@@ -151,6 +152,8 @@ static int perform(struct workers *w, int argc, char **argv, struct err *e)
 		return forget(w, argv, e);
 	if (strcmp(argv[0], "attach") == 0 && argc >= 5)
 		return attach(w, argv, e);
+	if (strcmp(argv[0], "ask") == 0 && argc == 4)
+		return workers_ask(w, argv[2], protocol_of(argv[1]), atoi(argv[3]), e);
 	if (strcmp(argv[0], "detach") == 0 && argc == 4)
 		return detach(w, argv, e);
 	if (strcmp(argv[0], "refresh") == 0 && argc == 5)

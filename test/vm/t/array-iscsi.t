@@ -167,10 +167,29 @@ check "another volume there, the old map still stands: refused" refused EUCLEAN 
 refused EBUSY attach iscsi $one "$(bytes 96M)" 10000 "5=$a" >$V/reuse.out 2>&1
 reused=$?
 check "and not taken from it for the other one" same $reused 0
-multipathd del map "3624a9370${three,,}" >/dev/null
+# udev may still look at it.
+map_gone() { multipathd del map "3624a9370${three,,}"; [ -z "$(dm_of $three)" ]; }
+check "the old map goes" until_true 20 map_gone
 check "disks of the past are replaced" mapped attach iscsi $one "$(bytes 96M)" 60000 "5=$a"
 check "by its own" same "$(sds $one | wc -l) $(sds $three | wc -l)" "2 0"
 check "what the array says is elsewhere is not taken" refused EUCLEAN attach iscsi $three $size 10000 "5=$a"
+
+# Connected anew it has another LUN, and the old one is another volume's: what its map still has there
+# would write into that.
+vol_connect a $three 9
+check "a volume at LUN 9" mapped attach iscsi $three $size 60000 "9=$a"
+check "its paths say who they are" mapped ask iscsi $three 10000
+vol_disconnect a 9
+vol_connect a $four 9
+vol_connect a $three 10
+check "its map with paths to another one: refused" refused EUCLEAN attach iscsi $three $size 20000 "10=$a"
+check "with which" says "is a path of this volume here"
+check "asked where it stands: the same" refused EUCLEAN ask iscsi $three 10000
+check "it can be taken away" mapped detach iscsi $three 30000
+vol_disconnect a 9
+vol_disconnect a 10
+check "and forgotten" mapped forget 30000
+check "all of it" same "$(dm_of $three)$(sds $three)" ""
 
 # --- without multipath -----------------------------------------------------------
 

@@ -86,9 +86,23 @@ check "forget" mapped forget 20000
 check "it is gone" mapped look nvme $one
 check "for good" says present=0
 check "the other one is not" test -b "$(link $two)"
-check "detach" mapped detach nvme $two 20000
+
+# --- all paths dead -----------------------------------------------------------------
+
+cable out 10.9.1.1
+cable out 10.9.1.2
+dead() { mapper look nvme $two && same "$(answer paths_ok)" 0; }
+check "all paths are lost" until_true 60 dead
+check "detach of what nobody has open ends" mapped detach nvme $two 20000
+check "at once ($(took) ms)" test "$(took)" -lt 4000
+check "nothing is said to have gone" mapped look nvme $two
+check "it is there" says present=1
+check "forget: no path of it is left, which is as good" mapped forget 20000
 ns_disconnect 2
-check "forget" mapped forget 20000
+cable in 10.9.1.1
+cable in 10.9.1.2
+gone() { mapper look nvme $two && says present=0; }
+check "it goes when they are back" until_true 90 gone
 check "nothing of ours is stuck" same "$(pgrep -x mapper; pgrep -x array-workers)" ""
 
 for ctrl in /sys/class/nvme/nvme*; do echo 1 >"$ctrl/delete_controller"; done
