@@ -168,3 +168,16 @@ int attach_remove_snapshot(struct call *c, const char *volname, const char *snap
 	ret = attach_remove(c, &target, e);
 	return ret ? ret : call_first(c, destroy, &t, e);
 }
+
+int attach_remove_snapshots(struct call *c, const char *volname, struct err *e)
+{
+	struct registry_entry *all = NULL;
+	size_t n = 0;
+	int ret = registry_list(c->ctx->registry, &c->arena, &all, &n, e);
+
+	for (size_t i = 0; i < n && ret == 0; i++)
+		if (*all[i].snap && strcmp(all[i].storage, c->conf.storage) == 0 &&
+		    strcmp(all[i].volname, volname) == 0)
+			ret = attach_remove_snapshot(c, volname, all[i].snap, e);
+	return ret;
+}

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "array/attach.h"
+#include "array/attach_snap.h"
 #include "array/connected.h"
 #include "array/diskname.h"
 #include "array/volumes.h"
@@ -126,6 +127,8 @@ static int free_there(struct freeing *w, struct err *e)
 	struct attach_target t = target_of(w);
 	int r = is_free_to_go(w, &who, e);
 
+	if (r == 0)
+		r = attach_remove_snapshots(w->c, w->volname, e);
 	if (r == 0)
 		r = attach_remove(w->c, &t, e);
 	if (r == 0 && who.all_known)
