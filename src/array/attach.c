@@ -212,8 +212,8 @@ static int attach_device(struct call *c, const struct attach_target *t, struct m
 {
 	int ret = t->connections == UINT64_MAX
 			  ? attach_kept(c, t, want, here, e)
-			  : workers_attach(c->ctx->workers, want,
-					   attach_time(c, ATTACH_RESERVE_MS), here, e);
+			  : workers_attach(c->ctx->workers, want, attach_time(c, ATTACH_RESERVE_MS),
+					   here, e);
 
 	if (ret == 0 && !here->present)
 		ret = err_set(e, -ENODEV, "no device of serial %s came up", want->serial);

@@ -47,8 +47,7 @@ static int take(void *arg, const json_t *item, struct err *e)
 	struct fa_volume v;
 	int r;
 
-	if (is_endpoint(item) || !is_wanted(l, item) ||
-	    (fa_read_destroyed(item) && !l->destroyed))
+	if (is_endpoint(item) || !is_wanted(l, item) || (fa_read_destroyed(item) && !l->destroyed))
 		return 0;
 	r = fa_read_volume(item, l->arena, &v, e);
 	if (r == 0)
