@@ -90,9 +90,16 @@ static int free_destroyed(struct freeing *w, int state, struct err *e)
 	return 0;
 }
 
+/* What is made again by itself cannot be protected (call_attribute.c), so nobody is asked. Of all
+ * others only the array knows: another node may have set it a moment ago. */
+static int is_protected(struct freeing *w, struct err *e)
+{
+	return diskname_is_remade(w->volname) ? 0 : call_is_protected(w->c, w->full, e);
+}
+
 static int is_free_to_go(struct freeing *w, struct connected *who, struct err *e)
 {
-	int r = call_is_protected(w->c, w->full, e);
+	int r = is_protected(w, e);
 
 	if (r < 0)
 		return r;

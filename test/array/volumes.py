@@ -41,6 +41,9 @@ def end(arrays, node):
     arrays.close()
 
 
+CUTS = ("drop", "reset", "drop-after", "reset-after", "half-closed", "truncated")
+
+
 # ---- alloc, list, clone ----
 
 def alloc():
@@ -203,6 +206,33 @@ def clones():
     end(arrays, node)
 
 
+def clone_faults():
+    arrays, node = stage(**{"vgname": "vg", "purestorage-quota": "1T"})
+    node.call("alloc", vmid=100, size_kib=1024)
+    node.call("snapshot", volname="vm-100-disk-0", snap="s")
+    number = 0
+    for snap in ({}, {"snap": "s"}):
+        of = "clone of a snapshot" if snap else "clone"
+        for method, path in (("POST", "volumes"), ("GET", "volumes"), ("GET", "volume-snapshots")):
+            for kind in CUTS:
+                arrays.fault(kind, method, path)
+                r = node.ask("clone", volname="vm-100-disk-0", vmid=200, **snap)
+                arrays.no_faults()
+                number += 1
+                mine = [n for n in arrays.volumes() if "vm-200-" in n]
+                check(f"{of}, {method} {path} {kind}: one volume", r["ok"] and len(mine) == number, (r, mine))
+            node.restart()
+            arrays.fault("status", method, path, status=403, count=-1)
+            r = node.ask("clone", volname="vm-100-disk-0", vmid=201, **snap)
+            made = [n for n in arrays.volumes() if "vm-201-" in n]
+            arrays.no_faults()
+            check(f"{of}, {method} {path} refused: made or refused", bool(made) == r["ok"], (r, made))
+            if r["ok"]:
+                node.call("free", volname=r["result"])
+                arrays.rest("DELETE", "volumes", {"names": "vg/" + r["result"]})
+    end(arrays, node)
+
+
 # ---- rename ----
 
 def renames():
@@ -248,7 +278,10 @@ def frees():
     check("free: again", node.call("free", volname="vm-100-disk-0") is None)
     check("free: what never was", node.call("free", volname="vm-100-disk-55") is None)
     node.call("alloc", vmid=100, name="vm-100-state-x", size_kib=1024)
+    arrays.zero()
     node.call("free", volname="vm-100-state-x")
+    check("free: of a state nobody asks whether it is protected", arrays.calls() ==
+          {"GET volumes": 1, "PATCH volumes": 1, "DELETE volumes": 1}, arrays.calls())
     check("free: a state is eradicated", arrays.volume("vg/vm-100-state-x") is None)
     end(arrays, node)
 
@@ -546,6 +579,42 @@ def attributes():
     check("attribute: protected", node.call("attribute_get", volname=name, name="protected") == "1")
     r = node.ask("attribute_get", volname=name, name="colour")
     check("attribute: another", refused(r, "EINVAL"), r)
+    for remade in ("vm-100-cloudinit", "vm-100-state-x", "vm-100-fleece-0"):
+        node.call("alloc", vmid=100, name=remade, size_kib=1024)
+        r = node.ask("attribute_set", volname=remade, name="protected", value=True)
+        check(f"attribute: {remade} cannot be protected", refused(r, "EINVAL", "by itself"), r)
+        node.call("attribute_set", volname=remade, name="notes", value="x")
+        node.call("attribute_set", volname=remade, name="protected", value=False)
+    end(arrays, node)
+
+
+def attribute_faults():
+    arrays, node = stage()
+    name = node.call("alloc", vmid=100, size_kib=1024)
+    for number, kind in enumerate(CUTS):
+        for method, path in (("PUT", "volumes/tags/batch"), ("GET", "volumes/tags")):
+            arrays.fault(kind, method, path)
+            node.call("attribute_set", volname=name, name="notes", value=f"{kind} {number}")
+            seen = node.call("attribute_get", volname=name, name="notes")
+            check(f"attribute, {kind}, {method}: set and read", seen == f"{kind} {number}", seen)
+            arrays.no_faults()
+        for method in ("GET", "DELETE"):
+            node.call("attribute_set", volname=name, name="protected", value=True)
+            arrays.fault(kind, method, "volumes/tags")
+            node.call("attribute_set", volname=name, name="protected", value=False)
+            arrays.no_faults()
+            check(f"attribute, {kind}, {method}: taken away",
+                  node.call("attribute_get", volname=name, name="protected") is None)
+    node.call("attribute_set", volname=name, name="protected", value=True)
+    for method, path in (("PUT", "volumes/tags/batch"), ("GET", "volumes/tags"), ("DELETE", "volumes/tags")):
+        arrays.fault("status", method, path, status=403, count=-1)
+        r = node.ask("attribute_set", volname=name, name="protected", value=method == "PUT")
+        check(f"attribute, {method} refused: an error", not r["ok"], r)
+        arrays.no_faults()
+        check("attribute: protection stays", node.call("attribute_get", volname=name, name="protected") == "1")
+    arrays.fault("status", "GET", "volumes/tags", status=403, count=-1)
+    r = node.ask("attribute_get", volname=name, name="protected")
+    check("attribute: what is not known is not none", not r["ok"], r)
     end(arrays, node)
 
 
@@ -635,6 +704,39 @@ def adding():
     end(arrays, node)
 
 
+def hook_faults():
+    """on_add and on_update with each of their requests cut or refused: done, or nothing is kept."""
+    arrays, node = stage()
+    bare = {k: v for k, v in node.config.items() if k != "token"}
+    old, new = {"token": "fa1-token"}, {"token": "new"}
+    for method, path in (("GET", "volume-groups"), ("GET", "hosts"), ("GET", "arrays"), ("POST", "login")):
+        for kind in ("drop", "drop-after", "half-closed", "truncated"):
+            node.restart()
+            arrays.fault(kind, method, path)
+            r = node.ask("on_add", config=bare, secrets=old)
+            arrays.no_faults()
+            check(f"on_add, {method} {path} {kind}: done", r["ok"] and token_file(node), r)
+            node.ask("on_delete", config=bare)
+        node.restart()
+        arrays.fault("status", method, path, status=500, count=-1)
+        r = node.ask("on_add", config=bare, secrets=old)
+        arrays.no_faults()
+        check(f"on_add, {method} {path} refused: kept only when done", bool(token_file(node)) == r["ok"], r)
+        node.ask("on_delete", config=bare)
+        node.call("on_add", config=bare, secrets=old)
+        node.restart()
+        arrays.make(config={"api_token": "new"})
+        arrays.fault("status", method, path, status=500, count=-1)
+        r = node.ask("on_update", config=bare, update={}, delete=[], secrets=new)
+        arrays.no_faults()
+        check(f"on_update, {method} {path} refused: the new token is kept only when done",
+              token_file(node)[0] == (new if r["ok"] else old)["token"] + "\n", (r, token_file(node)))
+        node.ask("on_delete", config=bare)
+        check(f"on_delete after that, {method} {path}: no token is left", token_file(node) is None)
+        arrays.make(config={"api_token": "fa1-token"})
+    end(arrays, node)
+
+
 def adding_two():
     arrays, node = stage(2, podname="pod")
     bare = {k: v for k, v in node.config.items() if k != "token"}
@@ -686,9 +788,10 @@ def changing():
     end(arrays, node)
 
 
-TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, renames, frees,
+TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames, frees,
          free_in_use, free_faults, free_two_arrays, snapshots, unclaimed, cut_snapshots, snapshot_faults,
-         containers, rollbacks, attributes, status, pod_status, adding, adding_two, changing)
+         containers, rollbacks, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two,
+         changing)
 
 if __name__ == "__main__":
     lib.run(TESTS)
