@@ -31,7 +31,7 @@ def check(what, good, seen=""):
     print(f"{'ok' if good else 'not ok'} - {what}", flush=True)
     if not good:
         _failed += 1
-        print(f"# seen: {str(seen)[:1500]}", flush=True)
+        print(f"# seen: {str(seen)[:4000]}", flush=True)
     return good
 
 
