@@ -92,9 +92,10 @@ int call_attribute_set(struct call *c, struct err *e)
 	t.value = value_arg(c, t.key);
 	/* free does not ask whether these are (call_free.c). */
 	if (t.value && strcmp(t.key, "protected") == 0 && diskname_is_remade(volname))
-		return err_set(e, -EINVAL,
-			       "volume %s cannot be protected: Proxmox removes and makes it again by "
-			       "itself",
-			       volname);
+		return err_set(
+			e, -EINVAL,
+			"volume %s cannot be protected: Proxmox removes and makes it again by "
+			"itself",
+			volname);
 	return call_first(c, tag_set, &t, e);
 }

@@ -70,8 +70,9 @@ struct fa_volume {
 	uint64_t size, used; /* provisioned, space.total_used */
 	int64_t created;     /* seconds */
 	bool destroyed;
-	const char *source;   /* name of what it was copied from; NULL */
-	uint64_t connections; /* connection_count; UINT64_MAX: not said */
+	const char *source;    /* name, at that time, of what it was copied from; NULL */
+	const char *source_id; /* NULL: not said */
+	uint64_t connections;  /* connection_count; UINT64_MAX: not said */
 };
 struct fa_volumes {
 	struct fa_volume *items;

@@ -431,6 +431,22 @@ def test_snapshot_goes_with_the_name():
         s.close()
 
 
+def test_snapshot_of_another():
+    """What this node has mapped is of the volume that had the name before."""
+    s, one, two_ = two()
+    for reused in (False, True):
+        s.disk("vm-100-disk-0")
+        s.sim.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-0"}, {"suffix": "snap-a"})
+        path = two_.call("activate", volname="vm-100-disk-0", snap="a")["path"]
+        tmp, = [v for n, v in s.sim.volumes().items() if "tmp-" in n]
+        assert path.endswith(tmp["serial"].lower())
+        assert tmp["source"]["id"] == s.sim.volume("vg/vm-100-disk-0")["id"], (reused, tmp)
+        one.call("rename", volname="vm-100-disk-0", vmid=101)
+    two_.call("deactivate", volname="vm-100-disk-0", snap="a")
+    s.clean()
+    s.close()
+
+
 def test_resized_elsewhere():
     """Within the seconds for which this node keeps what the array said."""
     s, one, two_ = two()

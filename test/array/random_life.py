@@ -36,6 +36,7 @@ class Life:
         self.disks = {}  # serial: [name, guest]; what was made and nobody asked to free
         self.opened = set()  # (node index, serial)
         self.snaps = {}  # serial: names of its snapshots
+        self.is_down = False
         self.trail = []
         self.done = {"ok": 0, "refused": 0, "killed": 0, "migrations": 0, "crashes": 0}
         self.write_guests()
@@ -183,7 +184,9 @@ class Life:
         i, snap = self.at[self.disks[serial][1]], sorted(self.snaps[serial])[0]
         reply = self.ask(i, "activate", volname=self.name(serial), snap=snap)
         if reply and reply["ok"]:
-            assert not reply["result"]["path"].endswith(serial.lower()), "the volume itself"
+            shown = {v["serial"].lower(): v for v in self.sim.state()["volumes"]}
+            tmp = shown[reply["result"]["path"][-24:]]
+            assert tmp["source"]["name"] and tmp["source"]["id"] == shown[serial.lower()]["id"], "another's content"
         if self.rng.random() < 0.7:
             self.ask(i, "deactivate", volname=self.name(serial), snap=snap)
 
@@ -244,7 +247,6 @@ class Life:
         assert len(now) == 1, "a rename loses nothing"
         if now[0] != self.name(serial):
             assert not self.is_open(serial), "renamed while it is open"
-            assert guest not in self.running or done or now[0]
             self.disks[serial] = [now[0], guest]
             self.write_guests()
 
@@ -256,11 +258,12 @@ class Life:
                        count=self.rng.randint(1, 2))
 
     def outage(self, _):
-        name = self.sim.names[-1]
-        if len(self.sim.names) > 1 and not self.sim.state()["arrays"][name]["down"]:
-            self.sim.down(name)
+        if len(self.sim.names) > 1 and not self.is_down:
+            self.is_down = True
+            self.sim.down(self.sim.names[-1])
 
     def well(self, _):
+        self.is_down = False
         self.sim.well()
 
     def crash(self, i):
@@ -339,6 +342,10 @@ class Life:
         for _ in range(STEPS):
             self.rng.choice(ops)(self.rng.randrange(2))
             self.check()
+            # Each call waits a second for an array that is down: it is not so for long.
+            if self.is_down and self.rng.random() < 0.3:
+                self.is_down = False
+                self.sim.up(self.sim.names[-1])
         self.finish()
 
     def close(self):
