@@ -15,7 +15,7 @@ import lib
 from lib import NODES, Node, Sim
 
 MIB = 1 << 20
-SEEDS = (1, 4)
+SEEDS = (1, 2, 4)
 STEPS = int(os.environ.get("STEPS", "120"))
 KINDS = ("drop", "drop-after", "reset", "reset-after", "truncated", "stale", "half-closed")
 PATHS = ("volumes", "connections", "volume-snapshots", "")
