@@ -5,6 +5,7 @@
 
 #include "array/attach_step.h"
 #include "array/plan.h"
+#include "array/volumes.h"
 #include "util/str.h"
 
 int attach_lock(struct call *c, const char *volname, struct err *e)
@@ -69,8 +70,19 @@ static void take_back(struct call *c, const struct registry_entry *before,
 		call_log(c, 0, "%s", e.text);
 }
 
-static int remove_steps(struct call *c, const struct registry_entry *before,
-			const struct registry_entry *entry, const struct plan *p, struct err *e)
+/* What @entry is to be disconnected by: not a name that is another volume's by now. */
+static const char *name_there(struct call *c, const struct attach_target *t,
+			      const struct registry_entry *entry)
+{
+	if (strcmp(t->array_volume, entry->array_volume) == 0 &&
+	    strcmp(t->serial, entry->serial) != 0)
+		return NULL;
+	return attach_own_name(c, entry);
+}
+
+static int remove_steps(struct call *c, const struct attach_target *t,
+			const struct registry_entry *before, const struct registry_entry *entry,
+			const struct plan *p, struct err *e)
 {
 	struct map_left left = {};
 	int unreached = 0, ret = attach_put(c, entry, e);
@@ -85,17 +97,19 @@ static int remove_steps(struct call *c, const struct registry_entry *before,
 	if (ret)
 		return ret;
 	if (p->steps & PLAN_DISCONNECT)
-		unreached = attach_disconnect(c, entry->array_volume);
+		unreached = attach_disconnect(c, name_there(c, t, entry), entry->serial);
 	if (p->steps & PLAN_FORGET)
 		ret = workers_forget(c->ctx->workers, &left, attach_time(c, 0), e);
+	if (ret == 0 && !unreached)
+		ret = attach_drop_aliases(c, entry, e);
 	if (ret || unreached)
 		return ret;
 	return registry_drop(c->ctx->registry, entry->storage, entry->volname, entry->snap, e);
 }
 
-int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
+static int remove_as(struct call *c, const struct attach_target *t,
+		     const struct registry_entry *before, struct err *e)
 {
-	const struct registry_entry *before = attach_entry(c, t->volname, t->snap);
 	struct registry_entry entry = before ? *before : attach_new_entry(c, t);
 	struct map_state here;
 	struct plan p;
@@ -112,7 +126,38 @@ int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
 		return refused(&p, t->volname, e);
 	entry.leaving = true;
 	entry.verified = false;
-	return remove_steps(c, before, &entry, &p, e);
+	return remove_steps(c, t, before, &entry, &p, e);
+}
+
+static int not_off(const struct registry_entry *old, struct err *e)
+{
+	return err_set(e, -EAGAIN,
+		       "%s was another volume's name, serial %s, and an array does not say whether "
+		       "that is still connected to this node: ask again",
+		       old->volname, old->serial);
+}
+
+/* What had this name before goes first, as itself. */
+static int remove_other(struct call *c, const struct attach_target *t,
+			const struct registry_entry *other, struct err *e)
+{
+	int ret = remove_as(c, t, other, e);
+
+	return ret == 0 && attach_entry(c, t->volname, t->snap) ? not_off(other, e) : ret;
+}
+
+int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
+{
+	const struct registry_entry *before = attach_entry(c, t->volname, t->snap);
+	int ret = 0;
+
+	if (before && strcmp(before->serial, t->serial) != 0) {
+		ret = remove_other(c, t, before, e);
+		before = NULL;
+	}
+	if (ret == 0 && !before)
+		before = attach_alias(c, t);
+	return ret ? ret : remove_as(c, t, before, e);
 }
 
 /* ---- made a device ---- */
@@ -129,10 +174,46 @@ static void undo(struct call *c, const struct attach_target *t)
 		call_log(c, 0, "%s", e.text);
 }
 
-static int attach_device(struct call *c, const struct map_want *want, struct map_state *here,
-			 struct err *e)
+/* What another node has changed in the seconds for which the array's answer was kept. */
+static int ask_size(struct call *c, const struct attach_target *t, uint64_t *ret, struct err *e)
 {
-	int ret = workers_attach(c->ctx->workers, want, attach_time(c, ATTACH_RESERVE_MS), here, e);
+	struct fa_volume v;
+	int error;
+
+	volumes_changed(c);
+	error = volume_get(c, t->array_volume, &v, e);
+	if (error)
+		return error;
+	if (!v.serial || strcmp(v.serial, t->serial) != 0)
+		return err_set(e, -EAGAIN, "%s is another volume by now: ask again", t->volname);
+	*ret = v.size;
+	return 0;
+}
+
+/* Of an answer that was kept, the size is asked for anew when the device is not as it says. */
+static int attach_kept(struct call *c, const struct attach_target *t, struct map_want *want,
+		       struct map_state *here, struct err *e)
+{
+	struct err why = {};
+	int time = attach_time(c, ATTACH_RESERVE_MS);
+	int ret = workers_attach(c->ctx->workers, want, time / 2, here, &why);
+
+	if (ret == -EUCLEAN || ret == -ETIMEDOUT) {
+		ret = ask_size(c, t, &want->size, &why);
+		if (ret == 0)
+			ret = workers_attach(c->ctx->workers, want,
+					     attach_time(c, ATTACH_RESERVE_MS), here, &why);
+	}
+	return ret ? err_set(e, ret, "%s", why.text) : 0;
+}
+
+static int attach_device(struct call *c, const struct attach_target *t, struct map_want *want,
+			 struct map_state *here, struct err *e)
+{
+	int ret = t->connections == UINT64_MAX
+			  ? attach_kept(c, t, want, here, e)
+			  : workers_attach(c->ctx->workers, want, attach_time(c, ATTACH_RESERVE_MS),
+					   here, e);
 
 	if (ret == 0 && !here->present)
 		ret = err_set(e, -ENODEV, "no device of serial %s came up", want->serial);
@@ -154,7 +235,9 @@ static int connect_and_attach(struct call *c, const struct attach_target *t,
 		return ret;
 	}
 	if (ret == 0)
-		ret = attach_device(c, &want, here, e);
+		ret = attach_device(c, t, &want, here, e);
+	if (ret == 0)
+		entry->size = want.size;
 	if (ret && !was_here)
 		undo(c, t);
 	return ret;
@@ -178,14 +261,26 @@ static int follow_size(struct call *c, const struct attach_target *t, struct map
 	return 0;
 }
 
-static int make_way(struct call *c, const struct registry_entry *entry, const struct plan *p,
-		    struct err *e)
+/* The name was another volume's, which this node may still be connected to, whatever it is called
+ * now: its entry is about to go. */
+static int disconnect_old(struct call *c, const struct registry_entry *old, struct err *e)
 {
-	if (!(p->steps & (PLAN_DETACH_OLD | PLAN_CLEAN)))
-		return 0;
-	call_log(c, 0, "%s: what is left here of serial %s is taken away first", entry->volname,
-		 entry->serial);
-	return attach_drop_device(c, entry->serial, entry->protocol, e);
+	return attach_disconnect(c, NULL, old->serial) ? not_off(old, e) : 0;
+}
+
+static int make_way(struct call *c, const struct attach_target *t,
+		    const struct registry_entry *entry, const struct plan *p, struct err *e)
+{
+	int ret = 0;
+
+	if (p->steps & (PLAN_DETACH_OLD | PLAN_CLEAN)) {
+		call_log(c, 0, "%s: what is left here of serial %s is taken away first",
+			 entry->volname, entry->serial);
+		ret = attach_drop_device(c, entry->serial, entry->protocol, e);
+	}
+	if (ret == 0 && entry && strcmp(entry->serial, t->serial) != 0)
+		ret = disconnect_old(c, entry, e);
+	return ret;
 }
 
 static int attach_steps(struct call *c, const struct attach_target *t,
@@ -193,7 +288,7 @@ static int attach_steps(struct call *c, const struct attach_target *t,
 			const struct plan *p, struct err *e)
 {
 	struct registry_entry entry = attach_new_entry(c, t);
-	int ret = make_way(c, before, p, e);
+	int ret = make_way(c, t, before, p, e);
 
 	if (p->steps & PLAN_CLEAN)
 		here->present = false;
@@ -206,25 +301,28 @@ static int attach_steps(struct call *c, const struct attach_target *t,
 	if (ret == 0 && p->steps & PLAN_RESIZE)
 		ret = follow_size(c, t, here, e);
 	entry.verified = true;
+	if (ret == 0 && p->steps & PLAN_PUT)
+		ret = attach_drop_aliases(c, &entry, e);
 	if (ret == 0 && p->steps & PLAN_VERIFY)
 		ret = attach_put(c, &entry, e);
 	return ret;
 }
 
-int attach_volume(struct call *c, const struct attach_target *t, struct err *e)
+static int attach_from(struct call *c, const struct attach_target *t, struct map_state *here,
+		       struct err *e)
 {
 	const struct registry_entry *before = attach_entry(c, t->volname, t->snap);
-	struct map_state here, old = {};
+	struct map_state old = {};
 	struct plan_activate_in in = { .entry = before,
 				       .serial = t->serial,
 				       .size = t->size,
 				       .connections = t->connections,
 				       .again = t->again,
-				       .here = &here };
+				       .here = here };
 	struct plan p;
-	int ret = look(c, t->serial, c->conf.protocol, &here, e);
+	int ret = 0;
 
-	if (ret == 0 && before && strcmp(before->serial, t->serial) != 0) {
+	if (before && strcmp(before->serial, t->serial) != 0) {
 		in.old = &old;
 		ret = look(c, before->serial, before->protocol, &old, e);
 	}
@@ -241,7 +339,19 @@ int attach_volume(struct call *c, const struct attach_target *t, struct err *e)
 		return ret;
 	if (!p.steps)
 		call_log(c, 1, "%s is active already", t->volname);
-	return attach_steps(c, t, before, &here, &p, e);
+	return attach_steps(c, t, before, here, &p, e);
+}
+
+int attach_volume(struct call *c, const struct attach_target *t, struct err *e)
+{
+	struct attach_target now = *t;
+	struct map_state here;
+	int ret = look(c, t->serial, c->conf.protocol, &here, e);
+
+	/* It is larger here than an answer that was kept says: that is what is older. */
+	if (ret == 0 && here.present && here.size > t->size && t->connections == UINT64_MAX)
+		ret = ask_size(c, t, &now.size, e);
+	return ret ? ret : attach_from(c, &now, &here, e);
 }
 
 /* ---- changed while it is there ---- */

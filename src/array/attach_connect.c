@@ -11,7 +11,7 @@
 struct links {
 	struct call *c;
 	struct fa_call fa;
-	const char *volume;
+	const char *volume, *serial;
 	struct link {
 		struct arena arena;
 		struct fa_connections made;
@@ -173,18 +173,38 @@ int attach_connect(struct call *c, const struct attach_target *t, struct map_wan
 	return 0;
 }
 
+/* 1: nothing is connected under that name. */
+static int disconnect_name(struct fa *f, const struct links *l, const char *name, struct err *e)
+{
+	const char *host = l->c->conf.host;
+	int ret = fa_disconnect(f, &l->fa, &host, 1, false, name, e);
+
+	return ret == -ENOENT || ret == -ESTALE ? 1 : ret;
+}
+
+static int disconnect_serial(struct fa *f, struct links *l, struct err *e)
+{
+	struct fa_volume v;
+	int ret = fa_volume_by_serial(f, &l->fa, l->serial, &link_of(l, f)->arena, &v, e);
+
+	if (ret == -ENOENT || (ret == 0 && l->volume && strcmp(v.name, l->volume) == 0))
+		return 0;
+	if (ret == 0)
+		ret = disconnect_name(f, l, v.name, e);
+	return ret < 0 ? ret : 0;
+}
+
 static int disconnect_one(struct fa *f, void *arg, struct err *e)
 {
 	struct links *l = arg;
-	const char *host = l->c->conf.host;
-	int ret = fa_disconnect(f, &l->fa, &host, 1, false, l->volume, e);
+	int ret = l->volume ? disconnect_name(f, l, l->volume, e) : 1;
 
-	return ret == -ENOENT || ret == -ESTALE ? 0 : ret;
+	return ret > 0 ? disconnect_serial(f, l, e) : ret;
 }
 
-int attach_disconnect(struct call *c, const char *array_volume)
+int attach_disconnect(struct call *c, const char *array_volume, const char *serial)
 {
-	struct links l = { .c = c, .volume = array_volume };
+	CLEANUP(links_done) struct links l = { .c = c, .volume = array_volume, .serial = serial };
 	struct err why[ARRAY_ADDRESSES_MAX] = {};
 	int error[ARRAY_ADDRESSES_MAX] = {};
 	size_t n = call_arrays(c);
@@ -199,7 +219,8 @@ int attach_disconnect(struct call *c, const char *array_volume)
 		call_log(c, 0,
 			 "%s may still be connected to %s on %s: %s; `pvewarden array reap` takes "
 			 "it away",
-			 array_volume, c->conf.host, fa_url(c->arrays[i]), why[i].text);
+			 array_volume ? array_volume : serial, c->conf.host, fa_url(c->arrays[i]),
+			 why[i].text);
 	}
 	return ret;
 }

@@ -11,7 +11,9 @@
 struct tmp {
 	struct call *c;
 	const char *volname, *snap;
-	const char *name;   /* of the temporary volume */
+	const char *name; /* of the temporary volume */
+	const char *of;	  /* of the snapshot's, and its id; NULL: not known */
+	const char *of_id;
 	const char *source; /* VOLUME.SUFFIX */
 	bool overwrite, destroyed, made;
 	struct fa_volume volume;
@@ -30,6 +32,7 @@ static int names_of(struct tmp *t, struct err *e)
 	if (ret)
 		return ret;
 	t->name = arena_str(&c->arena, slice_of(name));
+	t->of = arena_str(&c->arena, slice_of(volume));
 	t->source = arena_fmt(&c->arena, "%s.%s", volume, suffix);
 	return 0;
 }
@@ -45,19 +48,39 @@ static struct attach_target target_of(const struct tmp *t)
 				       .connections = t->volume.connections };
 }
 
+static int list_both(struct fa *f, void *arg, struct err *e)
+{
+	struct tmp *t = arg;
+	const char *const names[] = { t->name, t->of };
+	struct fa_volumes found = {};
+	int ret = fa_volumes_list(f, &t->c->fa, names, ARRAY_SIZE(names), NULL, true, &t->c->arena,
+				  &found, e);
+
+	for (size_t i = 0; ret == 0 && i < found.n; i++) {
+		const struct fa_volume *v = &found.items[i];
+
+		if (strcmp(v->name, t->of) == 0) {
+			t->of_id = v->id;
+			continue;
+		}
+		t->overwrite = true;
+		t->destroyed = v->destroyed;
+		if (!v->destroyed)
+			t->volume = *v;
+	}
+	return ret;
+}
+
 /* Is there one of this name? 0 also when there is none: t->volume.name is NULL then. */
 static int look_for(struct tmp *t, struct err *e)
 {
-	struct err why = {};
-	int ret = volume_get(t->c, t->name, &t->volume, &why);
+	return call_first(t->c, list_both, t, e);
+}
 
-	if (ret == 0)
-		t->overwrite = true;
-	else if (ret == -ESTALE)
-		t->destroyed = t->overwrite = true;
-	else if (ret != -ENOENT)
-		return err_set(e, ret, "%s", why.text);
-	return 0;
+/* Made of a volume that had this name before, which another node has renamed or destroyed since. */
+static bool is_of_another(const struct tmp *t)
+{
+	return t->of_id && t->volume.source_id && strcmp(t->of_id, t->volume.source_id) != 0;
 }
 
 static int make(struct fa *f, void *arg, struct err *e)
@@ -100,7 +123,7 @@ static bool is_in_place(struct call *c, const struct registry_entry *entry, cons
 	struct map_state here = {};
 
 	return entry && entry->verified && !entry->leaving && t->volume.serial && !t->destroyed &&
-	       strcmp(entry->serial, t->volume.serial) == 0 &&
+	       !is_of_another(t) && strcmp(entry->serial, t->volume.serial) == 0 &&
 	       attach_look(c, entry->serial, &here, NULL) == 0 && here.present;
 }
 
@@ -167,4 +190,17 @@ int attach_remove_snapshot(struct call *c, const char *volname, const char *snap
 	target = target_of(&t);
 	ret = attach_remove(c, &target, e);
 	return ret ? ret : call_first(c, destroy, &t, e);
+}
+
+int attach_remove_snapshots(struct call *c, const char *volname, struct err *e)
+{
+	struct registry_entry *all = NULL;
+	size_t n = 0;
+	int ret = registry_list(c->ctx->registry, &c->arena, &all, &n, e);
+
+	for (size_t i = 0; i < n && ret == 0; i++)
+		if (*all[i].snap && strcmp(all[i].storage, c->conf.storage) == 0 &&
+		    strcmp(all[i].volname, volname) == 0)
+			ret = attach_remove_snapshot(c, volname, all[i].snap, e);
+	return ret;
 }

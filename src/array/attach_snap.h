@@ -17,3 +17,7 @@ int attach_snapshot(struct call *c, const char *volname, const char *snap, const
 
 /* Detached, disconnected, destroyed and, where the array allows it, eradicated. None is success. */
 int attach_remove_snapshot(struct call *c, const char *volname, const char *snap, struct err *e);
+
+/* All that this node has of @volname's: its name is about to be another volume's. -EBUSY: one is
+ * being read. */
+int attach_remove_snapshots(struct call *c, const char *volname, struct err *e);

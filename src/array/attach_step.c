@@ -36,6 +36,60 @@ struct registry_entry attach_new_entry(const struct call *c, const struct attach
 					.since = clock_now() };
 }
 
+static size_t list_entries(struct call *c, struct registry_entry **ret)
+{
+	size_t n = 0;
+
+	/* One that cannot be read was told of by attach_entry(). */
+	return registry_list(c->ctx->registry, &c->arena, ret, &n, NULL) == 0 ? n : 0;
+}
+
+static bool is_alias(const struct registry_entry *it, const struct registry_entry *of)
+{
+	return strcmp(it->storage, of->storage) == 0 && strcmp(it->serial, of->serial) == 0 &&
+	       (strcmp(it->volname, of->volname) != 0 || strcmp(it->snap, of->snap) != 0);
+}
+
+const struct registry_entry *attach_alias(struct call *c, const struct attach_target *t)
+{
+	const struct registry_entry of = attach_new_entry(c, t);
+	struct registry_entry *all = NULL;
+	size_t n = list_entries(c, &all);
+
+	for (size_t i = 0; i < n; i++)
+		if (is_alias(&all[i], &of))
+			return &all[i];
+	return NULL;
+}
+
+int attach_drop_aliases(struct call *c, const struct registry_entry *entry, struct err *e)
+{
+	struct registry_entry *all = NULL;
+	size_t n = list_entries(c, &all);
+	int ret = 0;
+
+	for (size_t i = 0; i < n && ret == 0; i++) {
+		if (!is_alias(&all[i], entry))
+			continue;
+		call_log(c, 1, "%s was %s before", entry->volname, all[i].volname);
+		ret = registry_drop(c->ctx->registry, all[i].storage, all[i].volname, all[i].snap,
+				    e);
+	}
+	return ret;
+}
+
+const char *attach_own_name(struct call *c, const struct registry_entry *entry)
+{
+	struct registry_entry *all = NULL;
+	size_t n = list_entries(c, &all);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i].array_volume, entry->array_volume) == 0 &&
+		    strcmp(all[i].serial, entry->serial) != 0)
+			return NULL;
+	return entry->array_volume;
+}
+
 int attach_put(struct call *c, const struct registry_entry *entry, struct err *e)
 {
 	int ret = registry_put(c->ctx->registry, entry, e);

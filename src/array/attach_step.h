@@ -16,6 +16,12 @@ int attach_time(const struct call *c, int reserve_ms);
 /* *@entry is NULL when there is none, and when the registry cannot be read (a warning then). */
 const struct registry_entry *attach_entry(struct call *c, const char *volname, const char *snap);
 struct registry_entry attach_new_entry(const struct call *c, const struct attach_target *t);
+/* What this node knows of @t's volume under another name; NULL: nothing. */
+const struct registry_entry *attach_alias(struct call *c, const struct attach_target *t);
+/* @entry is the volume's only name here from now on. */
+int attach_drop_aliases(struct call *c, const struct registry_entry *entry, struct err *e);
+/* @entry's name on the array; NULL when this node has another volume of that name. */
+const char *attach_own_name(struct call *c, const struct registry_entry *entry);
 /* A registry that had to be set aside is a warning. */
 int attach_put(struct call *c, const struct registry_entry *entry, struct err *e);
 
@@ -25,8 +31,13 @@ int attach_put(struct call *c, const struct registry_entry *entry, struct err *e
  */
 int attach_connect(struct call *c, const struct attach_target *t, struct map_want *ret,
 		   bool *partial, struct err *e);
-/* This host's connections. Positive: an array was not reached, and was named in the log. */
-int attach_disconnect(struct call *c, const char *array_volume);
+/*
+ * This host's connections of the volume of @serial, on all arrays. It may have been renamed since,
+ * by another node: where nothing is connected under @array_volume, it is looked for by its serial.
+ * NULL: that name is known to be another volume's. Positive: an array was not reached, and was
+ * named in the log.
+ */
+int attach_disconnect(struct call *c, const char *array_volume, const char *serial);
 
 /* A device whose array keeps its connection, or whose volume is another one's by now. */
 int attach_drop_device(struct call *c, const char *serial, enum array_protocol protocol,

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "array/diskname.h"
+
 struct tag {
 	struct call *c;
 	const char *volume, *key, *value;
@@ -81,11 +83,19 @@ static const char *value_arg(struct call *c, const char *key)
 
 int call_attribute_set(struct call *c, struct err *e)
 {
+	const char *volname = call_opt(c, "volname");
 	struct tag t;
 	int r = tag_args(c, &t, e);
 
 	if (r < 0)
 		return r;
 	t.value = value_arg(c, t.key);
+	/* free does not ask whether these are (call_free.c). */
+	if (t.value && strcmp(t.key, "protected") == 0 && diskname_is_remade(volname))
+		return err_set(
+			e, -EINVAL,
+			"volume %s cannot be protected: Proxmox removes and makes it again by "
+			"itself",
+			volname);
 	return call_first(c, tag_set, &t, e);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "array/attach.h"
+#include "array/attach_snap.h"
 #include "array/connected.h"
 #include "array/diskname.h"
 #include "array/volumes.h"
@@ -89,9 +90,16 @@ static int free_destroyed(struct freeing *w, int state, struct err *e)
 	return 0;
 }
 
+/* What is made again by itself cannot be protected (call_attribute.c), so nobody is asked. Of all
+ * others only the array knows: another node may have set it a moment ago. */
+static int is_protected(struct freeing *w, struct err *e)
+{
+	return diskname_is_remade(w->volname) ? 0 : call_is_protected(w->c, w->full, e);
+}
+
 static int is_free_to_go(struct freeing *w, struct connected *who, struct err *e)
 {
-	int r = call_is_protected(w->c, w->full, e);
+	int r = is_protected(w, e);
 
 	if (r < 0)
 		return r;
@@ -126,6 +134,8 @@ static int free_there(struct freeing *w, struct err *e)
 	struct attach_target t = target_of(w);
 	int r = is_free_to_go(w, &who, e);
 
+	if (r == 0)
+		r = attach_remove_snapshots(w->c, w->volname, e);
 	if (r == 0)
 		r = attach_remove(w->c, &t, e);
 	if (r == 0 && who.all_known)

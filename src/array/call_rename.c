@@ -5,6 +5,8 @@
 #include <inttypes.h>
 
 #include "array/attach.h"
+#include "array/attach_snap.h"
+#include "array/connected.h"
 #include "array/disknew.h"
 #include "array/volumes.h"
 
@@ -28,9 +30,21 @@ static int rename_to(struct call *c, const char *full, void *arg, struct err *e)
 	return call_first(c, rename_on, r, e);
 }
 
+/* What another node has open, or a guest of it refers to, keeps its name. */
+static int is_idle(struct call *c, const char *volname, const struct fa_volume *v, struct err *e)
+{
+	CLEANUP(connected_done) struct connected who = {};
+	int r = attach_idle(c, volname, v->serial, "renamed", e);
+
+	if (r == 0)
+		r = connected_read(c, v, &who, e);
+	return r < 0 ? r : connected_idle(c, volname, &who, e);
+}
+
 /*
  * A volume leaves this node before its name changes: what is mapped here is known by its name, and
- * whoever has it open would go on under a name that is another's by then.
+ * whoever has it open would go on under a name that is another's by then. So do the volumes that
+ * stand for its snapshots. Another node that forgot it is still connected; it goes by the serial.
  */
 static int leave_node(struct call *c, const char *volname, const char *full, struct err *e)
 {
@@ -38,6 +52,10 @@ static int leave_node(struct call *c, const char *volname, const char *full, str
 	struct attach_target t = { .volname = volname, .snap = "", .array_volume = full };
 	int r = volume_get(c, full, &v, e);
 
+	if (r == 0)
+		r = is_idle(c, volname, &v, e);
+	if (r == 0)
+		r = attach_remove_snapshots(c, volname, e);
 	if (r < 0)
 		return r;
 	t.volume_id = v.id;

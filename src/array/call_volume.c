@@ -32,6 +32,7 @@ struct listing {
 	const char **names; /* what was asked for by name; NULL: all, or a guest's */
 	size_t n_names;
 	uint32_t vmid; /* 0: of all */
+	struct fa_volumes found;
 };
 
 static void write_volume(struct call *c, const struct fa_volume *v)
@@ -50,42 +51,15 @@ static void write_volume(struct call *c, const struct fa_volume *v)
 	jsonw_close(c->out);
 }
 
-/* Each found list is written at once, so that a storage of thousands is in memory once only. */
-static int list_like(struct listing *l, struct fa *f, const char *like, struct fa_volumes *ret,
-		     struct err *e)
-{
-	return fa_volumes_list(f, &l->c->fa, l->names, l->n_names, like, false, &l->c->arena, ret,
-			       e);
-}
-
-struct found {
-	struct listing what;
-	struct fa_volumes parts[2];
-};
-
-static int list_guest(struct found *found, struct fa *f, struct err *e)
-{
-	static const char *const heads[] = { "vm", "base" };
-	struct call *c = found->what.c;
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(heads) && r == 0; i++)
-		r = list_like(&found->what, f,
-			      arena_fmt(&c->arena, "%s%s-%" PRIu32 "-", c->conf.prefix, heads[i],
-					found->what.vmid),
-			      &found->parts[i], e);
-	return r;
-}
-
 static int list_now(struct fa *f, void *arg, struct err *e)
 {
-	struct found *found = arg;
+	struct listing *l = arg;
+	struct call *c = l->c;
 
-	if (found->what.names)
-		return list_like(&found->what, f, NULL, &found->parts[0], e);
-	if (found->what.vmid)
-		return list_guest(found, f, e);
-	return list_like(&found->what, f, found->what.c->conf.prefix, &found->parts[0], e);
+	if (l->vmid && !l->names)
+		return volumes_of_guest(c, f, l->vmid, false, &c->arena, &l->found, e);
+	return fa_volumes_list(f, &c->fa, l->names, l->n_names, c->conf.prefix, false, &c->arena,
+			       &l->found, e);
 }
 
 /* Names that this storage cannot hold are not there, which is what list says of them. */
@@ -107,20 +81,19 @@ static void names_arg(struct call *c, struct listing *l)
 
 static int run_list(struct call *c, struct err *e)
 {
-	struct found found = { .what = { .c = c } };
+	struct listing l = { .c = c };
 	int r = 0;
 
 	if (call_opt(c, "vmid"))
-		r = call_vmid(c, "vmid", &found.what.vmid, e);
-	names_arg(c, &found.what);
-	if (r == 0 && (!found.what.names || found.what.n_names))
-		r = call_first(c, list_now, &found, e);
+		r = call_vmid(c, "vmid", &l.vmid, e);
+	names_arg(c, &l);
+	if (r == 0 && (!l.names || l.n_names))
+		r = call_first(c, list_now, &l, e);
 	if (r < 0)
 		return r;
 	jsonw_array(c->out, "result");
-	for (size_t part = 0; part < ARRAY_SIZE(found.parts); part++)
-		for (size_t i = 0; i < found.parts[part].n; i++)
-			write_volume(c, &found.parts[part].items[i]);
+	for (size_t i = 0; i < l.found.n; i++)
+		write_volume(c, &l.found.items[i]);
 	jsonw_close(c->out);
 	return 0;
 }

@@ -189,7 +189,7 @@ static int drop_side(struct dropping *d, struct fa *f, struct connected_on *on, 
 	if (!n)
 		return 0;
 	r = fa_disconnect(f, &d->c->fa, names, n, groups, d->full, e);
-	for (size_t i = 0; r == 0 && i < n; i++)
+	for (size_t i = 0; r >= 0 && i < n; i++)
 		call_log(d->c, groups ? 1 : 0, "%s was still connected to %s %s; it is no more%s",
 			 d->full, groups ? "host group" : "host", names[i],
 			 groups ? ""

@@ -167,7 +167,7 @@ static void diagnose_rights(struct diagnosis *d, struct fa *f, const struct fa_c
 	if (r == -EPERM)
 		diagnosis_add(d, DIAGNOSIS_BAD, "token", remedy_of(r),
 			      "%s: the token may only read: %s", fa_url(f), e.text);
-	else if (r == 0 || r == -ENOENT)
+	else if (r >= 0 || r == -ENOENT)
 		diagnosis_add(d, DIAGNOSIS_OK, "token", NULL, "%s: the token may make changes",
 			      fa_url(f));
 	else

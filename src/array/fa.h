@@ -70,8 +70,9 @@ struct fa_volume {
 	uint64_t size, used; /* provisioned, space.total_used */
 	int64_t created;     /* seconds */
 	bool destroyed;
-	const char *source;   /* name of what it was copied from; NULL */
-	uint64_t connections; /* connection_count; UINT64_MAX: not said */
+	const char *source;    /* name, at that time, of what it was copied from; NULL */
+	const char *source_id; /* NULL: not said */
+	uint64_t connections;  /* connection_count; UINT64_MAX: not said */
 };
 struct fa_volumes {
 	struct fa_volume *items;
@@ -83,6 +84,12 @@ struct fa_volumes {
 int fa_volumes_list(struct fa *f, const struct fa_call *c, const char *const *names, size_t n_names,
 		    const char *like, bool destroyed, struct arena *a, struct fa_volumes *ret,
 		    struct err *e);
+/* Those of any of @n prefixes, which are of one pod or volume group; none: all. One request. */
+int fa_volumes_like(struct fa *f, const struct fa_call *c, const char *const *likes, size_t n,
+		    bool destroyed, struct arena *a, struct fa_volumes *ret, struct err *e);
+/* Under whatever name it has now, destroyed ones apart. -ENOENT. */
+int fa_volume_by_serial(struct fa *f, const struct fa_call *c, const char *serial, struct arena *a,
+			struct fa_volume *ret, struct err *e);
 /* One. -ENOENT, -ESTALE as above. */
 int fa_volume_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 		  struct fa_volume *ret, struct err *e);
@@ -160,7 +167,8 @@ int fa_connections_list(struct fa *f, const struct fa_call *c, const char *volum
 int fa_connect(struct fa *f, const struct fa_call *c, const char *host, bool group,
 	       const char *const *volumes, size_t n, struct arena *a, struct fa_connections *ret,
 	       struct err *e);
-/* Many hosts from one volume. None there, or the volume destroyed: success. */
+/* Many hosts from one volume. 1: none of them was connected (any more), or there is no volume of
+ * that name. */
 int fa_disconnect(struct fa *f, const struct fa_call *c, const char *const *hosts, size_t n,
 		  bool group, const char *volume, struct err *e);
 

@@ -309,7 +309,7 @@ static int cut_rest(struct fa *f, const struct fa_call *c, struct leaving *l, st
 		int r = still_there(f, c, l, left, &n, &why);
 
 		if (r == 0 && n == 0)
-			return 0;
+			return cuts ? 0 : 1;
 		if (r == 0 && cuts++ < ROUNDS_MAX)
 			r = cut(f, c, l, left, n, &why);
 		if (r < 0 && !fa_is_silence(r) && !must_look(r))

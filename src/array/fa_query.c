@@ -92,11 +92,18 @@ void fa_filter_any(struct buf *filter, const char *field, const char *const *val
 		buf_addc(filter, ')');
 }
 
-void fa_filter_prefix(struct buf *filter, const char *field, const char *prefix)
+void fa_filter_prefixes(struct buf *filter, const char *field, const char *const *prefixes,
+			size_t n)
 {
-	buf_addf(filter, "%s='", field);
-	quote(filter, prefix);
-	buf_adds(filter, "*'");
+	if (n > 1)
+		buf_addc(filter, '(');
+	for (size_t i = 0; i < n; i++) {
+		buf_addf(filter, "%s%s='", i ? " or " : "", field);
+		quote(filter, prefixes[i]);
+		buf_adds(filter, "*'");
+	}
+	if (n > 1)
+		buf_addc(filter, ')');
 }
 
 void fa_filter_and(struct buf *filter, const char *term)

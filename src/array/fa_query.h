@@ -20,7 +20,8 @@ void fa_query_names(struct buf *path, const char *key, const char *const *names,
 
 /* Onto a filter: FIELD='a', or (FIELD='a' or FIELD='b'). Quotes are escaped. */
 void fa_filter_any(struct buf *filter, const char *field, const char *const *values, size_t n);
-/* FIELD='PREFIX*' */
-void fa_filter_prefix(struct buf *filter, const char *field, const char *prefix);
+/* FIELD='PREFIX*', or several of them in the same way. */
+void fa_filter_prefixes(struct buf *filter, const char *field, const char *const *prefixes,
+			size_t n);
 /* " and TERM" or "TERM". */
 void fa_filter_and(struct buf *filter, const char *term);

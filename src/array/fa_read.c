@@ -94,6 +94,7 @@ int fa_read_volume(const json_t *item, struct arena *a, struct fa_volume *ret, s
 	v.created = seconds(item, "created");
 	v.destroyed = fa_read_destroyed(item);
 	v.source = name_of(item, "source", a);
+	v.source_id = text_or_null(json_obj(item, "source"), "id", a);
 	(void)json_u64(item, "connection_count", &v.connections);
 	*ret = v;
 	return 0;

@@ -3,26 +3,33 @@
 /* Volumes: reading them. */
 
 #include <errno.h>
+#include <strings.h>
 
 #include "array/fa_inside.h"
+#include "array/name.h"
 
 struct listing {
-	const char *const *names;
-	size_t n_names;
-	const char *like;
+	const char *const *names, *const *likes;
+	size_t n_names, n_likes;
+	const char *serial;
 	bool destroyed;
 	struct arena *arena;
 	VEC(struct fa_volume) found;
 };
 
-static bool is_wanted(const struct listing *l, const char *name)
+static bool is_wanted(const struct listing *l, const json_t *item)
 {
-	if (!l->names)
-		return strncmp(name, l->like, strlen(l->like)) == 0;
+	const char *name = fa_read_name(item), *serial = json_str(item, "serial");
+
+	if (l->serial)
+		return serial && strcasecmp(serial, l->serial) == 0;
 	for (size_t i = 0; i < l->n_names; i++)
 		if (strcmp(l->names[i], name) == 0)
 			return true;
-	return false;
+	for (size_t i = 0; i < l->n_likes; i++)
+		if (strncmp(name, l->likes[i], strlen(l->likes[i])) == 0)
+			return true;
+	return !l->names && !l->n_likes;
 }
 
 /* Not a disk: it has no size. */
@@ -40,8 +47,7 @@ static int take(void *arg, const json_t *item, struct err *e)
 	struct fa_volume v;
 	int r;
 
-	if (is_endpoint(item) || !is_wanted(l, fa_read_name(item)) ||
-	    (fa_read_destroyed(item) && !l->destroyed))
+	if (is_endpoint(item) || !is_wanted(l, item) || (fa_read_destroyed(item) && !l->destroyed))
 		return 0;
 	r = fa_read_volume(item, l->arena, &v, e);
 	if (r == 0)
@@ -53,10 +59,12 @@ static int list_some(struct fa *f, const struct fa_call *c, struct listing *l, s
 {
 	CLEANUP(buf_done) struct buf filter = {}, path = {};
 
-	if (l->names)
+	if (l->serial)
+		fa_filter_any(&filter, "serial", &l->serial, 1);
+	else if (l->names)
 		fa_filter_any(&filter, "name", l->names, l->n_names);
-	else if (*l->like)
-		fa_filter_prefix(&filter, "name", l->like);
+	else if (l->n_likes)
+		fa_filter_prefixes(&filter, "name", l->likes, l->n_likes);
 	if (!l->destroyed)
 		fa_filter_and(&filter, "destroyed='false'");
 	buf_adds(&path, "volumes");
@@ -66,10 +74,11 @@ static int list_some(struct fa *f, const struct fa_call *c, struct listing *l, s
 }
 
 /* Some arrays are said to find nothing by a pattern with "::" in it: nothing is believed only from
- * one that has found something that way before. Else all of the pod is read, and compared here. */
+ * one that has found something that way before. Else all of the pod is read, and compared here.
+ * Several prefixes are of one place. */
 static int list_like(struct fa *f, const struct fa_call *c, struct listing *l, struct err *e)
 {
-	const char *colons = strstr(l->like, "::");
+	const char *colons = l->n_likes ? strstr(l->likes[0], "::") : NULL;
 	CLEANUP(buf_done) struct buf pod = {}, filter = {}, path = {};
 	const char *name;
 	int r = list_some(f, c, l, e);
@@ -80,7 +89,7 @@ static int list_like(struct fa *f, const struct fa_call *c, struct listing *l, s
 		f->pod_patterns = true;
 	if (f->pod_patterns)
 		return 0;
-	buf_add(&pod, l->like, (size_t)(colons - l->like));
+	buf_add(&pod, l->likes[0], (size_t)(colons - l->likes[0]));
 	name = buf_str(&pod);
 	fa_filter_any(&filter, "pod.name", &name, 1);
 	buf_adds(&path, "volumes");
@@ -101,22 +110,50 @@ static int list_names(struct fa *f, const struct fa_call *c, struct listing *l,
 	return r;
 }
 
+static int keep(struct listing *l, struct fa_volumes *ret, int r)
+{
+	if (r == 0)
+		*ret = (struct fa_volumes){ fa_keep(l->arena, &l->found), l->found.n };
+	vec_free(&l->found);
+	return r;
+}
+
 int fa_volumes_list(struct fa *f, const struct fa_call *c, const char *const *names, size_t n_names,
 		    const char *like, bool destroyed, struct arena *a, struct fa_volumes *ret,
 		    struct err *e)
 {
-	struct listing l = { .like = like ? like : "", .destroyed = destroyed, .arena = a };
-	int r;
+	struct listing l = { .destroyed = destroyed, .arena = a };
 
-	if (names)
-		r = list_names(f, c, &l, names, n_names, e);
-	else
-		r = *l.like && !fa_name_ok(like) ? fa_names_check("volume", &like, 1, e)
-						 : list_like(f, c, &l, e);
-	if (r == 0)
-		*ret = (struct fa_volumes){ fa_keep(a, &l.found), l.found.n };
-	vec_free(&l.found);
-	return r;
+	if (!names)
+		return fa_volumes_like(f, c, &like, like && *like, destroyed, a, ret, e);
+	return keep(&l, ret, list_names(f, c, &l, names, n_names, e));
+}
+
+int fa_volumes_like(struct fa *f, const struct fa_call *c, const char *const *likes, size_t n,
+		    bool destroyed, struct arena *a, struct fa_volumes *ret, struct err *e)
+{
+	struct listing l = { .likes = likes, .n_likes = n, .destroyed = destroyed, .arena = a };
+	int r = fa_names_check("volume", likes, n, e);
+
+	return keep(&l, ret, r < 0 ? r : list_like(f, c, &l, e));
+}
+
+int fa_volume_by_serial(struct fa *f, const struct fa_call *c, const char *serial, struct arena *a,
+			struct fa_volume *ret, struct err *e)
+{
+	struct listing l = { .serial = serial, .arena = a };
+	struct fa_volumes found = {};
+	int r = array_serial_ok(serial) ? list_some(f, c, &l, e)
+					: err_set(e, -EINVAL, "no serial of a FlashArray's volume");
+
+	r = keep(&l, &found, r);
+	if (r < 0)
+		return r;
+	if (found.n == 0)
+		return err_set(e, -ENOENT, "%s: there is no volume of serial %s", fa_url(f),
+			       serial);
+	*ret = found.items[0];
+	return 0;
 }
 
 int fa_volume_find(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,

@@ -2,6 +2,7 @@
 #include "array/volumes.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "util/jsonw.h"
 
@@ -23,6 +24,17 @@ int volume_get(struct call *c, const char *full, struct fa_volume *ret, struct e
 	struct one o = { c, full, ret };
 
 	return call_first(c, get_one, &o, e);
+}
+
+int volumes_of_guest(struct call *c, struct fa *f, uint32_t vmid, bool destroyed, struct arena *a,
+		     struct fa_volumes *ret, struct err *e)
+{
+	const char *likes[] = {
+		arena_fmt(a, "%svm-%" PRIu32 "-", c->conf.prefix, vmid),
+		arena_fmt(a, "%sbase-%" PRIu32 "-", c->conf.prefix, vmid),
+	};
+
+	return fa_volumes_like(f, &c->fa, likes, ARRAY_SIZE(likes), destroyed, a, ret, e);
 }
 
 /* ---- a guest's volumes, remembered as JSON ---- */

@@ -8,6 +8,8 @@
  *   SERIAL        size and state; present while the map is there
  *   SERIAL.open   made by the test: somebody has it open
  *   SERIAL.foreign  made by the test: one of its paths leads to another volume
+ *   SERIAL.unknown   made by the test: whether somebody has cannot be told
+ *   SERIAL.want   what map_attach() was asked for the last time, as JSON
  *   SERIAL.left   disks that map_detach() left for map_forget()
  *   events        one line an act, for what is asserted of their order
  *
@@ -29,6 +31,7 @@
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/json.h"
+#include "util/jsonw.h"
 #include "util/str.h"
 
 struct shown { /* what the arrays show of a volume to this host */
@@ -118,6 +121,27 @@ static const char *volume_of(const json_t *state, const char *serial, uint64_t *
 	return NULL;
 }
 
+static bool is_this_host(const json_t *array, const json_t *connection)
+{
+	const char *host = json_str(json_obj(connection, "host"), "name");
+	const char *group = json_str(json_obj(connection, "host_group"), "name");
+	json_t *h;
+	size_t i;
+
+	if (host)
+		return strcmp(host, env("PLAYED_HOST")) == 0;
+	json_array_foreach(json_arr(array, "hosts"), i, h)
+	{
+		const char *name = json_str(h, "name");
+		const char *of = json_str(json_obj(h, "host_group"), "name");
+
+		if (group && name && of && strcmp(name, env("PLAYED_HOST")) == 0 &&
+		    strcmp(of, group) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void shown_by(const json_t *array, const char *volume, struct shown *ret)
 {
 	json_t *c;
@@ -126,9 +150,8 @@ static void shown_by(const json_t *array, const char *volume, struct shown *ret)
 	json_array_foreach(json_arr(array, "connections"), i, c)
 	{
 		const char *of = json_str(json_obj(c, "volume"), "name");
-		const char *host = json_str(json_obj(c, "host"), "name");
 
-		if (of && host && strcmp(of, volume) == 0 && strcmp(host, env("PLAYED_HOST")) == 0)
+		if (of && strcmp(of, volume) == 0 && is_this_host(array, c))
 			ret->luns[ret->arrays++] = (unsigned int)json_number(c, "lun");
 	}
 }
@@ -170,9 +193,11 @@ int map_look(const char *serial, enum array_protocol protocol, struct map_state 
 	ret->present = str_to_u64(slice_trim(buf_slice(&text)), &ret->size);
 	ret->paths = 2;
 	ret->paths_ok = look_there(serial).arrays;
-	ret->in_use = there(serial, ".open") ? MAP_OPEN : MAP_FREE;
+	ret->in_use = there(serial, ".open")	  ? MAP_OPEN
+		      : there(serial, ".unknown") ? MAP_UNKNOWN
+						  : MAP_FREE;
 	(void)snprintf(ret->device, sizeof(ret->device), "dm-%.8s", serial);
-	if (ret->in_use == MAP_OPEN)
+	if (ret->in_use != MAP_FREE)
 		(void)snprintf(ret->why, sizeof(ret->why), "held by the test");
 	return 0;
 }
@@ -213,6 +238,29 @@ static bool has_lun(const struct shown *shown, const struct map_want *want)
 	return false;
 }
 
+static void write_want(const struct map_want *want)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	struct jsonw w;
+	char path[256];
+
+	jsonw_begin_row(&w, &text);
+	jsonw_i64(&w, "protocol", want->protocol);
+	jsonw_bool(&w, "multipath", want->multipath);
+	jsonw_u64(&w, "size", want->size);
+	jsonw_str(&w, "host_nqn", want->host_nqn);
+	jsonw_str(&w, "host_id", want->host_id);
+	jsonw_array(&w, "ports");
+	for (size_t i = 0; i < want->n_arrays; i++)
+		for (size_t k = 0; k < want->arrays[i].n_ports; k++)
+			jsonw_fmt(&w, NULL, "%u %s %s", want->arrays[i].lun,
+				  want->arrays[i].ports[k].id, want->arrays[i].ports[k].portal);
+	jsonw_close(&w);
+	jsonw_end(&w);
+	path_of(want->serial, ".want", path);
+	(void)file_write_atomic(AT_FDCWD, path, buf_slice(&text), 0600);
+}
+
 int map_attach(const struct map_want *want, int deadline_ms, struct map_state *ret, struct err *e)
 {
 	int wait_ms = atoi(env("PLAYED_WAIT_MS"));
@@ -221,11 +269,14 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 	char left[256];
 
 	note("attach", want->serial);
+	write_want(want);
 	for (; !has_lun(&shown, want); shown = look_there(want->serial)) {
 		if (clock_mono_ms() >= deadline)
 			return err_set(e, -ETIMEDOUT, "no device of serial %s", want->serial);
 		(void)usleep(50000);
 	}
+	if (want->size && want->size != shown.size)
+		return err_set(e, -EUCLEAN, "the disk has another size than on the array");
 	path_of(want->serial, ".left", left);
 	(void)unlink(left);
 	if (!there(want->serial, "") && write_device(want->serial, shown.size))
@@ -246,7 +297,7 @@ int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms
 
 	(void)deadline_ms;
 	note("detach", serial);
-	if (there(serial, ".open"))
+	if (there(serial, ".open") || there(serial, ".unknown"))
 		return err_set(e, -EBUSY, "held by the test");
 	*left = (struct map_left){ .protocol = protocol, .n = 1 };
 	(void)snprintf(left->serial, sizeof(left->serial), "%s", serial);

@@ -1,47 +1,79 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Two nodes, one array or a pod over two, random calls with faults and kills, against a model:
-no volume is lost, none is destroyed, renamed or taken away while somebody has it open, none is
-mapped under two names, nothing is mapped or connected that no registry knows, and when all is well
-again everything can be taken away. random_life.py BUILD [SEED [STEPS]]"""
+"""Two nodes, one array or a pod over two, and guests that live on them: random calls with faults, kills,
+crashes and migrations, as Proxmox makes them and as it never would, against a model. No volume is lost;
+none is destroyed, renamed, overwritten or taken away while somebody has it open, on either node; none
+is mapped under two names; nothing is mapped or connected that no registry knows; and when all is well
+again everything can be taken away. random_life.py [SEED...], each with one array and with two;
+STEPS=200."""
+import os
 import random
 import sys
 import time
 
 import lib
-from lib import Node, Sim
+from lib import NODES, Node, Sim
 
 MIB = 1 << 20
+SEEDS = (1, 2, 4)
+STEPS = int(os.environ.get("STEPS", "120"))
 KINDS = ("drop", "drop-after", "reset", "reset-after", "truncated", "stale", "half-closed")
-PATHS = ("volumes", "connections", "")
+PATHS = ("volumes", "connections", "volume-snapshots", "")
+GUESTS = (100, 101, 102, 103)
+KILLED = 0.06
 
 
 class Life:
-    def __init__(self, build, seed, names):
+    def __init__(self, seed, arrays):
         self.rng = random.Random(seed)
-        self.sim = Sim(build, names, ("pve1", "pve2"))
-        self.nodes = [Node(build, self.sim, n, delay_ms=5) for n in ("pve1", "pve2")]
-        self.config = self.sim.pod_config() if len(names) > 1 else self.sim.config()
-        self.prefix = "pod::" if len(names) > 1 else "vg/"
-        self.known = {}  # volname: serial; what was made and nobody asked to free
-        self.doubtful = set()  # asked to free or rename, without an answer
-        self.opened = {}  # (node index, serial): volname
+        self.sim = Sim(arrays)
+        self.sim.furnish()
+        place = {"podname": "pod"} if arrays > 1 else {}
+        self.nodes = [Node(self.sim, n, delay_ms=2, **place) for n in NODES]
+        self.prefix = "pod::" if arrays > 1 else "vg/"
+        self.at = {g: i % 2 for i, g in enumerate(GUESTS)}  # guest: the node that its config is on
+        self.running = {}  # guest: nodes that it runs on; two while it migrates
+        self.disks = {}  # serial: [name, guest]; what was made and nobody asked to free
+        self.opened = set()  # (node index, serial)
+        self.snaps = {}  # serial: names of its snapshots
+        self.is_down = False
         self.trail = []
-        self.done = {"ok": 0, "refused": 0, "killed": 0}
+        self.done = {"ok": 0, "refused": 0, "killed": 0, "migrations": 0, "crashes": 0}
+        self.write_guests()
 
-    def serials(self):
+    # ---- what is known ----
+
+    def there(self):
+        """{name: serial} of the volumes that are there."""
         return {n[len(self.prefix):]: v["serial"] for n, v in self.sim.volumes().items()
-                if n.startswith(self.prefix + "vm-")}
+                if n.startswith((self.prefix + "vm-", self.prefix + "base-"))}
 
-    def ask(self, i, method, **args):
+    def of(self, guest):
+        return sorted(s for s, (_, g) in self.disks.items() if g == guest)
+
+    def name(self, serial):
+        return self.disks[serial][0]
+
+    def is_open(self, serial):
+        return any(s == serial for _, s in self.opened)
+
+    def write_guests(self):
+        for guest, i in self.at.items():
+            text = "lock: migrate\n" if len(self.running.get(guest, ())) > 1 else ""
+            text += "".join(f"scsi{k}: pure:{self.name(s)},size=1M\n" for k, s in enumerate(self.of(guest)))
+            for node in self.nodes:
+                node.guest(guest, text, node=NODES[i])
+
+    def ask(self, i, method, killed=KILLED, **args):
         """The reply, or None when the process was killed meanwhile."""
         node = self.nodes[i]
         self.trail.append((node.name, method, args))
-        node.send(node.request(method, self.config, **args))
-        if self.rng.random() < 0.08:
-            time.sleep(self.rng.random() * 0.05)
-            node.kill()
+        node.send(node.request(method, **args))
+        if self.rng.random() < killed:
+            time.sleep(self.rng.random() * 0.03)
+            node.restart()
             self.done["killed"] += 1
+            self.trail[-1] += ("killed",)
             return None
         reply = node.receive()
         assert reply, "the process ended by itself"
@@ -49,186 +81,293 @@ class Life:
         self.done["ok" if reply["ok"] else "refused"] += 1
         return reply
 
-    def some(self):
-        return self.rng.choice(sorted(self.known)) if self.known else None
+    def good(self, *args, **more):
+        reply = self.ask(*args, **more)
+        return reply is not None and reply["ok"]
 
-    # ---- operations ----
+    def some_disk(self):
+        return self.rng.choice(sorted(self.disks)) if self.disks else None
 
-    def alloc(self, i):
-        vmid = self.rng.choice((100, 101))
-        reply = self.ask(i, "alloc", vmid=vmid, size_kib=self.rng.choice((1024, 4096)))
-        if reply and reply["ok"]:
-            self.known[reply["result"]] = self.serials()[reply["result"]]
+    def some_guest(self, running):
+        found = [g for g in GUESTS if (g in self.running) == running]
+        return self.rng.choice(found) if found else None
 
-    def activate(self, i):
-        name = self.some()
-        if not name:
+    # ---- as Proxmox does ----
+
+    def alloc(self, _):
+        guest = self.rng.choice(GUESTS)
+        if len(self.of(guest)) >= 4:
             return
-        reply = self.ask(i, "activate", volname=name)
+        reply = self.ask(self.at[guest], "alloc", vmid=guest, size_kib=self.rng.choice((1024, 4096)))
         if reply and reply["ok"]:
-            serial = self.known[name]
+            serial = self.there()[reply["result"]]
+            assert serial not in self.disks, "a volume that somebody has was given away"
+            self.disks[serial] = [reply["result"], guest]
+            self.write_guests()
+
+    def use(self, i, serials):
+        """Activated and opened, all or none."""
+        for serial in serials:
+            reply = self.ask(i, "activate", volname=self.name(serial))
+            if not reply or not reply["ok"]:
+                return False
             assert reply["result"]["path"].endswith(serial.lower()), reply
             assert serial in self.nodes[i].mapped()
-            if self.rng.random() < 0.4:
-                self.nodes[i].open(serial)
-                self.opened[i, serial] = name
+        for serial in serials:
+            self.nodes[i].open(serial)
+            self.opened.add((i, serial))
+        return True
 
-    def deactivate(self, i):
-        name = self.some()
-        if not name:
+    def leave(self, i, serials):
+        for serial in serials:
+            if (i, serial) in self.opened:
+                self.nodes[i].release(serial)
+                self.opened.discard((i, serial))
+        if self.rng.random() < 0.2:
+            return  # forgotten
+        for serial in serials:
+            if self.good(i, "deactivate", volname=self.name(serial)):
+                assert serial not in self.nodes[i].mapped()
+
+    def power_on(self, _):
+        guest = self.some_guest(running=False)
+        if guest and self.of(guest) and self.use(self.at[guest], self.of(guest)):
+            self.running[guest] = {self.at[guest]}
+
+    def power_off(self, _):
+        guest = self.some_guest(running=True)
+        if guest:
+            nodes = self.running.pop(guest)
+            self.write_guests()
+            for i in sorted(nodes):
+                self.leave(i, self.of(guest))
+
+    def migrate(self, _):
+        """Begun, or the one that was begun is ended: both nodes have it open in between."""
+        guest = self.some_guest(running=True)
+        if not guest:
             return
-        reply = self.ask(i, "deactivate", volname=name)
-        if (i, self.known[name]) in self.opened:
-            assert not reply or not reply["ok"], "taken away while it is open"
-        elif reply and reply["ok"]:
-            assert self.known[name] not in self.nodes[i].mapped()
+        source = self.at[guest]
+        if len(self.running[guest]) == 1:
+            self.running[guest].add(1 - source)
+            self.write_guests()
+            if not self.use(1 - source, self.of(guest)):
+                self.running[guest].discard(1 - source)
+                self.write_guests()
+            return
+        self.at[guest] = 1 - source
+        self.running[guest] = {1 - source}
+        self.write_guests()
+        self.leave(source, self.of(guest))
+        self.done["migrations"] += 1
 
-    def close(self, i):
-        mine = [s for n, s in self.opened if n == i]
-        if mine:
-            serial = self.rng.choice(mine)
-            self.nodes[i].release(serial)
-            del self.opened[i, serial]
+    def move(self, _):
+        """Of a guest that is off: its config alone."""
+        guest = self.some_guest(running=False)
+        if guest:
+            self.at[guest] = 1 - self.at[guest]
+            self.write_guests()
+
+    def snapshot(self, _):
+        guest = self.rng.choice(GUESTS)
+        name = f"s{self.rng.randrange(3)}"
+        for serial in self.of(guest):
+            if self.good(self.at[guest], "snapshot", volname=self.name(serial), snap=name):
+                self.snaps.setdefault(serial, set()).add(name)
+
+    def read_snapshot(self, _):
+        """A backup: what stands for the snapshot, mapped for a while; sometimes forgotten."""
+        found = [s for s in sorted(self.snaps) if s in self.disks and self.snaps[s]]
+        if not found:
+            return
+        serial = self.rng.choice(found)
+        i, snap = self.at[self.disks[serial][1]], sorted(self.snaps[serial])[0]
+        reply = self.ask(i, "activate", volname=self.name(serial), snap=snap)
+        if reply and reply["ok"]:
+            shown = {v["serial"].lower(): v for v in self.sim.state()["volumes"]}
+            tmp = shown[reply["result"]["path"][-24:]]
+            assert tmp["source"]["name"] and tmp["source"]["id"] == shown[serial.lower()]["id"], "another's content"
+        if self.rng.random() < 0.7:
+            self.ask(i, "deactivate", volname=self.name(serial), snap=snap)
+
+    # ---- whatever state it is in, on whatever node ----
 
     def path(self, i):
-        name = self.some()
-        reply = self.ask(i, "path", volname=name) if name else None
-        if reply and reply["ok"]:
-            assert reply["result"]["path"].endswith(self.known[name].lower()), reply
+        serial = self.some_disk()
+        reply = self.ask(i, "path", volname=self.name(serial)) if serial else None
+        if reply and reply["ok"] and i == self.at[self.disks[serial][1]]:
+            assert reply["result"]["path"].endswith(serial.lower()), reply
+
+    def activate(self, i):
+        serial = self.some_disk()
+        if serial and self.good(i, "activate", volname=self.name(serial)):
+            assert serial in self.nodes[i].mapped()
+
+    def deactivate(self, i):
+        serial = self.some_disk()
+        if not serial:
+            return
+        done = self.good(i, "deactivate", volname=self.name(serial))
+        assert not (done and (i, serial) in self.opened), "taken away while it is open"
+        assert not done or serial not in self.nodes[i].mapped()
 
     def resize(self, i):
-        name = self.some()
-        if name:
-            self.ask(i, "resize", volname=name, size=self.rng.randint(5, 9) * MIB, running=0)
+        serial = self.some_disk()
+        if serial:
+            self.ask(i, "resize", volname=self.name(serial), size=self.rng.randint(5, 9) * MIB, running=0)
 
-    def is_open(self, serial):
-        return any(s == serial for _, s in self.opened)
+    def rollback(self, i):
+        serial = self.some_disk()
+        if serial:
+            done = self.good(i, "rollback", volname=self.name(serial), snap="s0")
+            assert not (done and self.is_open(serial)), "overwritten while it is open"
 
     def free(self, i):
-        name = self.some()
-        if not name:
+        serial = self.some_disk()
+        if not serial:
             return
-        serial = self.known[name]
-        reply = self.ask(i, "free", volname=name)
+        done = self.good(i, "free", volname=self.name(serial))
         if self.is_open(serial):
-            assert not reply or not reply["ok"], "destroyed while it is open"
+            assert not done, "destroyed while it is open"
             return
-        del self.known[name]
-        if not reply or not reply["ok"]:
-            self.doubtful.add(name)
-        else:
-            assert serial not in self.serials().values()
+        if done:
+            assert serial not in self.there().values()
+        if done or serial not in self.there().values():
+            del self.disks[serial]
+            self.write_guests()
 
     def rename(self, i):
-        name = self.some()
-        if not name:
+        serial = self.some_disk()
+        if not serial:
             return
-        serial = self.known[name]
-        # Proxmox renames disks of guests that run nowhere, on the node that they are on.
-        if any(e["serial"] == serial for e in self.nodes[1 - i].registry()):
-            return
-        reply = self.ask(i, "rename", volname=name, vmid=self.rng.choice((102, 103)))
-        if (i, serial) in self.opened:
-            assert not reply or not reply["ok"], "renamed while it is open here"
-            return
-        now = [n for n, s in self.serials().items() if s == serial]
+        guest = self.rng.choice(GUESTS)
+        done = self.good(i, "rename", volname=self.name(serial), vmid=guest)
+        assert not (done and self.is_open(serial)), "renamed while it is open"
+        now = [n for n, s in self.there().items() if s == serial]
         assert len(now) == 1, "a rename loses nothing"
-        del self.known[name]
-        self.known[now[0]] = serial
-        for key, old in list(self.opened.items()):
-            if old == name:
-                self.opened[key] = now[0]
+        if now[0] != self.name(serial):
+            assert not self.is_open(serial), "renamed while it is open"
+            self.disks[serial] = [now[0], guest]
+            self.write_guests()
+
+    # ---- what goes wrong ----
 
     def fault(self, _):
-        self.sim.fault(kind=self.rng.choice(KINDS), array=self.rng.choice(self.sim.names),
-                       method=self.rng.choice(("GET", "POST", "DELETE", "PATCH", "")),
-                       path=self.rng.choice(PATHS), count=self.rng.randint(1, 2))
+        self.sim.fault(self.rng.choice(KINDS), self.rng.choice(("GET", "POST", "DELETE", "PATCH", "")),
+                       self.rng.choice(PATHS), array=self.rng.choice(self.sim.names),
+                       count=self.rng.randint(1, 2))
 
     def outage(self, _):
-        name = self.sim.names[-1]
-        if len(self.sim.names) > 1 and not self.sim.state()["arrays"][name]["down"]:
-            self.sim.ask("POST", "/down", {"array": name})
+        if len(self.sim.names) > 1 and not self.is_down:
+            self.is_down = True
+            self.sim.down(self.sim.names[-1])
 
     def well(self, _):
+        self.is_down = False
         self.sim.well()
+
+    def crash(self, i):
+        """The node is off and on again; its guests do not run any more."""
+        if self.rng.random() < 0.5:
+            return
+        self.done["crashes"] += 1
+        self.trail.append((NODES[i], "crash"))
+        self.nodes[i].kill()
+        self.nodes[i].boot()
+        self.opened = {(n, s) for n, s in self.opened if n != i}
+        for guest in list(self.running):
+            self.running[guest].discard(i)
+            if self.at[guest] == i and self.running[guest]:
+                self.leave_all(1 - i, guest)
+            if not self.running[guest]:
+                del self.running[guest]
+        self.write_guests()
+
+    def leave_all(self, i, guest):
+        """A migration that lost its source: the half that came in is ended as well."""
+        for serial in self.of(guest):
+            if (i, serial) in self.opened:
+                self.nodes[i].release(serial)
+                self.opened.discard((i, serial))
+        self.running[guest].clear()
 
     # ---- what always holds ----
 
     def check(self):
-        there = self.serials()
-        for name, serial in self.known.items():
+        state = self.sim.state()
+        serial_of = {v["name"]: v["serial"] for v in state["volumes"]}
+        alive = {v["serial"] for v in state["volumes"] if not v["destroyed"]}
+        there = self.there()
+        for serial, (name, _) in self.disks.items():
             assert there.get(name) == serial, f"{name} is lost"
-        connected = self.sim.connections()
+        connected = {(c["host"]["name"], serial_of[c["volume"]["name"]])
+                     for a in state["arrays"].values() for c in a["connections"]}
         for i, node in enumerate(self.nodes):
             entries = node.registry()
-            by_serial = {}
-            for e in entries:
-                by_serial.setdefault(e["serial"], []).append(e)
+            known = [e["serial"] for e in entries]
             for serial in node.mapped():
-                assert serial in by_serial, f"{serial} is mapped on {node.name} without an entry"
-                active = [e for e in by_serial[serial] if e["verified"]]
+                assert serial in known, f"{serial} is mapped on {node.name} without an entry"
+                active = [e for e in entries if e["serial"] == serial and e["verified"]]
                 assert len(active) <= 1, f"mapped under two names: {active}"
-            of = {e["array_volume"] for e in entries}
-            for _, host, volume in connected:
-                assert host != node.name or volume in of, f"{volume} is connected unknown to {host}"
-            for (n, serial), name in self.opened.items():
-                if n == i:
-                    assert serial in node.mapped() and serial in there.values(), f"{name}: open, gone"
-                    assert any(h == node.name and v == self.prefix + name for _, h, v in connected)
+            for host, serial in connected:
+                assert host != node.name or serial in known, f"{serial} is connected unknown to {host}"
+            for serial in (s for n, s in self.opened if n == i):
+                assert serial in node.mapped() and serial in alive, f"{serial}: open, gone"
+                assert (node.name, serial) in connected, f"{serial}: open, not connected"
 
     # ---- the end ----
 
     def finish(self):
         self.sim.well()
-        for (i, serial) in list(self.opened):
+        for i, serial in self.opened:
             self.nodes[i].release(serial)
         self.opened.clear()
+        self.running.clear()
+        self.write_guests()
         for node in self.nodes:
             for e in node.registry():
-                node.call("deactivate", self.config, volname=e["volname"],
-                          **({"snap": e["snap"]} if e["snap"] else {}))
+                node.call("deactivate", volname=e["volname"], **({"snap": e["snap"]} if e["snap"] else {}))
             assert not node.mapped() and not node.registry(), (node.mapped(), node.registry())
         assert not self.sim.connections(), self.sim.connections()
-        for v in self.nodes[0].call("list", self.config):
-            self.nodes[0].call("free", self.config, volname=v["volname"])
-        assert not self.serials(), self.serials()
+        for v in self.nodes[0].call("list"):
+            self.nodes[0].call("free", volname=v["volname"])
+        assert not self.there(), self.there()
 
-    def run(self, steps):
-        ops = [self.alloc] * 4 + [self.activate] * 6 + [self.deactivate] * 5 + [self.close] * 4 + \
-              [self.path] * 2 + [self.resize, self.free, self.free, self.rename, self.fault,
-                                 self.fault, self.outage, self.well, self.well]
-        for _ in range(steps):
+    def run(self):
+        ops = [self.alloc] * 4 + [self.power_on] * 6 + [self.power_off] * 3 + [self.migrate] * 5 + \
+              [self.activate] * 2 + [self.deactivate] * 3 + [self.free] * 2 + [self.rename] * 3 + \
+              [self.fault] * 2 + [self.well] * 2 + \
+              [self.move, self.snapshot, self.read_snapshot, self.path, self.resize, self.rollback,
+               self.outage, self.crash]
+        for _ in range(STEPS):
             self.rng.choice(ops)(self.rng.randrange(2))
             self.check()
+            # Each call waits a second for an array that is down: it is not so for long.
+            if self.is_down and self.rng.random() < 0.3:
+                self.is_down = False
+                self.sim.up(self.sim.names[-1])
         self.finish()
 
-    def end(self):
+    def close(self):
         for node in self.nodes:
-            try:
-                node.close()
-            except OSError:
-                pass
+            node.close()
 
 
-def main():
-    build = sys.argv[1]
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
-    steps = int(sys.argv[3]) if len(sys.argv) > 3 else 150
-    failed = False
-    for names in (("fa1",), ("fa1", "fa2")):
-        life = Life(build, seed, names)
+def life_of(seed, arrays):
+    def test():
+        life = Life(seed, arrays)
         try:
-            life.run(steps)
-            print(f"ok - {len(names)} arrays, seed {seed}, {steps} steps: {life.done}", flush=True)
+            life.run()
         except Exception as e:  # told with the way there
-            failed = True
-            print(f"not ok - {len(names)} arrays, seed {seed}: {type(e).__name__}: {e}")
-            for step in life.trail[-8:]:
-                print("#", *step, flush=True)
-        life.end()
-        lib.end_all()
-    sys.exit(failed)
+            words = "\n".join("# " + " ".join(map(str, step)) for step in life.trail[-14:])
+            raise RuntimeError(f"{type(e).__name__}: {e}\n{words}") from e
+        print(f"# seed {seed}, {arrays} array{'s' * (arrays > 1)}, {STEPS} steps: {life.done}")
+        life.close()
+    test.__name__ = f"seed_{seed}_with_{arrays}"
+    return test
 
 
 if __name__ == "__main__":
-    main()
+    seeds = [int(a) for a in sys.argv[1:]] or SEEDS
+    del sys.argv[1:]
+    lib.run([life_of(seed, n) for seed in seeds for n in (1, 2)])

@@ -3,6 +3,7 @@
 """array/fa.h against the simulator: each operation, and what goes wrong on the way: answers that do
 not come, sessions that end, arrays that are busy, down, or not the one that was meant."""
 import atexit
+import functools
 import http.client
 import json
 import os
@@ -143,6 +144,11 @@ def is_ok(answer):
     return answer["code"] == ""
 
 
+def is_off(answer):
+    """Disconnected; 1 says that it was not connected, or that the answer got lost."""
+    return answer["code"] in ("", "1")
+
+
 def operations():
     """The ordinary case of everything."""
     sim = Sim()
@@ -214,10 +220,10 @@ def operations():
     ok("to no such host", d("connect pve9 vg/vm-100-disk-0")["code"] == "ENOENT")
     ok("both hosts at once", is_ok(d("disconnect vg/vm-100-disk-0 pve1 pve2"))
        and not d("connections vg/vm-100-disk-0 -")["result"])
-    ok("again", is_ok(d("disconnect vg/vm-100-disk-0 pve1 pve2")))
+    ok("again", d("disconnect vg/vm-100-disk-0 pve1 pve2")["code"] == "1")
     ok("one of two is connected", is_ok(d("disconnect vg/vm-102-disk-0 pve2 pve1"))
        and not d("connections vg/vm-102-disk-0 -")["result"])
-    ok("of no volume", is_ok(d("disconnect vg/vm-777-disk-0 pve1")))
+    ok("of no volume", d("disconnect vg/vm-777-disk-0 pve1")["code"] == "1")
     r = d("gconnect cluster vg/vm-102-disk-0")
     ok("a host group", is_ok(r) and r["result"][0]["lun"] == 254, r)
     ok("and back", is_ok(d("gdisconnect vg/vm-102-disk-0 cluster"))
@@ -238,7 +244,7 @@ def operations():
     ok("and keeps the name", d("create vg/vm-100-disk-0 1073741824")["code"] == "EEXIST"
        and d("copy vg/vm-100-disk-0 vg/vm-102-disk-0")["code"] == "EEXIST")
     ok("a copy of it", d("copy vg/vm-200-disk-0 vg/vm-100-disk-0")["code"] == "ESTALE")
-    ok("disconnected as well", is_ok(d("disconnect vg/vm-100-disk-0 pve1")))
+    ok("disconnected as well", is_off(d("disconnect vg/vm-100-disk-0 pve1")))
     ok("recovered", is_ok(d("recover vg/vm-100-disk-0")) and is_ok(d("get vg/vm-100-disk-0")))
     ok("eradicating what lives", d("eradicate vg/vm-100-disk-0")["code"] == "EINVAL")
     sim.ask("POST", "/set", {"array": "fa1", "config": {"safemode": True}})
@@ -346,26 +352,24 @@ def set_fault(sim, kind, method, path):
         sim.fault(kind, method=method, path=path, count=1, ms=30000)
 
 
-def changes():
+def changes(kind):
     sim = Sim()
     sim.make(hosts=["pve1"], volume_groups=["vg"])
     d = Driver(sim)
-    number = 1000
-    for kind in FAULTS:
-        # A request that hangs is given two thirds of what time there is.
-        d.set("deadline 3000" if kind.startswith("hang") else "deadline 20000")
-        for name, before, operation, request, end in CHANGES:
-            number += 1
-            for line in before:
-                r = d(line.replace("N", str(number)))
-                assert is_ok(r), (line, r)
-            set_fault(sim, kind, *request)
-            r = d(operation.replace("N", str(number)))
-            sim.reset()
-            if name == "overwrite" and kind.startswith("hang"):
-                ok(f"{name} and {kind} is not done twice", r["code"] == "EINPROGRESS", r)
-                continue
-            ok(f"{name} and {kind}", is_ok(r) and end(sim, number), r, d.logged()[-1500:])
+    # A request that hangs is given two thirds of what time there is.
+    d.set("deadline 3000" if kind.startswith("hang") else "deadline 20000")
+    for number, (name, before, operation, request, end) in enumerate(CHANGES, 1000):
+        for line in before:
+            r = d(line.replace("N", str(number)))
+            assert is_ok(r), (line, r)
+        set_fault(sim, kind, *request)
+        r = d(operation.replace("N", str(number)))
+        sim.reset()
+        if name == "overwrite" and kind.startswith("hang"):
+            ok(f"{name} and {kind} is not done twice", r["code"] == "EINPROGRESS", r)
+            continue
+        good = is_off(r) if name == "disconnect" else is_ok(r)
+        ok(f"{name} and {kind}", good and end(sim, number), r, d.logged()[-1500:])
     d.end()
     sim.end()
 
@@ -437,7 +441,7 @@ def together():
     answers = d.many(16, "connect pve1 vg/vm-1-disk-0")
     ok("all have it connected, once", all(is_ok(r) and r["result"][0]["lun"] == 1 for r in answers)
        and len(sim.items("connections")) == 1, answers[0])
-    ok("and gone", all(is_ok(r) for r in d.many(16, "disconnect vg/vm-1-disk-0 pve1"))
+    ok("and gone", all(is_off(r) for r in d.many(16, "disconnect vg/vm-1-disk-0 pve1"))
        and not sim.items("connections"))
     ok("destroyed", all(is_ok(r) for r in d.many(16, "destroy vg/vm-1-disk-0")))
     began, n = time.time(), 300
@@ -663,11 +667,11 @@ def pages():
 def two_arrays():
     sim = Sim("fa1", "fa2")
     d = Driver(sim, arrays=("fa1", "fa2"))
-    sim.fault("latency", path="arrays", count=-1, ms=700)
+    sim.fault("latency", path="arrays", count=-1, ms=2000)
     d.tell("each about")
     answers = d.hear(2)
     ok("two arrays at the same time", [r["result"][0] for r in answers] == ["fa1", "fa2"]
-       and answers[0]["ms"] < 1300, answers)
+       and answers[0]["ms"] < 3500, answers)
     ok("a token each", token_of(d, 0)["auth_token"] != token_of(d, 1)["auth_token"])
     sim.reset()
     sim.ask("POST", "/down", {"array": "fa2"})
@@ -704,10 +708,13 @@ def certificates():
     shutil.rmtree(at)
 
 
-SUBJECTS = [operations, refusals, repeated, together, sessions, file_of_401, token_folders, rejected,
-            busy, pages, two_arrays, certificates, changes]
-for subject in SUBJECTS:
-    if len(sys.argv) < 2 or subject.__name__ in sys.argv[1:]:
-        subject()
-print(f"1..{passed + failed}")
-sys.exit(failed > 0)
+SUBJECTS = {f"changes-{kind}": functools.partial(changes, kind) for kind in FAULTS} | {
+    s.__name__: s for s in (busy, sessions, refusals, file_of_401, operations, repeated, together, token_folders,
+                            rejected, pages, two_arrays, certificates)}
+if sys.argv[1:] == ["--list"]:  # for test/sim/run, the longest first
+    print("\n".join(sorted(SUBJECTS, key=lambda s: not s.startswith("changes-hang"))))
+    sys.exit(0)
+for subject in sys.argv[1:] or SUBJECTS:
+    SUBJECTS[subject]()
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed or not passed else 0)

@@ -191,7 +191,7 @@ static void token_rule(void **state)
 
 static void queries(void **state)
 {
-	static const char *const names[] = { "vg/a", "p::b" };
+	static const char *const names[] = { "vg/a", "p::b" }, *const odd[] = { "a'b\\c" };
 	CLEANUP(buf_done) struct buf path = {}, filter = {};
 
 	(void)state;
@@ -204,8 +204,11 @@ static void queries(void **state)
 	fa_filter_and(&filter, "destroyed='false'");
 	assert_string_equal(buf_str(&filter), "(name='vg/a' or name='p::b') and destroyed='false'");
 	buf_reset(&filter);
-	fa_filter_prefix(&filter, "name", "a'b\\c");
+	fa_filter_prefixes(&filter, "name", odd, 1);
 	assert_string_equal(buf_str(&filter), "name='a\\'b\\\\c*'");
+	buf_reset(&filter);
+	fa_filter_prefixes(&filter, "name", names, 2);
+	assert_string_equal(buf_str(&filter), "(name='vg/a*' or name='p::b*')");
 }
 
 static void names(void **state)
