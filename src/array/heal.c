@@ -64,13 +64,17 @@ static int read_reply(const struct buf *reply, struct err *e)
 	return r;
 }
 
-int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, struct err *e)
+int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, json_t *more,
+	      struct err *e)
 {
 	const struct registry_entry *entry = m->finding->map->entry;
 	CLEANUP(buf_wipe) struct buf request = {};
 	CLEANUP(buf_done) struct buf reply = {};
 	json_t *args = json_pack("{s:s}", "volname", entry->volname);
 
+	if (more)
+		(void)json_object_update(args, more);
+	json_decref(more);
 	if (*entry->snap)
 		(void)json_object_set_new(args, "snap", json_string(entry->snap));
 	array_storage_request(m->storage, ctx->node, method, args, &request);
@@ -103,5 +107,5 @@ int heal_one(struct array_ctx *ctx, const struct mend *m, struct err *e)
 {
 	int r = mark(ctx, m->finding->map->entry, e);
 
-	return r < 0 ? r : mend_call(ctx, m, "activate", e);
+	return r < 0 ? r : mend_call(ctx, m, "activate", NULL, e);
 }

@@ -98,6 +98,21 @@ void plan_deactivate(const struct plan_deactivate_in *in, struct plan *ret)
 		ret->steps |= PLAN_DISCONNECT;
 }
 
+void plan_still(const struct registry_entry *now, int64_t put, const struct map_state *here,
+		bool paths_tell, struct plan *ret)
+{
+	*ret = (struct plan){};
+	if (!now)
+		refuse(ret, -ECANCELED, "somebody else has taken it away");
+	else if (now->put != put)
+		refuse(ret, -ECANCELED, "it was activated, or changed, since it was looked at");
+	/* An activation that finds all in order leaves the entry as it was. */
+	else if (now->verified && !now->leaving && paths_tell && here->paths_ok)
+		refuse(ret, -ECANCELED,
+		       "%u of its paths work: look again when the paths' checks have run",
+		       here->paths_ok);
+}
+
 /* ---- repair ---- */
 
 void plan_heal(const struct registry_entry *entry, enum tri exists, const enum tri *connected,

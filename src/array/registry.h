@@ -20,6 +20,7 @@ struct registry_entry {
 	bool verified; /* in this boot */
 	bool partial;  /* an array of the storage was not reached when it was connected */
 	bool leaving;  /* its removal has begun */
+	int64_t put;   /* given by registry_put(), another one each time: has it been put since? */
 };
 
 struct registry_dir {

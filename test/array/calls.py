@@ -312,6 +312,35 @@ def test_reboot(build):
     s.close()
 
 
+def test_still(build):
+    """What was looked at some time ago is taken away only while its entry is the same: between the
+    look and the lock a guest may have been started, whose disks are not open yet."""
+    s = Stage(build)
+    serial = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    name = s.node.registry()[0]["array_volume"]
+    seen = s.node.registry()[0]["put"]
+
+    def cut():
+        s.sim.rest("DELETE", "connections", {"host_names": "pve1", "volume_names": name})
+
+    cut()
+    s.act("activate", "vm-100-disk-0")
+    assert "since it was looked at" in s.fails("ECANCELED", "deactivate", "vm-100-disk-0", put=seen)
+    seen = s.node.registry()[0]["put"]
+    cut()
+    s.sim.rest("POST", "connections", {"host_names": "pve1", "volume_names": name})
+    s.act("activate", "vm-100-disk-0")
+    assert s.node.registry()[0]["put"] == seen, "all was in order: the entry stays as it was"
+    assert "paths work" in s.fails("ECANCELED", "deactivate", "vm-100-disk-0", put=seen)
+    assert s.node.mapped() == {serial}
+    cut()
+    s.act("deactivate", "vm-100-disk-0", put=seen)
+    s.clean()
+    assert "somebody else" in s.fails("ECANCELED", "deactivate", "vm-100-disk-0", put=seen)
+    s.close()
+
+
 def test_migration(build):
     """Both nodes have it for a while; each leaves alone what is the other's."""
     s = Stage(build, nodes=("pve1", "pve2"))

@@ -234,12 +234,39 @@ static void test_reap(void **state)
 	}
 }
 
+/* What was looked at some time ago is taken away only if it is still that. */
+static void test_still(void **state)
+{
+	struct registry_entry now = verified, odd = leaving;
+	struct plan p;
+
+	(void)state;
+	now.put = odd.put = 7;
+	plan_still(&now, 7, &dead, true, &p);
+	assert_int_equal(p.refuse, 0);
+	plan_still(&now, 6, &dead, true, &p);
+	assert_int_equal(p.refuse, -ECANCELED);
+	plan_still(NULL, 7, &none, true, &p);
+	assert_int_equal(p.refuse, -ECANCELED);
+	/* An activation that found all in order. */
+	plan_still(&now, 7, &good, true, &p);
+	assert_int_equal(p.refuse, -ECANCELED);
+	assert_non_null(strstr(p.why, "paths work"));
+	/* A single disk says "running" until somebody reads it. */
+	plan_still(&now, 7, &good, false, &p);
+	assert_int_equal(p.refuse, 0);
+	/* A removal that was cut before its disconnect. */
+	plan_still(&odd, 7, &good, true, &p);
+	assert_int_equal(p.refuse, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_activate),   cmocka_unit_test(test_activate_serial),
 		cmocka_unit_test(test_deactivate), cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_heal),	   cmocka_unit_test(test_reap),
+		cmocka_unit_test(test_still),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
