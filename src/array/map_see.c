@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -12,7 +13,7 @@
 
 #define OUR_DISKS "naa.624a9370"
 
-enum { OPEN_ALONE_MS = 2000 };
+enum { OPEN_ALONE_MS = 2000, OPENERS_TRIES = 3, OPENERS_STEP_MS = 20 };
 
 static void name_it(struct map_view *v, const char *serial)
 {
@@ -128,18 +129,47 @@ static void read_holder(struct map_holder *ret, const struct root *root, const c
 		ret->open_count = d.open_count;
 }
 
-static enum map_in_use use_of_map(const struct map_view *v, const struct root *root, char *why,
-				  size_t size)
+/* With its openers, if @openers. *@gone: it is open, and who had it was gone when we looked. */
+static enum map_in_use use_of_map(const struct map_view *v, const struct root *root,
+				  struct map_openers *openers, struct map_state *ret, bool *gone)
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names names = {};
 	CLEANUP(arena_done) struct arena a = {};
+	struct dm_dev now = v->map;
 	struct map_holder *holders;
+	enum map_in_use use;
 
+	*gone = false;
+	if (openers && dmdev_find(&now, v->uuid, &a, NULL) < 0)
+		now = v->map;
 	sysdisk_holders(root, v->dm, &names);
 	holders = arena_alloc(&a, names.n * sizeof(*holders));
 	for (size_t i = 0; i < names.n; i++)
 		read_holder(&holders[i], root, names.items[i].text, &a);
-	return map_plan_use(v->uuid, v->map.open_count, holders, names.n, why, size);
+	use = map_plan_use(v->uuid, now.open_count, holders, names.n, NULL, ret->why,
+			   sizeof(ret->why));
+	if (!openers || use != MAP_OPEN || now.open_count <= names.n)
+		return use;
+	map_see_openers(root, v->map.dev, openers);
+	*gone = !openers->user && !openers->probes;
+	return map_plan_use(v->uuid, now.open_count, holders, names.n, openers, ret->why,
+			    sizeof(ret->why));
+}
+
+/* Who has it open closes it perhaps between the count and the look. */
+static enum map_in_use settled_use(const struct map_view *v, const struct root *root,
+				   struct map_state *ret)
+{
+	struct map_openers openers = {};
+	enum map_in_use use = MAP_OPEN;
+	bool gone = true;
+
+	for (int i = 0; gone && i < OPENERS_TRIES; i++) {
+		if (i)
+			(void)poll(NULL, 0, OPENERS_STEP_MS);
+		use = use_of_map(v, root, &openers, ret, &gone);
+	}
+	return use;
 }
 
 static int by_number(const void *a, const void *b)
@@ -239,6 +269,11 @@ static enum map_in_use disk_use(const struct root *root, const char *name,
 	}
 	if (find_user_of(root, name, known, why, size, &passing))
 		return MAP_OPEN;
+	if (!map_see_may_look(root)) {
+		(void)snprintf(why, size,
+			       "this process may not see what others have open (CAP_SYS_PTRACE)");
+		return MAP_UNKNOWN;
+	}
 	r = fan_one(open_alone, (void *)name, root, OPEN_ALONE_MS, &e);
 	/* The kernel looks for other holders first: a disk that cannot be reached has none. */
 	if (r == 0 || r == -ENXIO || r == -ENODEV || r == -EIO || r == -ENOENT)
@@ -276,12 +311,19 @@ static void count_paths(const struct map_view *v, struct map_state *ret)
 static void view_state(const struct map_view *v, const struct root *root,
 		       const struct dm_users *known, struct map_state *ret)
 {
+	bool gone;
+
 	*ret = (struct map_state){};
 	if (v->mapped) {
 		(void)snprintf(ret->device, sizeof(ret->device), "%s", v->dm);
 		ret->dev = v->map.dev;
 		ret->size = v->size;
-		ret->in_use = use_of_map(v, root, ret->why, sizeof(ret->why));
+		count_paths(v, ret);
+		/* Of many maps only those that may be stuck: it costs a walk over /proc. */
+		if (!known || ret->paths_ok == 0)
+			ret->in_use = settled_use(v, root, ret);
+		else
+			ret->in_use = use_of_map(v, root, NULL, ret, &gone);
 	} else if (v->disks.n) {
 		(void)snprintf(ret->device, sizeof(ret->device), "%s", v->disks.items[0].name);
 		ret->dev = v->disks.items[0].dev;
@@ -292,7 +334,8 @@ static void view_state(const struct map_view *v, const struct root *root,
 					disk_use(root, d->name, known, ret->why, sizeof(ret->why));
 	}
 	ret->present = v->mapped || v->disks.n;
-	count_paths(v, ret);
+	if (!v->mapped)
+		count_paths(v, ret);
 }
 
 void map_view_state(const struct map_view *v, const struct root *root, struct map_state *ret)
