@@ -69,8 +69,22 @@ static void take_back(struct call *c, const struct registry_entry *before,
 		call_log(c, 0, "%s", e.text);
 }
 
-static int remove_steps(struct call *c, const struct registry_entry *before,
-			const struct registry_entry *entry, const struct plan *p, struct err *e)
+/* The last step. What is to be destroyed stays known until it is. */
+static int forget_entry(struct call *c, const struct attach_target *t, struct err *e)
+{
+	struct attach_target bare = *t;
+	struct registry_entry entry;
+
+	if (!t->doomed)
+		return registry_drop(c->ctx->registry, c->conf.storage, t->volname, t->snap, e);
+	bare.serial = bare.volume_id = "";
+	entry = attach_new_entry(c, &bare);
+	return attach_put(c, &entry, e);
+}
+
+static int remove_steps(struct call *c, const struct attach_target *t,
+			const struct registry_entry *before, const struct registry_entry *entry,
+			const struct plan *p, struct err *e)
 {
 	struct map_left left = {};
 	int unreached = 0, ret = attach_put(c, entry, e);
@@ -90,17 +104,21 @@ static int remove_steps(struct call *c, const struct registry_entry *before,
 		ret = workers_forget(c->ctx->workers, &left, attach_time(c, 0), e);
 	if (ret || unreached)
 		return ret;
-	return registry_drop(c->ctx->registry, entry->storage, entry->volname, entry->snap, e);
+	return forget_entry(c, t, e);
 }
 
 int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
 {
 	const struct registry_entry *before = attach_entry(c, t->volname, t->snap);
-	struct registry_entry entry = before ? *before : attach_new_entry(c, t);
+	struct registry_entry entry = before && *before->serial ? *before : attach_new_entry(c, t);
 	struct map_state here;
 	struct plan p;
-	int ret = look(c, entry.serial, entry.protocol, &here, e);
+	int ret;
 
+	/* Never made, or destroyed: there is nothing of it but the entry. */
+	if (before && !*before->serial && (!t->serial || !*t->serial))
+		return forget_entry(c, t, e);
+	ret = look(c, entry.serial, entry.protocol, &here, e);
 	if (ret)
 		return ret;
 	plan_deactivate(&(struct plan_deactivate_in){ .entry = before,
@@ -112,7 +130,7 @@ int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
 		return refused(&p, t->volname, e);
 	entry.leaving = true;
 	entry.verified = false;
-	return remove_steps(c, before, &entry, &p, e);
+	return remove_steps(c, t, before, &entry, &p, e);
 }
 
 /* ---- made a device ---- */
@@ -224,7 +242,7 @@ int attach_volume(struct call *c, const struct attach_target *t, struct err *e)
 	struct plan p;
 	int ret = look(c, t->serial, c->conf.protocol, &here, e);
 
-	if (ret == 0 && before && strcmp(before->serial, t->serial) != 0) {
+	if (ret == 0 && before && *before->serial && strcmp(before->serial, t->serial) != 0) {
 		in.old = &old;
 		ret = look(c, before->serial, before->protocol, &old, e);
 	}

@@ -187,7 +187,7 @@ static int check_still(struct call *c, const char *volname, const char *snap, st
 		now = &entry;
 	else if (ret != -ENOENT)
 		return err_set(e, ret, "%s: the registry cannot be read", volname);
-	if (now)
+	if (now && *now->serial)
 		ret = attach_look(c, now->serial, &here, e);
 	else
 		ret = 0;

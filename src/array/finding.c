@@ -298,8 +298,10 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 		find_left(f, s, at, FINDING_LEAVING, FINDING_WARNING,
 			  "its removal began and was not finished");
 	} else if (is_old(s, entry) && *entry->snap) {
-		find_left(f, s, at, FINDING_SNAPSHOT, FINDING_WARNING,
-			  "stood for a snapshot that was read before the node was restarted");
+		find_left(
+			f, s, at, FINDING_SNAPSHOT, FINDING_WARNING,
+			"stood for a snapshot that was read before the node was restarted, or by a "
+			"call that was cut");
 	} else if (is_old(s, entry) && is_idle(s, m)) {
 		find_left(
 			f, s, at, FINDING_STALE, FINDING_NOTICE,

@@ -12,8 +12,9 @@
 #include "array/name.h"
 
 struct registry_entry {
-	const char *storage, *volname, *snap; /* snap "" for the volume itself */
-	const char *array_volume, *volume_id, *serial;
+	const char *storage, *volname, *snap;	       /* snap "" for the volume itself */
+	const char *array_volume, *volume_id, *serial; /* "" while what stands for a snapshot is
+							   made or destroyed on the array */
 	enum array_protocol protocol;
 	uint64_t size;
 	int64_t since;

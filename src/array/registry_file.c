@@ -50,8 +50,9 @@ static bool read_row(struct registry_entry *ret, const json_t *row, const char *
 	};
 	(void)json_i64(row, "put", &ret->put);
 	return ret->storage && ret->volname && ret->snap && ret->array_volume && ret->volume_id &&
-	       ret->serial && array_serial_ok(ret->serial) && protocol_of(row, &ret->protocol) &&
-	       json_u64(row, "size", &ret->size) && json_i64(row, "since", &ret->since);
+	       ret->serial && (array_serial_ok(ret->serial) || (*ret->snap && !*ret->serial)) &&
+	       protocol_of(row, &ret->protocol) && json_u64(row, "size", &ret->size) &&
+	       json_i64(row, "since", &ret->since);
 }
 
 int registry_parse(struct registry_entries *ret, struct slice text, const char *boot_id,

@@ -399,6 +399,58 @@ def test_killed(build):
     s.close()
 
 
+def test_snapshot_killed(build):
+    """What stands for a snapshot on the array is never there without an entry, and goes."""
+    s = Stage(build, delay_ms=5)
+    s.disk("vm-100-disk-0")
+    s.sim.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-0"},
+               {"suffix": "snap-a"})
+
+    def made():
+        return [n for n in s.sim.volumes() if n.startswith("vg/tmp-")]
+
+    early = 0
+    for i in range(40):
+        s.node.send(s.node.request("activate", s.config, volname="vm-100-disk-0", snap="a"))
+        time.sleep(0.001 * i)
+        s.node.kill()
+        if made():
+            entry, = s.node.registry()
+            assert entry["snap"] == "a" and entry["array_volume"] == made()[0]
+            early += not entry["serial"]
+        if i % 2:
+            s.act("activate", "vm-100-disk-0", snap="a")
+            s.node.send(s.node.request("deactivate", s.config, volname="vm-100-disk-0", snap="a"))
+            time.sleep(0.001 * i)
+            s.node.kill()
+            assert not made() or s.node.registry()
+        s.act("deactivate", "vm-100-disk-0", snap="a")
+        assert not made(), made()
+        s.clean()
+    print(f"# {early} times before its serial was known")
+    s.close()
+
+
+def test_snapshot_unreached(build):
+    """An array that does not take the destroy: known until it does."""
+    s = Stage(build)
+    s.disk("vm-100-disk-0")
+    s.sim.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-0"},
+               {"suffix": "snap-a"})
+    s.act("activate", "vm-100-disk-0", snap="a")
+    s.sim.fault(kind="status", status=400, array="fa1", method="PATCH", path="volumes", count=9)
+    reply = s.node.ask("deactivate", s.config, volname="vm-100-disk-0", snap="a")
+    assert reply["ok"] and any("stays on the array" in l for _, l in reply["log"]), reply
+    assert len(s.sim.volumes()) == 2 and not s.node.mapped() and not s.sim.connections()
+    entry, = s.node.registry()
+    assert entry["snap"] == "a" and entry["serial"] == "" and not entry["verified"]
+    s.sim.well()
+    s.act("deactivate", "vm-100-disk-0", snap="a", put=entry["put"])
+    assert list(s.sim.volumes()) == ["vg/vm-100-disk-0"]
+    s.clean()
+    s.close()
+
+
 def test_bad_requests(build):
     s = Stage(build)
     good = s.node.request("path", s.config, volname="vm-100-disk-0")

@@ -172,6 +172,26 @@ static void test_snap(void **state)
 	registry_close(r);
 }
 
+/* What stands for a snapshot is known before the array has said its serial; a volume is not. */
+static void test_no_serial(void **state)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct registry *r = open_in(*state, "boot-1");
+	struct registry_entry entry = entry_named("vm-100-disk-0");
+
+	entry.snap = "s1";
+	entry.serial = "";
+	assert_int_equal(registry_put(r, &entry, NULL), 0);
+	registry_close(r);
+	r = open_in(*state, "boot-1");
+	assert_int_equal(registry_find(r, "pure", "vm-100-disk-0", "s1", &a, &entry), 0);
+	assert_string_equal(entry.serial, "");
+	entry.snap = "";
+	assert_int_equal(registry_put(r, &entry, NULL), 0);
+	assert_int_equal(registry_find(r, "pure", "vm-100-disk-0", "s1", &a, &entry), -EBADMSG);
+	registry_close(r);
+}
+
 static void test_reboot(void **state)
 {
 	CLEANUP(arena_done) struct arena a = {};
@@ -340,6 +360,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kept, make, drop),
 		cmocka_unit_test_setup_teardown(test_snap, make, drop),
 		cmocka_unit_test_setup_teardown(test_put_again, make, drop),
+		cmocka_unit_test_setup_teardown(test_no_serial, make, drop),
 		cmocka_unit_test_setup_teardown(test_reboot, make, drop),
 		cmocka_unit_test_setup_teardown(test_damaged, make, drop),
 		cmocka_unit_test_setup_teardown(test_killed, make, drop),
