@@ -129,31 +129,40 @@ static void read_holder(struct map_holder *ret, const struct root *root, const c
 		ret->open_count = d.open_count;
 }
 
+/* How often it is open, by the kernel's own count; @known when it cannot be asked. */
+static uint32_t open_count(const struct map_view *v, uint32_t known)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct dm_dev now;
+
+	return dmdev_find(&now, v->uuid, &a, NULL) < 0 ? known : now.open_count;
+}
+
 /* With its openers, if @openers. *@gone: it is open, and who had it was gone when we looked. */
 static enum map_in_use use_of_map(const struct map_view *v, const struct root *root,
 				  struct map_openers *openers, struct map_state *ret, bool *gone)
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names names = {};
 	CLEANUP(arena_done) struct arena a = {};
-	struct dm_dev now = v->map;
 	struct map_holder *holders;
 	enum map_in_use use;
+	uint32_t opens, after;
 
 	*gone = false;
-	if (openers && dmdev_find(&now, v->uuid, &a, NULL) < 0)
-		now = v->map;
+	opens = openers ? open_count(v, v->map.open_count) : v->map.open_count;
 	sysdisk_holders(root, v->dm, &names);
 	holders = arena_alloc(&a, names.n * sizeof(*holders));
 	for (size_t i = 0; i < names.n; i++)
 		read_holder(&holders[i], root, names.items[i].text, &a);
-	use = map_plan_use(v->uuid, now.open_count, holders, names.n, NULL, ret->why,
-			   sizeof(ret->why));
-	if (!openers || use != MAP_OPEN || now.open_count <= names.n)
+	use = map_plan_use(v->uuid, opens, holders, names.n, NULL, ret->why, sizeof(ret->why));
+	if (!openers || use != MAP_OPEN || opens <= names.n)
 		return use;
 	map_see_openers(root, v->map.dev, openers);
 	*gone = !openers->user && !openers->probes;
-	return map_plan_use(v->uuid, now.open_count, holders, names.n, openers, ret->why,
-			    sizeof(ret->why));
+	/* What a probe has opened meanwhile does not account for another's. */
+	after = open_count(v, opens);
+	return map_plan_use(v->uuid, after > opens ? after : opens, holders, names.n, openers,
+			    ret->why, sizeof(ret->why));
 }
 
 /* Who has it open closes it perhaps between the count and the look. */
