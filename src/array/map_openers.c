@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "array/map_see.h"
-#include "blk/users.h"
 #include "util/str.h"
 
 struct open_file {
@@ -125,7 +124,8 @@ static void name_user(struct map_openers *ret, const struct dm_user *u)
 		(void)snprintf(ret->who, sizeof(ret->who), "it is %.100s", u->via);
 }
 
-void map_see_openers(const struct root *root, struct devno dev, struct map_openers *ret)
+void map_see_openers(const struct root *root, struct devno dev, const struct dm_users *known,
+		     struct map_openers *ret)
 {
 	CLEANUP(users_done) struct dm_users users = {};
 	CLEANUP(arena_done) struct arena a = {};
@@ -133,8 +133,11 @@ void map_see_openers(const struct root *root, struct devno dev, struct map_opene
 	struct dm_set none = {};
 
 	*ret = (struct map_openers){};
-	users_read(&users, root, &none, &dev, 1, &a);
-	vec_each (u, &users) {
+	if (!known)
+		users_read(&users, root, &none, &dev, 1, &a);
+	vec_each (u, known ? known : &users) {
+		if (!devno_eq(u->dev, dev))
+			continue;
 		if (!u->pid || strcmp(u->via, "open file") != 0 || !is_probe(root, u->pid, &a))
 			name_user(ret, u);
 		else

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "array/fan.h"
-#include "blk/users.h"
 #include "util/str.h"
 
 #define OUR_DISKS "naa.624a9370"
@@ -140,7 +139,8 @@ static uint32_t open_count(const struct map_view *v, uint32_t known)
 
 /* With its openers, if @openers. *@gone: it is open, and who had it was gone when we looked. */
 static enum map_in_use use_of_map(const struct map_view *v, const struct root *root,
-				  struct map_openers *openers, struct map_state *ret, bool *gone)
+				  const struct dm_users *known, struct map_openers *openers,
+				  struct map_state *ret, bool *gone)
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names names = {};
 	CLEANUP(arena_done) struct arena a = {};
@@ -157,7 +157,7 @@ static enum map_in_use use_of_map(const struct map_view *v, const struct root *r
 	use = map_plan_use(v->uuid, opens, holders, names.n, NULL, ret->why, sizeof(ret->why));
 	if (!openers || use != MAP_OPEN || opens <= names.n)
 		return use;
-	map_see_openers(root, v->map.dev, openers);
+	map_see_openers(root, v->map.dev, known, openers);
 	*gone = !openers->user && !openers->probes;
 	/* What a probe has opened meanwhile does not account for another's. */
 	after = open_count(v, opens);
@@ -167,16 +167,16 @@ static enum map_in_use use_of_map(const struct map_view *v, const struct root *r
 
 /* Who has it open closes it perhaps between the count and the look. */
 static enum map_in_use settled_use(const struct map_view *v, const struct root *root,
-				   struct map_state *ret)
+				   const struct dm_users *known, struct map_state *ret)
 {
 	struct map_openers openers = {};
 	enum map_in_use use = MAP_OPEN;
 	bool gone = true;
 
-	for (int i = 0; gone && i < OPENERS_TRIES; i++) {
+	for (int i = 0; gone && i < (known ? 1 : OPENERS_TRIES); i++) {
 		if (i)
 			(void)poll(NULL, 0, OPENERS_STEP_MS);
-		use = use_of_map(v, root, &openers, ret, &gone);
+		use = use_of_map(v, root, known, &openers, ret, &gone);
 	}
 	return use;
 }
@@ -299,6 +299,53 @@ enum map_in_use map_disk_use(const struct root *root, const char *name, char *wh
 	return disk_use(root, name, NULL, why, size);
 }
 
+/* All of a node, read once. */
+struct all {
+	const struct root *root;
+	struct map_found *items; /* VEC() */
+	size_t n, cap;
+	struct scsi_disks disks;
+	struct nvme_list namespaces;
+	struct dm_users users;	   /* of disks and namespaces */
+	struct dm_users map_users; /* of maps; the kernel counts, so they are read only when */
+	bool has_map_users;	   /* a map may be stuck */
+	struct arena arena;
+};
+
+static void read_users_of(struct dm_users *ret, const struct all *all, struct devno *numbers,
+			  size_t n, struct arena *a)
+{
+	struct dm_set none = {};
+
+	if (n)
+		qsort(numbers, n, sizeof(*numbers), by_number);
+	users_read(ret, all->root, &none, numbers, n, a);
+}
+
+/* One walk over /proc for all maps: in an outage many are without a path. */
+static const struct dm_users *users_of_maps(struct all *all)
+{
+	CLEANUP(sysdisk_names_done) struct sysdisk_names maps = {};
+	char serial[ARRAY_SERIAL_LEN + 1], uuid[DM_UUID_SIZE];
+	VEC(struct devno) numbers = {};
+	struct devno some[64];
+
+	if (all->has_map_users)
+		return &all->map_users;
+	sysdisk_list(all->root, "dm-", &maps);
+	vec_each (m, &maps) {
+		sysdisk_attr(all->root, m->text, "dm/uuid", uuid, sizeof(uuid));
+		if (!map_plan_serial_of_uuid(uuid, serial))
+			continue;
+		for (size_t n = sysdisk_numbers(all->root, m->text, some); n; n--)
+			*vec_push(&numbers) = some[n - 1];
+	}
+	read_users_of(&all->map_users, all, numbers.items, numbers.n, &all->arena);
+	all->has_map_users = true;
+	vec_free(&numbers);
+	return &all->map_users;
+}
+
 /* --- states ----------------------------------------------------------------- */
 
 static void count_paths(const struct map_view *v, struct map_state *ret)
@@ -317,9 +364,11 @@ static void count_paths(const struct map_view *v, struct map_state *ret)
 	ret->paths_ok = v->mapped && v->map.active_paths < running ? v->map.active_paths : running;
 }
 
-static void view_state(const struct map_view *v, const struct root *root,
-		       const struct dm_users *known, struct map_state *ret)
+/* @all NULL: this one alone. */
+static void view_state(const struct map_view *v, const struct root *root, struct all *all,
+		       struct map_state *ret)
 {
+	const struct dm_users *known = all ? &all->users : NULL;
 	bool gone;
 
 	*ret = (struct map_state){};
@@ -328,11 +377,10 @@ static void view_state(const struct map_view *v, const struct root *root,
 		ret->dev = v->map.dev;
 		ret->size = v->size;
 		count_paths(v, ret);
-		/* Of many maps only those that may be stuck: it costs a walk over /proc. */
-		if (!known || ret->paths_ok == 0)
-			ret->in_use = settled_use(v, root, ret);
+		if (!all || ret->paths_ok == 0)
+			ret->in_use = settled_use(v, root, all ? users_of_maps(all) : NULL, ret);
 		else
-			ret->in_use = use_of_map(v, root, NULL, ret, &gone);
+			ret->in_use = use_of_map(v, root, NULL, NULL, ret, &gone);
 	} else if (v->disks.n) {
 		(void)snprintf(ret->device, sizeof(ret->device), "%s", v->disks.items[0].name);
 		ret->dev = v->disks.items[0].dev;
@@ -391,17 +439,6 @@ void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct ma
 
 /* --- all of them ------------------------------------------------------------- */
 
-/* All of a node, read once. */
-struct all {
-	const struct root *root;
-	struct map_found *items; /* VEC() */
-	size_t n, cap;
-	struct scsi_disks disks;
-	struct nvme_list namespaces;
-	struct dm_users users; /* of disks and namespaces; those of maps the kernel counts */
-	struct arena arena;
-};
-
 static bool is_known(const struct all *all, const char *serial)
 {
 	vec_each (old, all)
@@ -421,7 +458,7 @@ static int add_scsi(struct all *all, const char *serial, struct err *e)
 	r = view_read(&v, all->root, serial, &all->disks, e);
 	(void)snprintf(found.serial, sizeof(found.serial), "%s", serial);
 	if (r == 0)
-		view_state(&v, all->root, &all->users, &found.state);
+		view_state(&v, all->root, all, &found.state);
 	if (r == 0 && found.state.present)
 		*vec_push(all) = found;
 	map_view_done(&v);
@@ -463,7 +500,6 @@ static void all_nvme(struct all *all)
 static void read_users(struct all *all)
 {
 	VEC(struct devno) numbers = {};
-	struct dm_set none = {};
 	struct devno some[64];
 
 	vec_each (d, &all->disks)
@@ -472,9 +508,7 @@ static void read_users(struct all *all)
 	vec_each (ns, &all->namespaces)
 		for (size_t n = sysdisk_numbers(all->root, ns->name, some); n; n--)
 			*vec_push(&numbers) = some[n - 1];
-	if (numbers.n)
-		qsort(numbers.items, numbers.n, sizeof(*numbers.items), by_number);
-	users_read(&all->users, all->root, &none, numbers.items, numbers.n, &all->arena);
+	read_users_of(&all->users, all, numbers.items, numbers.n, &all->arena);
 	vec_free(&numbers);
 }
 
@@ -497,6 +531,7 @@ int map_see_all(struct map_list *ret, const struct root *root, struct arena *a, 
 	scsi_disks_done(&all.disks);
 	nvme_list_done(&all.namespaces);
 	users_done(&all.users);
+	users_done(&all.map_users);
 	arena_done(&all.arena);
 	return r;
 }
