@@ -70,14 +70,33 @@ static void take_back(struct call *c, const struct registry_entry *before,
 		call_log(c, 0, "%s", e.text);
 }
 
+/* Not yet known to be any volume's, or to be what: no other. */
+static bool is_another(const struct registry_entry *entry, const struct attach_target *t)
+{
+	return *entry->serial && t->serial && *t->serial && strcmp(entry->serial, t->serial) != 0;
+}
+
 /* What @entry is to be disconnected by: not a name that is another volume's by now. */
 static const char *name_there(struct call *c, const struct attach_target *t,
 			      const struct registry_entry *entry)
 {
-	if (strcmp(t->array_volume, entry->array_volume) == 0 &&
-	    strcmp(t->serial, entry->serial) != 0)
+	if (strcmp(t->array_volume, entry->array_volume) == 0 && is_another(entry, t))
 		return NULL;
 	return attach_own_name(c, entry);
+}
+
+/* The last step. What is to be destroyed stays known until it is. */
+static int forget_entry(struct call *c, const struct attach_target *t,
+			const struct registry_entry *gone, struct err *e)
+{
+	struct attach_target bare = *t;
+	struct registry_entry entry;
+
+	if (!t->doomed)
+		return registry_drop(c->ctx->registry, gone->storage, gone->volname, gone->snap, e);
+	bare.serial = bare.volume_id = "";
+	entry = attach_new_entry(c, &bare);
+	return attach_put(c, &entry, e);
 }
 
 static int remove_steps(struct call *c, const struct attach_target *t,
@@ -104,17 +123,21 @@ static int remove_steps(struct call *c, const struct attach_target *t,
 		ret = attach_drop_aliases(c, entry, e);
 	if (ret || unreached)
 		return ret;
-	return registry_drop(c->ctx->registry, entry->storage, entry->volname, entry->snap, e);
+	return forget_entry(c, t, entry, e);
 }
 
 static int remove_as(struct call *c, const struct attach_target *t,
 		     const struct registry_entry *before, struct err *e)
 {
-	struct registry_entry entry = before ? *before : attach_new_entry(c, t);
+	struct registry_entry entry = before && *before->serial ? *before : attach_new_entry(c, t);
 	struct map_state here;
 	struct plan p;
-	int ret = look(c, entry.serial, entry.protocol, &here, e);
+	int ret;
 
+	/* Never made, or destroyed: there is nothing of it but the entry. */
+	if (before && !*before->serial && (!t->serial || !*t->serial))
+		return forget_entry(c, t, before, e);
+	ret = look(c, entry.serial, entry.protocol, &here, e);
 	if (ret)
 		return ret;
 	plan_deactivate(&(struct plan_deactivate_in){ .entry = before,
@@ -141,8 +164,11 @@ static int not_off(const struct registry_entry *old, struct err *e)
 static int remove_other(struct call *c, const struct attach_target *t,
 			const struct registry_entry *other, struct err *e)
 {
-	int ret = remove_as(c, t, other, e);
+	struct attach_target plain = *t;
+	int ret;
 
+	plain.doomed = false;
+	ret = remove_as(c, &plain, other, e);
 	return ret == 0 && attach_entry(c, t->volname, t->snap) ? not_off(other, e) : ret;
 }
 
@@ -151,7 +177,7 @@ int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
 	const struct registry_entry *before = attach_entry(c, t->volname, t->snap);
 	int ret = 0;
 
-	if (before && strcmp(before->serial, t->serial) != 0) {
+	if (before && is_another(before, t)) {
 		ret = remove_other(c, t, before, e);
 		before = NULL;
 	}
@@ -278,7 +304,7 @@ static int make_way(struct call *c, const struct attach_target *t,
 			 entry->volname, entry->serial);
 		ret = attach_drop_device(c, entry->serial, entry->protocol, e);
 	}
-	if (ret == 0 && entry && strcmp(entry->serial, t->serial) != 0)
+	if (ret == 0 && entry && is_another(entry, t))
 		ret = disconnect_old(c, entry, e);
 	return ret;
 }
@@ -322,7 +348,7 @@ static int attach_from(struct call *c, const struct attach_target *t, struct map
 	struct plan p;
 	int ret = 0;
 
-	if (before && strcmp(before->serial, t->serial) != 0) {
+	if (before && is_another(before, t)) {
 		in.old = &old;
 		ret = look(c, before->serial, before->protocol, &old, e);
 	}

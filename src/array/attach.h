@@ -18,6 +18,7 @@ struct attach_target {
 	uint64_t size;
 	uint64_t connections; /* as fa_volume's */
 	bool again;	      /* connect on every array, whatever the registry says: heal */
+	bool doomed;	      /* destroyed next: an entry without serial stays until then */
 };
 
 /* The lock of @volname on this node until the request's end: a descriptor to close. */

@@ -37,6 +37,18 @@ static int names_of(struct tmp *t, struct err *e)
 	return 0;
 }
 
+/* The entry is there before the volume is made, and until it is destroyed: a kill in between leaves
+ * nothing on the array that nobody knows of. */
+static int begin(const struct tmp *t, struct err *e)
+{
+	struct attach_target bare = {
+		.volname = t->volname, .snap = t->snap, .array_volume = t->name, .serial = ""
+	};
+	struct registry_entry entry = attach_new_entry(t->c, &bare);
+
+	return attach_put(t->c, &entry, e);
+}
+
 static struct attach_target target_of(const struct tmp *t)
 {
 	return (struct attach_target){ .volname = t->volname,
@@ -107,14 +119,32 @@ static int destroy(struct fa *f, void *arg, struct err *e)
 	struct err why = {};
 	int ret = fa_volume_destroy(f, &t->c->fa, t->name, e);
 
-	if (ret == -ENOENT)
-		return 0;
-	if (ret == 0 || ret == -ESTALE)
-		ret = fa_volume_eradicate(f, &t->c->fa, t->name, &why);
+	if (ret < 0 && ret != -ESTALE)
+		return ret == -ENOENT ? 0 : ret;
 	/* Destroyed it goes by itself; the array says when. */
-	if (ret < 0)
+	if (fa_volume_eradicate(f, &t->c->fa, t->name, &why) < 0)
 		call_log(t->c, 0, "%s", why.text);
 	return 0;
+}
+
+/* Then its entry, which stays when the array could not be told, for `array reap`; and one that says
+ * that an array was not reached for the disconnect. */
+static void destroy_known(struct tmp *t)
+{
+	struct call *c = t->c;
+	const struct registry_entry *entry;
+	struct err why = {};
+	int ret = call_first(c, destroy, t, &why);
+
+	if (ret) {
+		call_log(c, 0, "%s stays on the array for now: %s", t->name, why.text);
+		return;
+	}
+	entry = attach_entry(c, t->volname, t->snap);
+	if (entry && !*entry->serial)
+		ret = registry_drop(c->ctx->registry, c->conf.storage, t->volname, t->snap, &why);
+	if (ret)
+		call_log(c, 0, "%s", why.text);
 }
 
 /* This boot's, and nobody began to take it away. */
@@ -127,18 +157,19 @@ static bool is_in_place(struct call *c, const struct registry_entry *entry, cons
 	       attach_look(c, entry->serial, &here, NULL) == 0 && here.present;
 }
 
-/* It did not become a device. While the registry has it, or may have, it stays. */
-static void drop_useless(struct tmp *t)
+/* It did not become a device. While the registry has it as one, it stays. @error may leave open
+ * whether it is made at this moment: then it is known, and goes later. */
+static void drop_useless(struct tmp *t, int error)
 {
 	struct call *c = t->c;
 	struct registry_entry entry;
-	struct err why = {};
+	int ret = registry_find(c->ctx->registry, c->conf.storage, t->volname, t->snap, &c->arena,
+				&entry);
 
-	if (!t->made || registry_find(c->ctx->registry, c->conf.storage, t->volname, t->snap,
-				      &c->arena, &entry) != -ENOENT)
+	if (error == -EINPROGRESS)
 		return;
-	if (call_first(c, destroy, t, &why))
-		call_log(c, 0, "%s", why.text);
+	if (ret == 0 ? !*entry.serial : ret == -ENOENT && t->made)
+		destroy_known(t);
 }
 
 int attach_snapshot(struct call *c, const char *volname, const char *snap, const char **ret_serial,
@@ -157,8 +188,11 @@ int attach_snapshot(struct call *c, const char *volname, const char *snap, const
 	if (!is_in_place(c, entry, &t)) {
 		/* Its content is replaced: nobody may have the old one, not even in a cache. */
 		target = target_of(&t);
+		target.doomed = true;
 		if (entry || t.volume.serial)
 			ret = attach_remove(c, &target, e);
+		if (ret == 0)
+			ret = begin(&t, e);
 		if (ret == 0)
 			ret = call_first(c, make, &t, e);
 	}
@@ -167,7 +201,7 @@ int attach_snapshot(struct call *c, const char *volname, const char *snap, const
 		ret = attach_volume(c, &target, e);
 	}
 	if (ret)
-		drop_useless(&t);
+		drop_useless(&t, ret);
 	*ret_serial = t.volume.serial;
 	return ret;
 }
@@ -179,17 +213,20 @@ int attach_remove_snapshot(struct call *c, const char *volname, const char *snap
 	struct attach_target target;
 	int ret = names_of(&t, e);
 
-	if (ret == 0 && !entry)
+	if (ret == 0 && (!entry || !*entry->serial))
 		ret = look_for(&t, e);
 	if (ret || (!entry && !t.volume.name))
 		return ret;
-	if (entry)
+	if (entry && *entry->serial)
 		t.volume = (struct fa_volume){ .serial = entry->serial,
 					       .id = entry->volume_id,
 					       .connections = UINT64_MAX };
 	target = target_of(&t);
+	target.doomed = true;
 	ret = attach_remove(c, &target, e);
-	return ret ? ret : call_first(c, destroy, &t, e);
+	if (ret == 0)
+		destroy_known(&t);
+	return ret;
 }
 
 int attach_remove_snapshots(struct call *c, const char *volname, struct err *e)

@@ -46,7 +46,8 @@ static size_t list_entries(struct call *c, struct registry_entry **ret)
 
 static bool is_alias(const struct registry_entry *it, const struct registry_entry *of)
 {
-	return strcmp(it->storage, of->storage) == 0 && strcmp(it->serial, of->serial) == 0 &&
+	return of->serial && *of->serial && strcmp(it->storage, of->storage) == 0 &&
+	       strcmp(it->serial, of->serial) == 0 &&
 	       (strcmp(it->volname, of->volname) != 0 || strcmp(it->snap, of->snap) != 0);
 }
 

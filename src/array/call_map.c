@@ -6,6 +6,7 @@
 
 #include "array/attach.h"
 #include "array/attach_snap.h"
+#include "array/plan.h"
 #include "array/volumes.h"
 
 enum {
@@ -184,6 +185,37 @@ static int deactivate_volume(struct call *c, const char *volname, struct err *e)
 	return attach_remove(c, &t, e);
 }
 
+/* "put": only while the entry is the one that was looked at, and nothing says that it is wanted. */
+static int check_still(struct call *c, const char *volname, const char *snap, struct err *e)
+{
+	const struct registry_entry *now = NULL;
+	struct registry_entry entry;
+	struct map_state here = {};
+	struct plan p;
+	uint64_t put;
+	int ret;
+
+	if (!json_object_get(c->args, "put"))
+		return 0;
+	ret = call_u64(c, "put", &put, e);
+	if (ret)
+		return ret;
+	ret = registry_find(c->ctx->registry, c->conf.storage, volname, snap, &c->arena, &entry);
+	if (ret == 0)
+		now = &entry;
+	else if (ret != -ENOENT)
+		return err_set(e, ret, "%s: the registry cannot be read", volname);
+	if (now && *now->serial)
+		ret = attach_look(c, now->serial, &here, e);
+	else
+		ret = 0;
+	if (ret)
+		return ret;
+	plan_still(now, (int64_t)put, &here,
+		   c->conf.multipath || c->conf.protocol == ARRAY_NVME_TCP, &p);
+	return p.refuse ? err_set(e, p.refuse, "%s: %s", volname, p.why) : 0;
+}
+
 static int run_deactivate(struct call *c, struct err *e)
 {
 	const char *volname, *snap = call_opt(c, "snap");
@@ -196,6 +228,9 @@ static int run_deactivate(struct call *c, struct err *e)
 	lock = attach_lock(c, volname, e);
 	if (lock < 0)
 		return lock;
+	ret = check_still(c, volname, snap ? snap : "", e);
+	if (ret)
+		return ret;
 	return snap ? attach_remove_snapshot(c, volname, snap, e)
 		    : deactivate_volume(c, volname, e);
 }

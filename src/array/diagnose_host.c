@@ -6,10 +6,16 @@
 #include "array/mpconf.h"
 #include "util/str.h"
 
-enum { CONF_MAX = 1024 * 1024, CONF_FILES = 64 };
+enum {
+	CONF_MAX = 1024 * 1024,
+	CONF_FILES = 64,
+	SHIPPED_VERSION = 1, /* of units/multipath-purestorage.conf */
+};
 
-#define CONF   "/etc/multipath.conf"
-#define SOCKET "@/org/kernel/linux/storage/multipathd"
+#define CONF	"/etc/multipath.conf"
+#define SHIPPED "etc/multipath/conf.d/pvewarden-purestorage.conf"
+#define MARKER	"# pvewarden multipath "
+#define SOCKET	"@/org/kernel/linux/storage/multipathd"
 
 /* --- multipath ------------------------------------------------------------------------------- */
 
@@ -158,6 +164,58 @@ static void diagnose_retry(struct diagnosis *d, const struct mpconf *c)
 		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL, "no_path_retry is %s", retry);
 }
 
+/* The number in its first line; 0 without. */
+static uint32_t version_of(struct slice text)
+{
+	struct slice line;
+	uint32_t n;
+
+	if (!slice_split(&text, '\n', &line) || !slice_starts(line, MARKER))
+		return 0;
+	return str_to_u32(slice_trim(slice_from(line, strlen(MARKER))), &n) ? n : 0;
+}
+
+static void diagnose_version(struct diagnosis *d, uint32_t version)
+{
+	if (version == SHIPPED_VERSION)
+		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL,
+			      "/" SHIPPED " is there, version %u", version);
+	else if (!version)
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
+			      "move it away, then apt install --reinstall -o "
+			      "Dpkg::Options::=--force-confmiss pvewarden-array; systemctl reload "
+			      "multipathd",
+			      "/" SHIPPED " does not say in its first line which version it is");
+	else
+		diagnosis_add(
+			d, DIAGNOSIS_WARNING, "multipath",
+			"where it was changed here the package kept it: take over what is new "
+			"in /" SHIPPED ".dpkg-dist, with its first line; systemctl reload "
+			"multipathd",
+			"/" SHIPPED " is version %u, and this pvewarden's is version %d", version,
+			SHIPPED_VERSION);
+}
+
+/* The package's own settings for our disks. The administrator may do without: it is asked for,
+ * because what it sets is nobody else's default. */
+static void diagnose_shipped(struct diagnosis *d, const struct root *root)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	int r = root_read(root, SHIPPED, CONF_MAX, &text);
+
+	if (r == 0)
+		diagnose_version(d, version_of(buf_slice(&text)));
+	else if (r == -ENOENT)
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
+			      "apt install --reinstall -o Dpkg::Options::=--force-confmiss "
+			      "pvewarden-array; systemctl reload multipathd",
+			      "/" SHIPPED ", multipath's settings for FlashArray volumes, is not "
+			      "there");
+	else
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath", NULL, "/" SHIPPED ": %s",
+			      strerror(-r));
+}
+
 void diagnose_multipath(struct diagnosis *d, const struct root *root, const struct array_conf *conf)
 {
 	CLEANUP(mpconf_done) struct mpconf c = {};
@@ -172,6 +230,7 @@ void diagnose_multipath(struct diagnosis *d, const struct root *root, const stru
 	}
 	read_all(&c, root, &d->arena);
 	diagnose_daemon(d, root);
+	diagnose_shipped(d, root);
 	diagnose_find(d, &c);
 	diagnose_blacklist(d, &c);
 	diagnose_retry(d, &c);

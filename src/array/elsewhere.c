@@ -72,7 +72,7 @@ static int refuse_stranger(const struct elsewhere *w, const struct fa_connection
 
 	return err_set(
 		e, -EBUSY,
-		"%s is connected to %s %s, which is no node's of this cluster, so it may be in "
+		"%s is connected to %s %s, which belongs to no node of this cluster, so it may be in "
 		"use there. If it is not: purevol disconnect --%s %s %s",
 		w->volname, group ? "host group" : "host", name ? name : "?",
 		group ? "hgroup" : "host", name ? name : "?", connection->volume);

@@ -166,7 +166,7 @@ static struct finding *add(struct findings *f, const struct survey *s, size_t at
 
 static const char *in_use(const struct survey_map *m)
 {
-	if (!m->found || m->found->state.in_use == MAP_FREE)
+	if (!m->found || map_is_idle(&m->found->state))
 		return "";
 	return m->found->state.in_use == MAP_OPEN ? ", and it is open"
 						  : ", and it is not known whether it is open";
@@ -246,7 +246,7 @@ static void find_lost(struct findings *f, const struct survey *s, size_t at)
 	if (!m->entry)
 		x->remedy = "not pvewarden's: look who uses it, then multipath -f, and delete its "
 			    "disks";
-	else if (m->found->state.in_use == MAP_FREE)
+	else if (map_is_idle(&m->found->state))
 		x->remedy = "pvewarden array reap";
 	else
 		x->remedy = "find out who has it open, end that, then pvewarden array reap";
@@ -281,7 +281,7 @@ static bool is_old(const struct survey *s, const struct registry_entry *entry)
 /* A device that could not be looked for is none that is not there. */
 static bool is_idle(const struct survey *s, const struct survey_map *m)
 {
-	return m->found ? m->found->state.in_use == MAP_FREE : !s->n_blind;
+	return m->found ? map_is_idle(&m->found->state) : !s->n_blind;
 }
 
 static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
@@ -298,8 +298,10 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 		find_left(f, s, at, FINDING_LEAVING, FINDING_WARNING,
 			  "its removal began and was not finished");
 	} else if (is_old(s, entry) && *entry->snap) {
-		find_left(f, s, at, FINDING_SNAPSHOT, FINDING_WARNING,
-			  "stood for a snapshot that was read before the node was restarted");
+		find_left(
+			f, s, at, FINDING_SNAPSHOT, FINDING_WARNING,
+			"stood for a snapshot that was read before the node was restarted, or by a "
+			"call that was cut");
 	} else if (is_old(s, entry) && is_idle(s, m)) {
 		find_left(
 			f, s, at, FINDING_STALE, FINDING_NOTICE,

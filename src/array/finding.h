@@ -17,9 +17,10 @@ enum finding_kind {
 	FINDING_NOT_CONNECTED, /* there is a device, and no connection to this host */
 	FINDING_LEAVING,       /* its removal began and was not finished */
 	FINDING_STALE,	       /* of an earlier boot: recorded, and not there */
-	FINDING_SNAPSHOT,      /* stood for a snapshot that an earlier boot read */
-	FINDING_NO_STORAGE,    /* its storage is not in storage.cfg, or not for this node */
-	FINDING_UNREGISTERED,  /* a volume of ours that somebody else has mapped */
+	FINDING_SNAPSHOT, /* stood for a snapshot that an earlier boot, or a call that was cut, read
+			   */
+	FINDING_NO_STORAGE,   /* its storage is not in storage.cfg, or not for this node */
+	FINDING_UNREGISTERED, /* a volume of ours that somebody else has mapped */
 	FINDING_MAX,
 };
 

@@ -64,7 +64,8 @@ static int read_reply(const struct buf *reply, struct err *e)
 	return r;
 }
 
-int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, struct err *e)
+int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, json_t *more,
+	      struct err *e)
 {
 	const struct registry_entry *entry = m->finding->map->entry;
 	CLEANUP(buf_wipe) struct buf request = {};
@@ -73,6 +74,9 @@ int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, s
 
 	if (strcmp(method, "activate") == 0)
 		(void)json_object_set_new(args, "heal", json_true());
+	if (more)
+		(void)json_object_update(args, more);
+	json_decref(more);
 	if (*entry->snap)
 		(void)json_object_set_new(args, "snap", json_string(entry->snap));
 	array_storage_request(m->storage, ctx->node, method, args, &request);
@@ -105,5 +109,5 @@ int heal_one(struct array_ctx *ctx, const struct mend *m, struct err *e)
 {
 	int r = mark(ctx, m->finding->map->entry, e);
 
-	return r < 0 ? r : mend_call(ctx, m, "activate", e);
+	return r < 0 ? r : mend_call(ctx, m, "activate", NULL, e);
 }

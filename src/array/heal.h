@@ -25,8 +25,10 @@ void mends_of(struct mends *ret, const struct survey *s, const struct findings *
 	      bool (*wanted)(const struct finding *), const char *storage);
 void mends_done(struct mends *m);
 
-/* One call of @method for that volume. @sentence gets what was wrong. 0 or -errno. */
-int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, struct err *e);
+/* One call of @method for that volume, with @more arguments (taken over; NULL: none). 0 or -errno.
+ */
+int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, json_t *more,
+	      struct err *e);
 
 /* -ECANCELED: the registry says something else by now. */
 int heal_one(struct array_ctx *ctx, const struct mend *m, struct err *e);

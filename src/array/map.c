@@ -26,6 +26,7 @@ enum {
 	FLUSH_MS = 20000,  /* of what a guest left in the page cache */
 	PASSING_MS = 3000, /* udev's look at a device that was just closed */
 	PASSING_STEP_MS = 20,
+	UNDO_MS = 1000, /* of a deadline, to put back what was changed */
 	UDEV_MS = 5000,
 	DISKS_MAX = ARRAY_SIZE(((struct map_left *)0)->disks),
 };
@@ -34,8 +35,10 @@ enum {
 
 int map_job_begin(struct map_job *j, int deadline_ms, struct err *e)
 {
-	int r = root_open(&j->root, "/", e);
+	int r;
 
+	*j = (struct map_job){};
+	r = root_open(&j->root, "/", e);
 	if (r < 0)
 		return r;
 	j->deadline = clock_boot_ms() + deadline_ms;
@@ -47,6 +50,25 @@ void map_job_done(struct map_job *j)
 {
 	base_close_fd(&j->events);
 	root_close(&j->root);
+}
+
+/* A removal that stops half-way leaves no map behind whose guest would get errors. */
+static int begin_leaving(struct map_job *j, int deadline_ms, struct err *e)
+{
+	int r = map_job_begin(j, deadline_ms > 4 * UNDO_MS ? deadline_ms - UNDO_MS : deadline_ms,
+			      e);
+
+	j->leaving = true;
+	return r;
+}
+
+static int end_leaving(struct map_job *j, int r)
+{
+	/* One that is gone by now is not found. */
+	if (r < 0 && *j->failing)
+		(void)mpathd_do("restorequeueing map", j->failing, TELL_MS, NULL);
+	map_job_done(j);
+	return r;
 }
 
 int map_job_left(const struct map_job *j, int most)
@@ -293,23 +315,61 @@ static int refuse_used(const struct map_job *j, const struct map_state *s, struc
 		       *s->why ? s->why : "nobody can tell by whom");
 }
 
-/* Nobody has it open. udev's own short look at a device that was just closed is waited for. */
+/* A map without a path keeps what it is given until one comes back: errors are better now. Told by
+ * multipathd, it stays so until that is told otherwise or reads its configuration again. */
+static int stop_queueing(struct map_job *j, const struct map_view *v, struct err *e)
+{
+	(void)snprintf(j->failing, sizeof(j->failing), "%s", v->wwid);
+	if (mpathd_do("disablequeueing map", v->wwid, map_job_left(j, TELL_MS), NULL) == 0)
+		return 0;
+	return dmdev_fail_if_no_path(&v->map, e);
+}
+
+/* Of a map that only a probe has open: what it waits for fails, and it closes the map. */
+static int end_probe(struct map_job *j, const char *serial, struct err *e)
+{
+	struct map_view v;
+	int r = map_view_read(&v, &j->root, serial, e);
+
+	if (r == 0 && v.mapped)
+		r = stop_queueing(j, &v, e);
+	map_view_done(&v);
+	return r;
+}
+
+/* Is it over in a moment? Also what was opened and closed again while it was looked at. */
+static bool is_passing(const struct map_job *j, const struct map_state *s)
+{
+	char who[128];
+	bool passing;
+
+	return s->in_use == MAP_PASSING ||
+	       (s->in_use == MAP_OPEN &&
+		!map_see_user(&j->root, s->device, who, sizeof(who), &passing));
+}
+
+/* Nobody has it open. udev's own short look at a device that was just closed is waited for, and
+ * ended where it would wait itself, for a path that may never come back: asked again after that,
+ * because somebody else may have come meanwhile. */
 static int must_be_free(struct map_job *j, const char *serial, enum array_protocol protocol,
 			struct map_state *ret, struct err *e)
 {
 	int64_t until = clock_boot_ms() + PASSING_MS;
 
 	for (;;) {
-		char who[128];
-		bool passing = false, user;
 		int r = look(j, serial, protocol, ret, e);
 
 		if (r < 0 || !ret->present || ret->in_use == MAP_FREE)
 			return r;
-		user = map_see_user(&j->root, ret->device, who, sizeof(who), &passing);
-		if (user || ret->in_use == MAP_UNKNOWN || clock_boot_ms() >= until ||
-		    map_job_left(j, 1) == 0)
+		if (!is_passing(j, ret) || clock_boot_ms() >= until || map_job_left(j, 1) == 0)
 			return refuse_used(j, ret, e);
+		if (j->leaving && !*j->failing && ret->in_use == MAP_PASSING &&
+		    map_plan_may_fail(ret)) {
+			r = end_probe(j, serial, e);
+			if (r < 0)
+				return r;
+			until = clock_boot_ms() + PASSING_MS;
+		}
 		(void)poll(NULL, 0, PASSING_STEP_MS);
 	}
 }
@@ -367,14 +427,6 @@ static int flush_disks(struct map_job *j, const struct map_view *v, struct err *
 		if (strcmp(d->state, "running") == 0 && n < DISKS_MAX)
 			running[n++] = *d;
 	return each_disk(j, flush_disk, running, n, FLUSH_MS, e);
-}
-
-/* A map without a path keeps what it is given until one comes back: errors are better now. */
-static int stop_queueing(struct map_job *j, const struct map_view *v, struct err *e)
-{
-	if (mpathd_do("disablequeueing map", v->wwid, map_job_left(j, TELL_MS), NULL) == 0)
-		return 0;
-	return dmdev_fail_if_no_path(&v->map, e);
 }
 
 static bool is_mapped(struct map_job *j, const char *serial, struct err *e)
@@ -454,7 +506,7 @@ static void remember(struct map_left *left, const struct map_view *v)
 				       d->name);
 }
 
-/* Errors stop before anything irreversible: what was changed for the removal is put back. */
+/* Errors stop before anything irreversible. */
 static int let_go(struct map_job *j, const char *serial, const struct map_view *v,
 		  const struct map_state *s, struct err *e)
 {
@@ -465,8 +517,6 @@ static int let_go(struct map_job *j, const char *serial, const struct map_view *
 		r = v->mapped ? flush(j, s, e) : flush_disks(j, v, e);
 	if (r == 0 && v->mapped)
 		r = remove_map(j, serial, v, e);
-	if (r < 0 && failing)
-		(void)mpathd_do("restorequeueing map", v->wwid, TELL_MS, NULL);
 	return r;
 }
 
@@ -503,7 +553,7 @@ int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms
 {
 	struct map_state s;
 	struct map_job j;
-	int r = map_job_begin(&j, deadline_ms, e);
+	int r = begin_leaving(&j, deadline_ms, e);
 
 	if (r < 0)
 		return r;
@@ -513,8 +563,7 @@ int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms
 	if (r == 0 && s.present)
 		r = protocol == ARRAY_NVME_TCP ? flush_nvme(&j, &s, e)
 					       : detach_scsi(&j, serial, &s, left, e);
-	map_job_done(&j);
-	return r;
+	return end_leaving(&j, r);
 }
 
 /* Disks of it that nobody stands on, and a map that came back in the meantime. */
@@ -558,14 +607,13 @@ static int forget_scsi(struct map_job *j, const char *serial, struct err *e)
 int map_forget(const struct map_left *left, int deadline_ms, struct err *e)
 {
 	struct map_job j;
-	int r = map_job_begin(&j, deadline_ms, e);
+	int r = begin_leaving(&j, deadline_ms, e);
 
 	if (r < 0)
 		return r;
 	r = left->protocol == ARRAY_NVME_TCP ? map_forget_nvme(&j, left->serial, e)
 					     : forget_scsi(&j, left->serial, e);
-	map_job_done(&j);
-	return r;
+	return end_leaving(&j, r);
 }
 
 /* --- another size, another content --------------------------------------------------- */

@@ -37,7 +37,14 @@ struct map_want {
 		host_id[40]; /* NVMe: to connect controllers with; "" : only those there */
 };
 
-enum map_in_use { MAP_FREE, MAP_OPEN, MAP_UNKNOWN };
+enum map_in_use {
+	MAP_FREE,
+	MAP_OPEN,
+	MAP_UNKNOWN,
+	/* A map that only udev's own looks have open: over in a moment, unless no path works and
+	 * I/O waits for one. map_detach() sees to that; everything else takes it for open. */
+	MAP_PASSING,
+};
 
 /* What there is of a volume on this node, without touching a disk. */
 struct map_state {
@@ -50,6 +57,12 @@ struct map_state {
 	unsigned int paths, paths_ok;
 	bool mismatched; /* paths of several sizes, or a path that says another identity */
 };
+
+/* Nobody uses it: what map_detach() may take away. */
+static inline bool map_is_idle(const struct map_state *s)
+{
+	return s->in_use == MAP_FREE || s->in_use == MAP_PASSING;
+}
 
 /* Reads only: DM by UUID, /sys. Never blocks on a disk. */
 int map_look(const char *serial, enum array_protocol protocol, struct map_state *ret,
@@ -89,9 +102,11 @@ int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, s
 /*
  * The safe order (facts D3) in two halves, because the array disconnects in between.
  * map_detach: -EBUSY if it is open or held, or that cannot be told; flushes that device alone,
- * removes the map, sets its disks offline. map_forget: after the disconnect, deletes the disks that
- * still say this identity, looks that nothing is left. @left: what to give map_forget, filled by
- * map_detach.
+ * removes the map, sets its disks offline. Where no path works, and nobody but udev's probe has the
+ * map open, I/O is made to fail instead of waiting, so that the probe ends; what anybody else waits
+ * for is left alone, and all is put back when the map stays. map_forget: after the disconnect,
+ * deletes the disks that still say this identity, looks that nothing is left. @left: what to give
+ * map_forget, filled by map_detach.
  */
 struct map_left {
 	char serial[ARRAY_SERIAL_LEN + 1];

@@ -454,6 +454,17 @@ static int make_map(struct attach *a, struct err *e)
 
 /* --- all of it ---------------------------------------------------------------- */
 
+/* A removal that was killed may have left it with errors instead of patience; where that is what
+ * multipath.conf says it stays so. */
+static void restore_queueing(struct attach *a)
+{
+	const struct dm_dev *map = &a->view.map;
+
+	if (a->view.mapped && map->n_targets && !strstr(map->targets[0].params, "queue_if_no_path"))
+		(void)mpathd_do("restorequeueing map", a->view.wwid, map_job_left(a->job, TELL_MS),
+				NULL);
+}
+
 static int settle(struct attach *a, struct map_state *ret, struct err *e)
 {
 	char link[96];
@@ -461,6 +472,7 @@ static int settle(struct attach *a, struct map_state *ret, struct err *e)
 
 	if (r < 0)
 		return r;
+	restore_queueing(a);
 	map_view_state(&a->view, &a->job->root, ret);
 	if (a->want->multipath)
 		(void)snprintf(link, sizeof(link), "dm-uuid-%s", a->view.uuid);

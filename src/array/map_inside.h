@@ -7,8 +7,10 @@
 
 struct map_job {
 	struct root root;
-	int64_t deadline; /* of CLOCK_BOOTTIME, ms */
-	int events;	  /* uevent_open() */
+	int64_t deadline;		  /* of CLOCK_BOOTTIME, ms */
+	int events;			  /* uevent_open() */
+	bool leaving;			  /* the map is to go */
+	char failing[ARRAY_WWID_LEN + 1]; /* the map that does not queue any more; "": none */
 };
 
 int map_job_begin(struct map_job *j, int deadline_ms, struct err *e);

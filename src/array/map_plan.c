@@ -133,7 +133,8 @@ static void name_holder(const struct map_holder *h, char *why, size_t size)
 }
 
 enum map_in_use map_plan_use(const char *uuid, uint32_t open_count,
-			     const struct map_holder *holders, size_t n, char *why, size_t size)
+			     const struct map_holder *holders, size_t n,
+			     const struct map_openers *openers, char *why, size_t size)
 {
 	*why = '\0';
 	for (size_t i = 0; i < n; i++) {
@@ -154,8 +155,53 @@ enum map_in_use map_plan_use(const char *uuid, uint32_t open_count,
 	}
 	if (open_count <= n)
 		return MAP_FREE;
+	if (openers && openers->user) {
+		(void)snprintf(why, size, "%s", openers->who);
+		return MAP_OPEN;
+	}
+	/* One more than we know of may be a guest's disk in the kernel. */
+	if (openers && open_count - n <= openers->probes) {
+		(void)snprintf(why, size, "udev looks at it at this moment");
+		return MAP_PASSING;
+	}
 	(void)snprintf(why, size, "it is open (%zu times)", open_count - n);
 	return MAP_OPEN;
+}
+
+bool map_plan_may_fail(const struct map_state *s)
+{
+	return s->present && s->paths_ok == 0 && map_is_idle(s);
+}
+
+/* A program that was replaced under a process that runs it is "... (deleted)". */
+static bool runs(const struct map_process *p, const char *program)
+{
+	const char *slash = strrchr(p->exe, '/');
+	size_t n = strlen(program);
+
+	return slash && strncmp(slash + 1, program, n) == 0 &&
+	       (slash[1 + n] == '\0' || strcmp(slash + 1 + n, " (deleted)") == 0);
+}
+
+/* Anybody can take the name; not everybody runs that program. `udevadm lock` has another name. */
+bool map_plan_is_udev(const struct map_process *p)
+{
+	return (strcmp(p->command, "(udev-worker)") == 0 ||
+		strcmp(p->command, "systemd-udevd") == 0) &&
+	       (runs(p, "udevadm") || runs(p, "systemd-udevd"));
+}
+
+bool map_plan_is_probe(const struct map_process *p, const struct map_process *parent)
+{
+	static const char *const helpers[] = { "blkid", "dmsetup", "kpartx", "multipath",
+					       "scsi_id" };
+
+	if (map_plan_is_udev(p))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
+		if (strcmp(p->command, helpers[i]) == 0 && runs(p, helpers[i]))
+			return map_plan_is_udev(parent);
+	return false;
 }
 
 static bool serial_of(const char *text, const char *head, char ret[ARRAY_SERIAL_LEN + 1])

@@ -51,12 +51,35 @@ struct map_holder {
 	bool held;
 };
 
+/* Who was found to have a map open, its holders apart. */
+struct map_openers {
+	size_t probes; /* open files of udev's own processes, each counted once */
+	bool user;     /* anybody else: who */
+	char who[128];
+};
+
 /*
  * Is a map used that is open @open_count times, for which each of @holders counts once? kpartx'
- * partition maps of it that nobody has opened do not make it used. @why says who does.
+ * partition maps of it that nobody has opened do not make it used. Nor do udev's probes, if they
+ * are all who have it open: MAP_PASSING. @openers NULL: not looked for. @why says who does.
  */
 enum map_in_use map_plan_use(const char *uuid, uint32_t open_count,
-			     const struct map_holder *holders, size_t n, char *why, size_t size);
+			     const struct map_holder *holders, size_t n,
+			     const struct map_openers *openers, char *why, size_t size);
+
+/*
+ * May I/O that waits for a path of a map which is to go be made to fail? Only when none works, and
+ * nobody but a probe can be the one that waits.
+ */
+bool map_plan_may_fail(const struct map_state *s);
+
+/* A process as /proc shows it, and whether it is udev's daemon or one of its workers. */
+struct map_process {
+	const char *command, *exe; /* "(udev-worker)", "/usr/bin/udevadm" */
+};
+bool map_plan_is_udev(const struct map_process *p);
+/* @p looks for udev: it is udev's, or one of the helpers of its rules that @parent has started. */
+bool map_plan_is_probe(const struct map_process *p, const struct map_process *parent);
 
 /* That holder is a partition map of the map with @uuid. */
 bool map_plan_is_part(const struct map_holder *holder, const char *uuid);

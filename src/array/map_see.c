@@ -3,16 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "array/fan.h"
-#include "blk/users.h"
 #include "util/str.h"
 
 #define OUR_DISKS "naa.624a9370"
 
-enum { OPEN_ALONE_MS = 2000 };
+enum { OPEN_ALONE_MS = 2000, OPENERS_TRIES = 3, OPENERS_STEP_MS = 20 };
 
 static void name_it(struct map_view *v, const char *serial)
 {
@@ -128,18 +128,57 @@ static void read_holder(struct map_holder *ret, const struct root *root, const c
 		ret->open_count = d.open_count;
 }
 
-static enum map_in_use use_of_map(const struct map_view *v, const struct root *root, char *why,
-				  size_t size)
+/* How often it is open, by the kernel's own count; @known when it cannot be asked. */
+static uint32_t open_count(const struct map_view *v, uint32_t known)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct dm_dev now;
+
+	return dmdev_find(&now, v->uuid, &a, NULL) < 0 ? known : now.open_count;
+}
+
+/* With its openers, if @openers. *@gone: it is open, and who had it was gone when we looked. */
+static enum map_in_use use_of_map(const struct map_view *v, const struct root *root,
+				  const struct dm_users *known, struct map_openers *openers,
+				  struct map_state *ret, bool *gone)
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names names = {};
 	CLEANUP(arena_done) struct arena a = {};
 	struct map_holder *holders;
+	enum map_in_use use;
+	uint32_t opens, after;
 
+	*gone = false;
+	opens = openers ? open_count(v, v->map.open_count) : v->map.open_count;
 	sysdisk_holders(root, v->dm, &names);
 	holders = arena_alloc(&a, names.n * sizeof(*holders));
 	for (size_t i = 0; i < names.n; i++)
 		read_holder(&holders[i], root, names.items[i].text, &a);
-	return map_plan_use(v->uuid, v->map.open_count, holders, names.n, why, size);
+	use = map_plan_use(v->uuid, opens, holders, names.n, NULL, ret->why, sizeof(ret->why));
+	if (!openers || use != MAP_OPEN || opens <= names.n)
+		return use;
+	map_see_openers(root, v->map.dev, known, openers);
+	*gone = !openers->user && !openers->probes;
+	/* What a probe has opened meanwhile does not account for another's. */
+	after = open_count(v, opens);
+	return map_plan_use(v->uuid, after > opens ? after : opens, holders, names.n, openers,
+			    ret->why, sizeof(ret->why));
+}
+
+/* Who has it open closes it perhaps between the count and the look. */
+static enum map_in_use settled_use(const struct map_view *v, const struct root *root,
+				   const struct dm_users *known, struct map_state *ret)
+{
+	struct map_openers openers = {};
+	enum map_in_use use = MAP_OPEN;
+	bool gone = true;
+
+	for (int i = 0; gone && i < (known ? 1 : OPENERS_TRIES); i++) {
+		if (i)
+			(void)poll(NULL, 0, OPENERS_STEP_MS);
+		use = use_of_map(v, root, known, &openers, ret, &gone);
+	}
+	return use;
 }
 
 static int by_number(const void *a, const void *b)
@@ -243,6 +282,11 @@ static enum map_in_use disk_use(const struct root *root, const char *name,
 	}
 	if (find_user_of(root, name, known, why, size, &passing, &blind))
 		return MAP_OPEN;
+	if (!map_see_may_look(root)) {
+		(void)snprintf(why, size,
+			       "this process may not see what others have open (CAP_SYS_PTRACE)");
+		return MAP_UNKNOWN;
+	}
 	r = fan_one(open_alone, (void *)name, root, OPEN_ALONE_MS, &e);
 	/* QEMU opens a disk as anybody does, so that only /proc knows of it. */
 	if (r != -EBUSY && blind) {
@@ -264,6 +308,53 @@ enum map_in_use map_disk_use(const struct root *root, const char *name, char *wh
 	return disk_use(root, name, NULL, why, size);
 }
 
+/* All of a node, read once. */
+struct all {
+	const struct root *root;
+	struct map_found *items; /* VEC() */
+	size_t n, cap;
+	struct scsi_disks disks;
+	struct nvme_list namespaces;
+	struct dm_users users;	   /* of disks and namespaces */
+	struct dm_users map_users; /* of maps; the kernel counts, so they are read only when */
+	bool has_map_users;	   /* a map may be stuck */
+	struct arena arena;
+};
+
+static void read_users_of(struct dm_users *ret, const struct all *all, struct devno *numbers,
+			  size_t n, struct arena *a)
+{
+	struct dm_set none = {};
+
+	if (n)
+		qsort(numbers, n, sizeof(*numbers), by_number);
+	users_read(ret, all->root, &none, numbers, n, a);
+}
+
+/* One walk over /proc for all maps: in an outage many are without a path. */
+static const struct dm_users *users_of_maps(struct all *all)
+{
+	CLEANUP(sysdisk_names_done) struct sysdisk_names maps = {};
+	char serial[ARRAY_SERIAL_LEN + 1], uuid[DM_UUID_SIZE];
+	VEC(struct devno) numbers = {};
+	struct devno some[64];
+
+	if (all->has_map_users)
+		return &all->map_users;
+	sysdisk_list(all->root, "dm-", &maps);
+	vec_each (m, &maps) {
+		sysdisk_attr(all->root, m->text, "dm/uuid", uuid, sizeof(uuid));
+		if (!map_plan_serial_of_uuid(uuid, serial))
+			continue;
+		for (size_t n = sysdisk_numbers(all->root, m->text, some); n; n--)
+			*vec_push(&numbers) = some[n - 1];
+	}
+	read_users_of(&all->map_users, all, numbers.items, numbers.n, &all->arena);
+	all->has_map_users = true;
+	vec_free(&numbers);
+	return &all->map_users;
+}
+
 /* --- states ----------------------------------------------------------------- */
 
 static void count_paths(const struct map_view *v, struct map_state *ret)
@@ -282,15 +373,23 @@ static void count_paths(const struct map_view *v, struct map_state *ret)
 	ret->paths_ok = v->mapped && v->map.active_paths < running ? v->map.active_paths : running;
 }
 
-static void view_state(const struct map_view *v, const struct root *root,
-		       const struct dm_users *known, struct map_state *ret)
+/* @all NULL: this one alone. */
+static void view_state(const struct map_view *v, const struct root *root, struct all *all,
+		       struct map_state *ret)
 {
+	const struct dm_users *known = all ? &all->users : NULL;
+	bool gone;
+
 	*ret = (struct map_state){};
 	if (v->mapped) {
 		(void)snprintf(ret->device, sizeof(ret->device), "%s", v->dm);
 		ret->dev = v->map.dev;
 		ret->size = v->size;
-		ret->in_use = use_of_map(v, root, ret->why, sizeof(ret->why));
+		count_paths(v, ret);
+		if (!all || ret->paths_ok == 0)
+			ret->in_use = settled_use(v, root, all ? users_of_maps(all) : NULL, ret);
+		else
+			ret->in_use = use_of_map(v, root, NULL, NULL, ret, &gone);
 	} else if (v->disks.n) {
 		(void)snprintf(ret->device, sizeof(ret->device), "%s", v->disks.items[0].name);
 		ret->dev = v->disks.items[0].dev;
@@ -301,7 +400,8 @@ static void view_state(const struct map_view *v, const struct root *root,
 					disk_use(root, d->name, known, ret->why, sizeof(ret->why));
 	}
 	ret->present = v->mapped || v->disks.n;
-	count_paths(v, ret);
+	if (!v->mapped)
+		count_paths(v, ret);
 }
 
 void map_view_state(const struct map_view *v, const struct root *root, struct map_state *ret)
@@ -348,17 +448,6 @@ void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct ma
 
 /* --- all of them ------------------------------------------------------------- */
 
-/* All of a node, read once. */
-struct all {
-	const struct root *root;
-	struct map_found *items; /* VEC() */
-	size_t n, cap;
-	struct scsi_disks disks;
-	struct nvme_list namespaces;
-	struct dm_users users; /* of disks and namespaces; those of maps the kernel counts */
-	struct arena arena;
-};
-
 static bool is_known(const struct all *all, const char *serial)
 {
 	vec_each (old, all)
@@ -378,7 +467,7 @@ static int add_scsi(struct all *all, const char *serial, struct err *e)
 	r = view_read(&v, all->root, serial, &all->disks, e);
 	(void)snprintf(found.serial, sizeof(found.serial), "%s", serial);
 	if (r == 0)
-		view_state(&v, all->root, &all->users, &found.state);
+		view_state(&v, all->root, all, &found.state);
 	if (r == 0 && found.state.present)
 		*vec_push(all) = found;
 	map_view_done(&v);
@@ -420,7 +509,6 @@ static void all_nvme(struct all *all)
 static void read_users(struct all *all)
 {
 	VEC(struct devno) numbers = {};
-	struct dm_set none = {};
 	struct devno some[64];
 
 	vec_each (d, &all->disks)
@@ -429,9 +517,7 @@ static void read_users(struct all *all)
 	vec_each (ns, &all->namespaces)
 		for (size_t n = sysdisk_numbers(all->root, ns->name, some); n; n--)
 			*vec_push(&numbers) = some[n - 1];
-	if (numbers.n)
-		qsort(numbers.items, numbers.n, sizeof(*numbers.items), by_number);
-	users_read(&all->users, all->root, &none, numbers.items, numbers.n, &all->arena);
+	read_users_of(&all->users, all, numbers.items, numbers.n, &all->arena);
 	vec_free(&numbers);
 }
 
@@ -454,6 +540,7 @@ int map_see_all(struct map_list *ret, const struct root *root, struct arena *a, 
 	scsi_disks_done(&all.disks);
 	nvme_list_done(&all.namespaces);
 	users_done(&all.users);
+	users_done(&all.map_users);
 	arena_done(&all.arena);
 	return r;
 }

@@ -8,6 +8,7 @@
 
 #include "array/map_plan.h"
 #include "blk/dmdev.h"
+#include "blk/users.h"
 
 enum { MAP_UUID_MAX = ARRAY_WWID_LEN + 8 };
 
@@ -45,6 +46,15 @@ void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct ma
 
 /* All volumes of any FlashArray. */
 int map_see_all(struct map_list *ret, const struct root *root, struct arena *a, struct err *e);
+
+/* Who has the map with this number open; walks all of /proc, but for @known, of many maps. In
+ * map_openers.c. */
+void map_see_openers(const struct root *root, struct devno dev, const struct dm_users *known,
+		     struct map_openers *ret);
+
+/* Does the kernel show us what other processes have open? Without CAP_SYS_PTRACE it does not, and
+ * nothing that is not seen counts as closed then. */
+bool map_see_may_look(const struct root *root);
 
 /* Who has the device open, by name and process, for people; false when nobody is found. @passing:
  * only udev's own look at it, which is over in a moment. */

@@ -41,7 +41,7 @@ static void plan_old(const struct plan_activate_in *in, struct plan *ret)
 {
 	if (!in->old || !in->old->present)
 		return;
-	if (in->old->in_use == MAP_FREE)
+	if (map_is_idle(in->old))
 		ret->steps |= PLAN_DETACH_OLD;
 	else
 		refuse(ret, -EBUSY,
@@ -65,7 +65,7 @@ void plan_activate(const struct plan_activate_in *in, struct plan *ret)
 	}
 	ret->steps = PLAN_PUT | PLAN_CONNECT | PLAN_ATTACH | PLAN_VERIFY;
 	/* What is open works, whatever was begun with it; else half a device makes way first. */
-	if (in->entry && in->entry->leaving && here->present && here->in_use == MAP_FREE)
+	if (in->entry && in->entry->leaving && here->present && map_is_idle(here))
 		ret->steps |= PLAN_CLEAN;
 	plan_old(in, ret);
 }
@@ -76,7 +76,17 @@ void plan_idle(const struct map_state *here, const char *what, struct plan *ret)
 {
 	*ret = (struct plan){};
 	if (here->in_use == MAP_OPEN && here->present)
-		refuse(ret, -EBUSY, "it is open on this node (%s) and cannot be %s", why_of(here),
+		refuse(ret, -EBUSY, "it is open on this node (%s) and cannot be %s%s", why_of(here),
+		       what,
+		       here->paths && !here->paths_ok
+			       ? "; no path to it works: bring the array back, or end who has it "
+				 "open"
+			       : "");
+	/* A probe that waits for a path that may never come. */
+	else if (here->in_use == MAP_PASSING && here->present && !here->paths_ok)
+		refuse(ret, -EBUSY,
+		       "no path to it works, so it cannot be %s: bring the array back, or "
+		       "deactivate it",
 		       what);
 	else if (here->in_use == MAP_UNKNOWN)
 		refuse(ret, -EBUSY,
@@ -86,7 +96,9 @@ void plan_idle(const struct map_state *here, const char *what, struct plan *ret)
 
 void plan_deactivate(const struct plan_deactivate_in *in, struct plan *ret)
 {
-	plan_idle(in->here, "taken away", ret);
+	*ret = (struct plan){};
+	if (in->here->in_use != MAP_PASSING)
+		plan_idle(in->here, "taken away", ret);
 	if (ret->refuse)
 		return;
 	if (!in->entry && !in->here->present && (in->connections == 0 || in->host_group))
@@ -96,6 +108,21 @@ void plan_deactivate(const struct plan_deactivate_in *in, struct plan *ret)
 		ret->steps |= PLAN_DETACH | PLAN_FORGET;
 	if (!in->host_group)
 		ret->steps |= PLAN_DISCONNECT;
+}
+
+void plan_still(const struct registry_entry *now, int64_t put, const struct map_state *here,
+		bool paths_tell, struct plan *ret)
+{
+	*ret = (struct plan){};
+	if (!now)
+		refuse(ret, -ECANCELED, "somebody else has taken it away");
+	else if (now->put != put)
+		refuse(ret, -ECANCELED, "it was activated, or changed, since it was looked at");
+	/* An activation that finds all in order leaves the entry as it was. */
+	else if (now->verified && !now->leaving && paths_tell && here->paths_ok)
+		refuse(ret, -ECANCELED,
+		       "%u of its paths work: look again when the paths' checks have run",
+		       here->paths_ok);
 }
 
 /* ---- repair ---- */

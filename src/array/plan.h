@@ -56,6 +56,15 @@ struct plan_deactivate_in {
 /* -EBUSY: open here, or that cannot be told. */
 void plan_deactivate(const struct plan_deactivate_in *in, struct plan *ret);
 
+/*
+ * Is it still what was to be taken away? Asked under the volume's lock, because a guest may have
+ * been started since it was looked at, whose disks are opened only a moment after their
+ * activation. @now: the entry, NULL without; @put: that of the entry that was looked at;
+ * @paths_tell: paths_ok is not only what SCSI has last heard of a single disk. -ECANCELED: no.
+ */
+void plan_still(const struct registry_entry *now, int64_t put, const struct map_state *here,
+		bool paths_tell, struct plan *ret);
+
 /* May what stands behind it be replaced or renamed? @what: "rolled back". -EBUSY. */
 void plan_idle(const struct map_state *here, const char *what, struct plan *ret);
 

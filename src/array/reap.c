@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "array/reap.h"
 
-#include <errno.h>
-
-/* A guest that was started since has verified its volumes, which is no leftover then. */
+/* "put" has it decided under the volume's lock whether the entry is still the one that was looked
+ * at. */
 int reap_one(struct array_ctx *ctx, const struct mend *m, struct err *e)
 {
 	const struct registry_entry *was = m->finding->map->entry;
-	CLEANUP(arena_done) struct arena a = {};
-	struct registry_entry now;
+	json_t *more = json_pack("{s:I}", "put", (json_int_t)was->put);
 
-	if (registry_find(ctx->registry, was->storage, was->volname, was->snap, &a, &now) < 0)
-		return err_set(e, -ECANCELED, "somebody else has taken it away");
-	if (strcmp(now.serial, was->serial) != 0 || now.since != was->since ||
-	    now.verified != was->verified || now.leaving != was->leaving)
-		return err_set(e, -ECANCELED, "it changed since it was looked at");
-	return mend_call(ctx, m, "deactivate", e);
+	return mend_call(ctx, m, "deactivate", more, e);
 }

@@ -288,18 +288,38 @@ static int set_aside(struct registry *r, struct err *e)
 	return 1;
 }
 
+/* The clock's, so that it differs from those of entries that are no longer there; never one that is
+ * there, whatever the clock does. */
+static int64_t next_put(const struct registry_entries *entries)
+{
+	struct timespec now = {};
+	int64_t ret;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	ret = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	vec_each (it, entries)
+		if (it->put >= ret)
+			ret = it->put + 1;
+	return ret;
+}
+
 static int put_locked(struct registry *r, const struct registry_entry *entry, struct err *e)
 {
 	int aside = 0, error = refresh(r, e);
 	struct registry_entry *at;
+	int64_t put;
 
 	/* Only what is no registry is set aside; a disk that fails is an error. */
 	if (error == -EBADMSG)
 		error = aside = set_aside(r, e);
 	if (error < 0)
 		return error;
+	put = next_put(&r->entries);
 	at = entry_of(r, entry->storage, entry->volname, entry->snap);
-	copy_entry(at ? at : vec_push(&r->entries), entry, &r->arena);
+	if (!at)
+		at = vec_push(&r->entries);
+	copy_entry(at, entry, &r->arena);
+	at->put = put;
 	error = write_file(r, e);
 	return error ? error : aside;
 }

@@ -12,14 +12,16 @@
 #include "array/name.h"
 
 struct registry_entry {
-	const char *storage, *volname, *snap; /* snap "" for the volume itself */
-	const char *array_volume, *volume_id, *serial;
+	const char *storage, *volname, *snap;	       /* snap "" for the volume itself */
+	const char *array_volume, *volume_id, *serial; /* "" while what stands for a snapshot is
+							   made or destroyed on the array */
 	enum array_protocol protocol;
 	uint64_t size;
 	int64_t since;
 	bool verified; /* in this boot */
 	bool partial;  /* an array of the storage was not reached when it was connected */
 	bool leaving;  /* its removal has begun */
+	int64_t put;   /* given by registry_put(), another one each time: has it been put since? */
 };
 
 struct registry_dir {

@@ -294,7 +294,8 @@ static bool wants_search(const struct survey *s, const struct survey_memory *m, 
 	bool ours = false, strangers = false;
 
 	for (size_t i = 0; i < s->n_maps; i++) {
-		if (name_anywhere(s, s->maps[i].serial))
+		/* What has no serial yet is found by its name. */
+		if (!*s->maps[i].serial || name_anywhere(s, s->maps[i].serial))
 			continue;
 		ours |= s->maps[i].entry != NULL;
 		strangers |= !s->maps[i].entry;
@@ -340,7 +341,7 @@ static void mark_missing(struct survey *s, const struct survey_memory *memory)
 	for (size_t i = 0; i < s->n_maps; i++) {
 		struct survey_map *map = &s->maps[i];
 
-		if (name_anywhere(s, map->serial))
+		if (!*map->serial || name_anywhere(s, map->serial))
 			continue;
 		map->missing = searched_for(s, map);
 		for (size_t j = 0; map->entry && memory && j < memory->n; j++)

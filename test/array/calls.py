@@ -339,6 +339,35 @@ def test_reboot():
     s.close()
 
 
+def test_still():
+    """What was looked at some time ago is taken away only while its entry is the same: between the
+    look and the lock a guest may have been started, whose disks are not open yet."""
+    s = Stage()
+    serial = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    name = s.node.registry()[0]["array_volume"]
+    seen = s.node.registry()[0]["put"]
+
+    def cut():
+        s.sim.rest("DELETE", "connections", {"host_names": "pve1", "volume_names": name})
+
+    cut()
+    s.act("activate", "vm-100-disk-0")
+    assert "since it was looked at" in s.fails("ECANCELED", "deactivate", "vm-100-disk-0", put=seen)
+    seen = s.node.registry()[0]["put"]
+    cut()
+    s.sim.rest("POST", "connections", {"host_names": "pve1", "volume_names": name})
+    s.act("activate", "vm-100-disk-0")
+    assert s.node.registry()[0]["put"] == seen, "all was in order: the entry stays as it was"
+    assert "paths work" in s.fails("ECANCELED", "deactivate", "vm-100-disk-0", put=seen)
+    assert s.node.mapped() == {serial}
+    cut()
+    s.act("deactivate", "vm-100-disk-0", put=seen)
+    s.clean()
+    assert "somebody else" in s.fails("ECANCELED", "deactivate", "vm-100-disk-0", put=seen)
+    s.close()
+
+
 def test_migration():
     """Both nodes have it for a while; each leaves alone what is the other's."""
     s = Stage(nodes=("pve1", "pve2"))
@@ -638,6 +667,58 @@ def test_killed():
                 assert s.node.registry(), "what is not gone has an entry"
         s.act("deactivate", "vm-100-disk-0")
         s.clean()
+    s.close()
+
+
+def test_snapshot_killed():
+    """What stands for a snapshot on the array is never there without an entry, and goes."""
+    s = Stage(delay_ms=5)
+    s.disk("vm-100-disk-0")
+    s.sim.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-0"},
+               {"suffix": "snap-a"})
+
+    def made():
+        return [n for n in s.sim.volumes() if n.startswith("vg/tmp-")]
+
+    early = 0
+    for i in range(40):
+        s.node.send(s.node.request("activate", s.config, volname="vm-100-disk-0", snap="a"))
+        time.sleep(0.001 * i)
+        s.node.restart()
+        if made():
+            entry, = s.node.registry()
+            assert entry["snap"] == "a" and entry["array_volume"] == made()[0]
+            early += not entry["serial"]
+        if i % 2:
+            s.act("activate", "vm-100-disk-0", snap="a")
+            s.node.send(s.node.request("deactivate", s.config, volname="vm-100-disk-0", snap="a"))
+            time.sleep(0.001 * i)
+            s.node.restart()
+            assert not made() or s.node.registry()
+        s.act("deactivate", "vm-100-disk-0", snap="a")
+        assert not made(), made()
+        s.clean()
+    print(f"# {early} times before its serial was known")
+    s.close()
+
+
+def test_snapshot_unreached():
+    """An array that does not take the destroy: known until it does."""
+    s = Stage()
+    s.disk("vm-100-disk-0")
+    s.sim.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-0"},
+               {"suffix": "snap-a"})
+    s.act("activate", "vm-100-disk-0", snap="a")
+    s.sim.fault(kind="status", status=400, array="fa1", method="PATCH", path="volumes", count=9)
+    reply = s.node.ask("deactivate", s.config, volname="vm-100-disk-0", snap="a")
+    assert reply["ok"] and any("stays on the array" in l for _, l in reply["log"]), reply
+    assert len(s.sim.volumes()) == 2 and not s.node.mapped() and not s.sim.connections()
+    entry, = s.node.registry()
+    assert entry["snap"] == "a" and entry["serial"] == "" and not entry["verified"]
+    s.sim.well()
+    s.act("deactivate", "vm-100-disk-0", snap="a", put=entry["put"])
+    assert list(s.sim.volumes()) == ["vg/vm-100-disk-0"]
+    s.clean()
     s.close()
 
 

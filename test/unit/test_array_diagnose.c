@@ -5,6 +5,7 @@
 #include "array/diagnose.h"
 #include "array/mpconf.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "test_pve_tree.h"
+#include "util/file.h"
 
 static void put(const struct tree *t, const char *path, const char *text)
 {
@@ -212,6 +214,45 @@ static void multipath_conf(void **state)
 			 DIAGNOSIS_WARNING);
 }
 
+/* The level of what is said of the package's own file; @text NULL: there is none. */
+static int shipped(const char *text, const char *words)
+{
+	struct array_conf conf = { .protocol = ARRAY_ISCSI, .multipath = true };
+	struct diagnosis d = {};
+	struct tree t;
+	int ret;
+
+	tree_make(&t);
+	if (text)
+		put(&t, "etc/multipath/conf.d/pvewarden-purestorage.conf", text);
+	diagnose_multipath(&d, &t.root, &conf);
+	ret = level_of(&d, words);
+	diagnosis_done(&d);
+	tree_done(&t);
+	return ret;
+}
+
+static void multipath_shipped(void **state)
+{
+	CLEANUP(buf_done) struct buf ours = {};
+
+	(void)state;
+	assert_int_equal(file_read_at(AT_FDCWD, FIXTURES "/../../units/multipath-purestorage.conf",
+				      65536, &ours),
+			 0);
+	assert_int_equal(shipped(buf_str(&ours), "pvewarden-purestorage.conf is there, version"),
+			 DIAGNOSIS_OK);
+	assert_int_equal(shipped(buf_str(&ours), "no_path_retry is 12"), DIAGNOSIS_OK);
+	assert_int_equal(shipped(NULL, "pvewarden-purestorage.conf"), DIAGNOSIS_WARNING);
+	assert_int_equal(shipped("# mine\ndevices {\n}\n", "which version it is"),
+			 DIAGNOSIS_WARNING);
+	assert_int_equal(shipped("# pvewarden multipath x\n", "which version it is"),
+			 DIAGNOSIS_WARNING);
+	assert_int_equal(shipped("", "which version it is"), DIAGNOSIS_WARNING);
+	assert_int_equal(shipped("# pvewarden multipath 99\n", "is version 99, and"),
+			 DIAGNOSIS_WARNING);
+}
+
 static void lvm(void **state)
 {
 	static const struct {
@@ -255,9 +296,13 @@ static void remedies_name_the_storage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(iscsi), cmocka_unit_test(fc),
-		cmocka_unit_test(nvme),	 cmocka_unit_test(multipath_conf),
-		cmocka_unit_test(lvm),	 cmocka_unit_test(remedies_name_the_storage),
+		cmocka_unit_test(iscsi),
+		cmocka_unit_test(fc),
+		cmocka_unit_test(nvme),
+		cmocka_unit_test(multipath_conf),
+		cmocka_unit_test(multipath_shipped),
+		cmocka_unit_test(lvm),
+		cmocka_unit_test(remedies_name_the_storage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

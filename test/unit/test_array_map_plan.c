@@ -172,24 +172,100 @@ static void who_counts_as_a_user(void **state)
 	char why[128];
 
 	(void)state;
-	assert_int_equal(map_plan_use(UUID, 0, NULL, 0, why, sizeof(why)), MAP_FREE);
-	assert_int_equal(map_plan_use(UUID, 1, NULL, 0, why, sizeof(why)), MAP_OPEN);
+	assert_int_equal(map_plan_use(UUID, 0, NULL, 0, NULL, why, sizeof(why)), MAP_FREE);
+	assert_int_equal(map_plan_use(UUID, 1, NULL, 0, NULL, why, sizeof(why)), MAP_OPEN);
 	assert_non_null(strstr(why, "1 times"));
-	assert_int_equal(map_plan_use(UUID, 1, &part, 1, why, sizeof(why)), MAP_FREE);
-	assert_int_equal(map_plan_use(UUID, 2, &part, 1, why, sizeof(why)), MAP_OPEN);
+	assert_int_equal(map_plan_use(UUID, 1, &part, 1, NULL, why, sizeof(why)), MAP_FREE);
+	assert_int_equal(map_plan_use(UUID, 2, &part, 1, NULL, why, sizeof(why)), MAP_OPEN);
 	part.open_count = 1;
-	assert_int_equal(map_plan_use(UUID, 1, &part, 1, why, sizeof(why)), MAP_OPEN);
+	assert_int_equal(map_plan_use(UUID, 1, &part, 1, NULL, why, sizeof(why)), MAP_OPEN);
 	part.open_count = 0;
 	part.held = true;
-	assert_int_equal(map_plan_use(UUID, 1, &part, 1, why, sizeof(why)), MAP_OPEN);
+	assert_int_equal(map_plan_use(UUID, 1, &part, 1, NULL, why, sizeof(why)), MAP_OPEN);
 	part.held = false;
 	part.open_count = -1;
-	assert_int_equal(map_plan_use(UUID, 1, &part, 1, why, sizeof(why)), MAP_UNKNOWN);
-	assert_int_equal(map_plan_use(UUID, 1, &lvm, 1, why, sizeof(why)), MAP_OPEN);
+	assert_int_equal(map_plan_use(UUID, 1, &part, 1, NULL, why, sizeof(why)), MAP_UNKNOWN);
+	assert_int_equal(map_plan_use(UUID, 1, &lvm, 1, NULL, why, sizeof(why)), MAP_OPEN);
 	assert_non_null(strstr(why, "vg-inner is active"));
-	assert_int_equal(map_plan_use(UUID, 1, &stranger, 1, why, sizeof(why)), MAP_OPEN);
+	assert_int_equal(map_plan_use(UUID, 1, &stranger, 1, NULL, why, sizeof(why)), MAP_OPEN);
 	assert_non_null(strstr(why, "md0"));
-	assert_int_equal(map_plan_use(UUID, 1, &other, 1, why, sizeof(why)), MAP_OPEN);
+	assert_int_equal(map_plan_use(UUID, 1, &other, 1, NULL, why, sizeof(why)), MAP_OPEN);
+}
+
+/* The map of a volume that went away is held by the probe that udev sent: nobody's use. One open
+ * file more than we can name may be a guest's. */
+static void a_probe_is_no_user(void **state)
+{
+	struct map_holder part = { .name = "dm-9", .dm_name = "x-part1", .dm_uuid = "part1-" UUID };
+	struct map_openers seen = { .probes = 1 };
+	char why[128];
+
+	(void)state;
+	assert_int_equal(map_plan_use(UUID, 1, NULL, 0, &seen, why, sizeof(why)), MAP_PASSING);
+	assert_int_equal(map_plan_use(UUID, 2, NULL, 0, &seen, why, sizeof(why)), MAP_OPEN);
+	assert_non_null(strstr(why, "2 times"));
+	assert_int_equal(map_plan_use(UUID, 2, &part, 1, &seen, why, sizeof(why)), MAP_PASSING);
+	part.open_count = 1;
+	assert_int_equal(map_plan_use(UUID, 2, &part, 1, &seen, why, sizeof(why)), MAP_OPEN);
+	part.open_count = -1;
+	assert_int_equal(map_plan_use(UUID, 2, &part, 1, &seen, why, sizeof(why)), MAP_UNKNOWN);
+	seen.user = true;
+	(void)snprintf(seen.who, sizeof(seen.who), "process 7 (kvm) holds it");
+	assert_int_equal(map_plan_use(UUID, 1, NULL, 0, &seen, why, sizeof(why)), MAP_OPEN);
+	assert_string_equal(why, "process 7 (kvm) holds it");
+	seen = (struct map_openers){};
+	assert_int_equal(map_plan_use(UUID, 1, NULL, 0, &seen, why, sizeof(why)), MAP_OPEN);
+	assert_int_equal(map_plan_use(UUID, 0, NULL, 0, &seen, why, sizeof(why)), MAP_FREE);
+}
+
+/* I/O is made to fail only where none can get through and nobody but a probe waits. */
+static void whose_waiting_io_may_fail(void **state)
+{
+	(void)state;
+	for (int use = MAP_FREE; use <= MAP_PASSING; use++)
+		for (unsigned int ok = 0; ok < 3; ok++) {
+			struct map_state s = { .present = true,
+					       .in_use = (enum map_in_use)use,
+					       .paths = 2,
+					       .paths_ok = ok };
+
+			assert_true(map_plan_may_fail(&s) ==
+				    (ok == 0 && use != MAP_OPEN && use != MAP_UNKNOWN));
+		}
+	assert_false(map_plan_may_fail(&(struct map_state){}));
+}
+
+static void who_is_a_probe(void **state)
+{
+	static const struct map_process nobody = { "", "" };
+	static const struct map_process worker = { "(udev-worker)", "/usr/bin/udevadm" };
+	static const struct {
+		struct map_process p;
+		bool alone, below; /* a probe by itself, and as a child of udev's worker */
+	} rows[] = {
+		{ { "(udev-worker)", "/usr/bin/udevadm" }, true, true },
+		{ { "systemd-udevd", "/usr/lib/systemd/systemd-udevd" }, true, true },
+		{ { "systemd-udevd", "/usr/bin/udevadm (deleted)" }, true, true },
+		{ { "blkid", "/usr/sbin/blkid" }, false, true },
+		{ { "kpartx", "/usr/sbin/kpartx" }, false, true },
+		/* `udevadm lock` waits with the device open */
+		{ { "udevadm", "/usr/bin/udevadm" }, false, false },
+		/* only the name */
+		{ { "(udev-worker)", "/usr/bin/qemu-system-x86_64" }, false, false },
+		{ { "(udev-worker)", "" }, false, false },
+		{ { "blkid", "/usr/bin/qemu-system-x86_64" }, false, false },
+		{ { "systemd-udevd", "/tmp/udevadm2" }, false, false },
+		{ { "kvm", "/usr/bin/qemu-system-x86_64" }, false, false },
+		{ { "lvm", "/usr/sbin/lvm" }, false, false },
+		{ { "dd", "/usr/bin/dd" }, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (map_plan_is_probe(&rows[i].p, &nobody) != rows[i].alone ||
+		    map_plan_is_probe(&rows[i].p, &worker) != rows[i].below)
+			fail_msg("row %zu: %s %s", i, rows[i].p.command, rows[i].p.exe);
+	}
 }
 
 static void serials_come_back_from_what_the_host_says(void **state)
@@ -242,6 +318,9 @@ int main(void)
 		cmocka_unit_test(wwpns_agree_however_they_are_written),
 		cmocka_unit_test(what_is_done_at_an_address),
 		cmocka_unit_test(who_counts_as_a_user),
+		cmocka_unit_test(a_probe_is_no_user),
+		cmocka_unit_test(whose_waiting_io_may_fail),
+		cmocka_unit_test(who_is_a_probe),
 		cmocka_unit_test(serials_come_back_from_what_the_host_says),
 		cmocka_unit_test(only_ports_without_a_controller_are_connected),
 	};

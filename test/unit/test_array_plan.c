@@ -38,6 +38,12 @@ static const struct map_state
 	doubtful = { .present = true, .size = GIB, .paths_ok = 1, .in_use = MAP_UNKNOWN },
 	small = { .present = true, .size = GIB / 2, .paths_ok = 1 },
 	dead = { .present = true, .size = GIB, .paths = 4 },
+	probed = { .present = true, .size = GIB, .paths = 4, .in_use = MAP_PASSING },
+	glanced = { .present = true,
+		    .size = GIB,
+		    .paths = 4,
+		    .paths_ok = 4,
+		    .in_use = MAP_PASSING },
 	mixed = { .present = true, .size = GIB, .paths_ok = 3, .mismatched = true };
 
 static void test_activate(void **state)
@@ -131,6 +137,9 @@ static void test_deactivate(void **state)
 		/* a group's connection is other nodes' too */
 		{ &verified, &good, 1, true, ALL & ~PLAN_DISCONNECT, 0 },
 		{ NULL, &none, 1, true, 0, 0 },
+		/* what only udev looks at goes: the detach sees to it */
+		{ &verified, &probed, UINT64_MAX, false, ALL, 0 },
+		{ &verified, &glanced, UINT64_MAX, false, ALL, 0 },
 		/* open, or perhaps open */
 		{ &verified, &open_, UINT64_MAX, false, 0, -EBUSY },
 		{ NULL, &open_, 0, false, 0, -EBUSY },
@@ -152,8 +161,8 @@ static void test_deactivate(void **state)
 
 static void test_idle(void **state)
 {
-	static const struct map_state *const busy[] = { &open_, &doubtful, &unknown };
-	static const struct map_state *const idle[] = { &none, &good, &dead, &mixed };
+	static const struct map_state *const busy[] = { &open_, &doubtful, &unknown, &probed };
+	static const struct map_state *const idle[] = { &none, &good, &dead, &mixed, &glanced };
 	struct plan p;
 
 	(void)state;
@@ -210,6 +219,7 @@ static void test_reap(void **state)
 		{ &verified, &open_, TRI_YES, TRI_NO, REPORT },
 		{ &verified, &dead, TRI_NO, TRI_NO, REMOVE },
 		{ &verified, &dead, TRI_YES, TRI_NO, REMOVE },
+		{ &verified, &probed, TRI_YES, TRI_NO, REMOVE },
 		{ &verified, &dead, TRI_UNKNOWN, TRI_NO, REPORT },
 		{ &verified, &dead, TRI_YES, TRI_UNKNOWN, REPORT },
 		{ &verified, &none, TRI_YES, TRI_YES, REPORT },
@@ -234,12 +244,39 @@ static void test_reap(void **state)
 	}
 }
 
+/* What was looked at some time ago is taken away only if it is still that. */
+static void test_still(void **state)
+{
+	struct registry_entry now = verified, odd = leaving;
+	struct plan p;
+
+	(void)state;
+	now.put = odd.put = 7;
+	plan_still(&now, 7, &dead, true, &p);
+	assert_int_equal(p.refuse, 0);
+	plan_still(&now, 6, &dead, true, &p);
+	assert_int_equal(p.refuse, -ECANCELED);
+	plan_still(NULL, 7, &none, true, &p);
+	assert_int_equal(p.refuse, -ECANCELED);
+	/* An activation that found all in order. */
+	plan_still(&now, 7, &good, true, &p);
+	assert_int_equal(p.refuse, -ECANCELED);
+	assert_non_null(strstr(p.why, "paths work"));
+	/* A single disk says "running" until somebody reads it. */
+	plan_still(&now, 7, &good, false, &p);
+	assert_int_equal(p.refuse, 0);
+	/* A removal that was cut before its disconnect. */
+	plan_still(&odd, 7, &good, true, &p);
+	assert_int_equal(p.refuse, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_activate),   cmocka_unit_test(test_activate_serial),
 		cmocka_unit_test(test_deactivate), cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_heal),	   cmocka_unit_test(test_reap),
+		cmocka_unit_test(test_still),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

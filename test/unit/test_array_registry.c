@@ -109,6 +109,48 @@ static void test_kept(void **state)
 	registry_close(two);
 }
 
+static int64_t put_of(struct registry *r, const char *volname)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct registry_entry found;
+
+	assert_int_equal(find(r, volname, &a, &found), 0);
+	return found.put;
+}
+
+/* Whoever kept an entry can tell that it was put since, also by another process, also after a drop,
+ * and whatever the clock does. */
+static void test_put_again(void **state)
+{
+	struct registry *one = open_in(*state, "boot-1"), *two = open_in(*state, "boot-1");
+	int64_t first, second, third;
+
+	put(one, "vm-100-disk-0", 0);
+	first = put_of(two, "vm-100-disk-0");
+	assert_true(first > 0);
+	put(two, "vm-100-disk-0", 0);
+	second = put_of(one, "vm-100-disk-0");
+	assert_true(second > first);
+	assert_int_equal(registry_drop(one, "pure", "vm-100-disk-0", "", NULL), 0);
+	put(one, "vm-100-disk-0", 0);
+	third = put_of(one, "vm-100-disk-0");
+	assert_true(third > second);
+	put(one, "vm-100-disk-1", 0);
+	assert_int_equal(put_of(one, "vm-100-disk-0"), third);
+	registry_close(one);
+	registry_close(two);
+	write_registry(
+		*state,
+		"{\"schema\":\"pvewarden.array.registry/1\",\"entries\":[{\"storage\":\"pure\","
+		"\"volname\":\"vm-100-disk-0\",\"snap\":\"\",\"array_volume\":\"v\","
+		"\"volume_id\":\"id\",\"serial\":\"" SERIAL "\",\"protocol\":\"iscsi\","
+		"\"size\":1,\"since\":1,\"put\":9000000000000000000}]}");
+	one = open_in(*state, "boot-1");
+	put(one, "vm-100-disk-0", 0);
+	assert_true(put_of(one, "vm-100-disk-0") > 9000000000000000000);
+	registry_close(one);
+}
+
 /* A volume, and what stands for one of its snapshots, are two. */
 static void test_snap(void **state)
 {
@@ -127,6 +169,26 @@ static void test_snap(void **state)
 	assert_true(entry.leaving);
 	assert_int_equal(find(r, "vm-100-disk-0", &a, &entry), 0);
 	assert_false(entry.leaving);
+	registry_close(r);
+}
+
+/* What stands for a snapshot is known before the array has said its serial; a volume is not. */
+static void test_no_serial(void **state)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct registry *r = open_in(*state, "boot-1");
+	struct registry_entry entry = entry_named("vm-100-disk-0");
+
+	entry.snap = "s1";
+	entry.serial = "";
+	assert_int_equal(registry_put(r, &entry, NULL), 0);
+	registry_close(r);
+	r = open_in(*state, "boot-1");
+	assert_int_equal(registry_find(r, "pure", "vm-100-disk-0", "s1", &a, &entry), 0);
+	assert_string_equal(entry.serial, "");
+	entry.snap = "";
+	assert_int_equal(registry_put(r, &entry, NULL), 0);
+	assert_int_equal(registry_find(r, "pure", "vm-100-disk-0", "s1", &a, &entry), -EBADMSG);
 	registry_close(r);
 }
 
@@ -297,6 +359,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_kept, make, drop),
 		cmocka_unit_test_setup_teardown(test_snap, make, drop),
+		cmocka_unit_test_setup_teardown(test_put_again, make, drop),
+		cmocka_unit_test_setup_teardown(test_no_serial, make, drop),
 		cmocka_unit_test_setup_teardown(test_reboot, make, drop),
 		cmocka_unit_test_setup_teardown(test_damaged, make, drop),
 		cmocka_unit_test_setup_teardown(test_killed, make, drop),

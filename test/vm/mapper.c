@@ -37,7 +37,7 @@ static enum array_protocol protocol_of(const char *name)
 
 static void show(const struct map_state *s)
 {
-	static const char *const use[] = { "free", "open", "unknown" };
+	static const char *const use[] = { "free", "open", "unknown", "passing" };
 
 	printf("present=%d device=%s size=%llu in_use=%s paths=%u paths_ok=%u mismatched=%d why=%s\n",
 	       s->present, s->device, (unsigned long long)s->size, use[s->in_use], s->paths,

@@ -221,8 +221,13 @@ check "the one nobody asked for among them" says "^$two present=1"
 for address in 10.9.0.1 10.9.0.2 10.9.0.3; do cable out $address; done
 check "all paths are lost" until_true 60 path_count 0
 echo 'blocked for more than|INFO: task' >>$V/dmesg-allowed
-# Its rules would wait for the dead disk.
-udevadm control --stop-exec-queue
+# A probe of udev's that began before the last path was lost, and waits for one in the kernel.
+mkdir -p /run/udev/rules.d
+echo "ACTION==\"change\", KERNEL==\"$(dm_of $two)\", IMPORT{builtin}=\"blkid\"" >/run/udev/rules.d/99-late.rules
+udevadm control --reload
+udevadm trigger -c change "/dev/$(dm_of $two)"
+probed() { mapper look iscsi $two && same "$(answer in_use) $(answer paths_ok)" "passing 0"; }
+check "a probe that hangs is told from a user" until_true 20 probed || diag <$V/answer
 dd if=/dev/zero "of=$(by_id $one)" bs=4k count=1 oflag=direct >/dev/null 2>&1 </dev/null &
 echo $! >>$V/pids
 disown
@@ -234,12 +239,25 @@ check "open, no path" same "$(answer in_use) $(answer paths_ok)" "open 0"
 check "list answers" mapped list
 check "detach of what is open is refused" refused EBUSY detach iscsi $one 10000
 check "at once ($(took) ms)" test "$(took)" -lt 6000
+queues() { dmsetup table "3624a9370${1,,}" | grep -q " queue_if_no_path "; }
+check "and what it waits for is not failed" queues $one
+check "nor has its write ended" grep -q '^State:.D' "/proc/$!/status"
 check "attach says why not" refused ENODEV attach iscsi $three $size 10000 "6=$a"
-check "detach of what nobody has open ends" mapped detach iscsi $two 30000
+check "so does the other map's queue" queues $two
+# Opened after the probe: nothing may be changed for it either.
+sleep 300 7<"$(by_id $two)" &
+user=$!
+check "with a user beside the probe: refused" refused EBUSY detach iscsi $two 10000
+check "with who it is" says "process $user"
+check "and it queues on" queues $two
+kill $user
+check "detach of what only the probe has open ends" mapped detach iscsi $two 30000
+took | diag
 check "its map is gone" same "$(dm_of $two)" ""
 check "no call is stuck" mapped stuck
 check "none" says "stuck calls: 0"
-udevadm control --start-exec-queue
+rm /run/udev/rules.d/99-late.rules
+udevadm control --reload
 for address in 10.9.0.1 10.9.0.2 10.9.0.3; do cable in $address; done
 check "the paths come back" until_true 60 path_count 2
 vol_disconnect a 2

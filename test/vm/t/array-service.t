@@ -97,6 +97,11 @@ check "seen as not connected" until_true 60 lost ||
 array reap
 check "reap says what it would do" grep -q "vm-100-disk-0" $V/text
 check "and without a terminal does nothing" test -b "$device"
+check "reap --yes takes the map away" array reap --yes || diag <$V/text
+refuse "there is no device any more" test -b "$device"
+check "and nothing of it in the registry" jq -e '.entries == []' $node/var/lib/pvewarden/array/registry.json
+check "it can be activated again" call activate "$volume"
+check "and given back" call deactivate "$volume"
 kill -TERM $service
 check "the service ends" wait $service
 done_testing
