@@ -281,6 +281,6 @@ const struct call_method call_map_methods[] = {
 	{ "activate", run_activate, ACTIVATE_MS },
 	{ "deactivate", run_deactivate, DEACTIVATE_MS },
 	{ "size", run_size, SIZE_MS },
-	{ "resize", run_resize, RESIZE_MS },
+	{ "resize", run_resize, RESIZE_MS, false, true },
 	{},
 };

@@ -15,6 +15,19 @@ static bool has_secret(const struct call *c)
 	return json_str(json_obj(c->request, "secrets"), "token") != NULL;
 }
 
+/*
+ * The object that has the new token. A Proxmox that knows no sensitive properties has it among the
+ * values and writes it into the section, behind the one that is kept.
+ */
+static const json_t *new_token(const struct call *c)
+{
+	const json_t *update = json_obj(c->args, "update");
+
+	if (has_secret(c))
+		return json_obj(c->request, "secrets");
+	return json_str(update, "token") ? update : NULL;
+}
+
 /* Arrays as c->conf has them now. */
 static int get_arrays(struct call *c, struct err *e)
 {
@@ -33,7 +46,7 @@ static int check(struct call *c, struct err *e)
 {
 	int r = 0;
 
-	if (has_secret(c))
+	if (new_token(c))
 		r = secret_remove_sessions(c->ctx->root, c->ctx->run_dir, c->conf.storage, e);
 	if (r == 0)
 		r = get_arrays(c, e);
@@ -144,22 +157,25 @@ static int read_kept(struct call *c, json_t **ret, struct err *e)
 			      c->conf.storage);
 }
 
-static int read_changed(struct call *c, struct err *e)
+static int read_changed(struct call *c, bool *ret_kept, struct err *e)
 {
 	CLEANUP(diags_done) struct diags diags = { .arena = &c->arena };
-	const json_t *given = has_secret(c) ? json_obj(c->request, "secrets") : NULL;
+	const json_t *given = new_token(c);
 	const char *storage = c->conf.storage;
 	json_t *config = changed_config(c), *kept = NULL;
 	int r = 0;
 
-	if (!given && !drops_secret(c))
+	if (!drops_secret(c))
 		r = read_kept(c, &kept, e);
+	*ret_kept = kept != NULL;
 	c->conf = (struct array_conf){ .storage = storage };
 	if (r == 0)
 		r = array_conf_read(&c->conf, storage, config, given ? given : kept, c->node,
 				    &c->arena, &diags, e);
 	json_decref(config);
 	json_decref(kept);
+	if (r == 0)
+		array_conf_name_unverified(&c->conf, &diags);
 	for (size_t i = 0; r == 0 && i < diags.n; i++)
 		call_log(c, 0, "%s", diags.items[i].text);
 	return r;
@@ -167,13 +183,14 @@ static int read_changed(struct call *c, struct err *e)
 
 static int run_on_update(struct call *c, struct err *e)
 {
-	int r = read_changed(c, e);
+	bool kept = false;
+	int r = read_changed(c, &kept, e);
 
 	if (r == 0 && concerns_arrays(c))
 		r = check(c, e);
 	else if (r == 0 && drops_secret(c))
 		r = get_arrays(c, e);
-	if (r == 0 && has_secret(c))
+	if (r == 0 && (has_secret(c) || (kept && new_token(c))))
 		r = secret_write(c->ctx->root, &c->conf, e);
 	else if (r == 0 && drops_secret(c))
 		r = secret_remove(c->ctx->root, c->conf.storage, e);

@@ -8,10 +8,27 @@
 #include "util/proc.h"
 #include "util/str.h"
 
+#define PLUGIN_BASE "usr/share/perl5/PVE/Storage/Plugin.pm"
+
 enum { PLUGIN_MAX = 1 << 20, ASK_MS = 20000, SAID_MAX = 16384 };
 
 /* What a remote shell and ssh itself end with. */
 enum { NO_PLUGIN = 99, NO_PROGRAM = 127, NO_SSH = 255 };
+
+/* Without that, the next `pvesm set --token` writes into storage.cfg what nobody reads there. */
+static int knows_secrets(const struct root *root, struct err *e)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	int r = root_read(root, PLUGIN_BASE, PLUGIN_MAX, &text);
+
+	if (r < 0)
+		return err_set(e, r, "/" PLUGIN_BASE ": %s", strerror(-r));
+	if (!slice_holds_nocase(buf_slice(&text), "sensitive-properties"))
+		return err_set(e, -EPROTO,
+			       "its Proxmox VE keeps tokens nowhere but in storage.cfg: it needs "
+			       "Proxmox VE 8.4 or newer");
+	return 0;
+}
 
 int ready_here(const struct root *root, struct err *e)
 {
@@ -29,7 +46,7 @@ int ready_here(const struct root *root, struct err *e)
 			       "/" READY_PLUGIN
 			       " is another plugin's, which finds the token only in storage.cfg: "
 			       "install the package pvewarden-array");
-	return 0;
+	return knows_secrets(root, e);
 }
 
 static PRINTF_LIKE(3, 4) void say(struct ready *ret, bool ok, const char *fmt, ...)

@@ -18,7 +18,8 @@ struct ready {
 	char why[300]; /* what it said; with @ok too, where that is worth a word */
 };
 
-/* -ENOENT: this node has no plugin for the type; -EXDEV: another one than ours. */
+/* -ENOENT: this node has no plugin for the type; -EXDEV: another one than ours; -EPROTO: its
+ * Proxmox has no place for secrets. */
 int ready_here(const struct root *root, struct err *e);
 
 /*

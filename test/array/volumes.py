@@ -625,6 +625,11 @@ def adding():
         r = node.call("on_add", config=config, secrets=secrets)
         check(f"on_add: {what} is refused", not r["ok"] and text in r["error"], r)
         check(f"on_add: {what}: no token is kept", token_file(node) is None)
+    node.restart()  # nothing was warned about yet
+    unsaid = {k: v for k, v in bare.items() if k != "check_ssl"}
+    r = node.call("on_add", config=unsaid, secrets=secret)
+    check("on_add: that it will verify certificates is not warned about as if it did not", r["ok"] and
+          r["result"] == {"config": {"check_ssl": 1}} and not warned(r, "check_ssl"), r)
     r = node.call("on_add", config={**bare, "hgsuffix": "new"}, secrets=secret)
     check("on_add: no host object: a warning with the command", r["ok"] and warned(
         r, "purehost create --iqnlist iqn.2004-10.com.ubuntu:01:pve1 pve1-new"), r)
@@ -670,10 +675,23 @@ def changing():
     arrays.make(config={"api_token": "rotated"})
     r = node.call("on_update", config=bare, update={}, delete=[], secrets={"token": "rotated"})
     check("on_update: a new token is kept", r["ok"] and token_file(node) == ("rotated\n", 0o600), r)
+    given = {**bare, "token": "section's"}  # from a Proxmox that knows no sensitive properties
+    r = node.call("on_update", config=given, update={"token": "wrong"}, delete=[])
+    check("on_update: a wrong token among the values is refused, whatever is kept", not r["ok"] and
+          token_file(node)[0] == "rotated\n", r)
+    arrays.make(config={"api_token": "again"})
+    r = node.call("on_update", config=given, update={"token": "again"}, delete=[])
+    check("on_update: one among the values goes where the kept one is, which goes before it", r["ok"] and
+          token_file(node) == ("again\n", 0o600), r)
+    arrays.make(config={"api_token": "rotated"})
+    node.call("on_update", config=bare, update={}, delete=[], secrets={"token": "rotated"})
     r = node.call("on_update", config=bare, update={}, delete=[], secrets={"token": None})
     check("on_update: the last token stays", not r["ok"] and token_file(node)[0] == "rotated\n", r)
     r = node.call("on_update", config={**bare, "token": "rotated"}, update={}, delete=[], secrets={"token": None})
     check("on_update: to the section's token", r["ok"] and token_file(node) is None, r)
+    r = node.call("on_update", config={**bare, "token": "rotated"}, update={"token": "rotated"}, delete=[])
+    check("on_update: where none is kept, none is made of one among the values", r["ok"] and
+          token_file(node) is None, r)
     name = node.do("alloc", config={**bare, "token": "rotated"}, vmid=100, size_kib=1024)
     node.do("activate", config={**bare, "token": "rotated"}, volname=name)
     r = node.call("on_delete", config=bare)
@@ -683,9 +701,45 @@ def changing():
     end(arrays, node)
 
 
+def debug_lines():
+    """What level 1 is for: which method was asked for which volume."""
+    arrays, node = stage()
+    node.do("alloc", vmid=100, size_kib=1024, name="vm-100-disk-0")
+    loud = {**node.config, "debug": "1"}
+
+    def lines(method, **args):
+        return [text for level, text in node.call(method, config=loud, **args)["log"] if level == "debug"]
+    for want, method, args in (
+            ("list (pure, vmid=100)", "list", {"vmid": 100}),
+            ("list (pure)", "list", {}),
+            ("size (pure, volname=vm-100-disk-0)", "size", {"volname": "vm-100-disk-0"}),
+            ("snapshot (pure, volname=vm-100-disk-0, snap=s1)", "snapshot",
+             {"volname": "vm-100-disk-0", "snap": "s1"}),
+            ("resize (pure, volname=vm-100-disk-0, size=2097152, running=false)", "resize",
+             {"volname": "vm-100-disk-0", "size": 2 << 20, "running": False}),
+            ("attribute_set (pure, volname=vm-100-disk-0, name=notes)", "attribute_set",
+             {"volname": "vm-100-disk-0", "name": "notes", "value": "long and private"}),
+            ("free (pure, volname=vm-100-disk-0)", "free", {"volname": "vm-100-disk-0"})):
+        seen = lines(method, **args)
+        check(f"debug 1: {want}", want in seen, seen)
+    log = node.call("alloc", vmid=100, size_kib=1024, name="vm-100-disk-1")["log"]
+    check("debug 0: what changes the array is told when it is done", log == [
+        ["info", "alloc (pure, vmid=100, name=vm-100-disk-1, size_kib=1024): done"]], log)
+    log = node.call("alloc", vmid=100, size_kib=1024, name="vm-100-disk-1")["log"]
+    check("debug 0: what failed, as an error", [x for x, t in log if "vm-100-disk-1" in t] == ["error"], log)
+    log = node.call("size", volname="vm-100-disk-7")["log"]
+    check("debug 0: that a volume is not there is none", log == [], log)
+    seen = lines("size", volname="vm-100-disk-0\n\x1b[31m" + "x" * 5000)
+    check("debug 1: what is no name is shown safely", seen and "\x1b" not in seen[0] and "\n" not in seen[0] and
+          len(seen[0]) < 1000, seen)
+    seen = lines("on_update", update={"token": "secret-word"}, delete=[])
+    check("debug 1: no value of the configuration", seen and "secret-word" not in str(seen), seen)
+    end(arrays, node)
+
+
 TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, renames, frees,
          free_in_use, free_faults, free_two_arrays, snapshots, unclaimed, cut_snapshots, snapshot_faults,
-         containers, rollbacks, attributes, status, pod_status, adding, adding_two, changing)
+         containers, rollbacks, attributes, status, pod_status, adding, adding_two, changing, debug_lines)
 
 if __name__ == "__main__":
     import sys

@@ -12,6 +12,7 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__
 PROGRAM = os.environ.get("PVEWARDEN", f"{TREE}/build-gcc/pvewarden")
 ENV = {"PATH": os.environ["PATH"], "NO_COLOR": "1", "LC_ALL": "C.UTF-8", **{
     k: v for k, v in os.environ.items() if k.startswith(("ASAN", "UBSAN", "LSAN"))}}
+BASE = "usr/share/perl5/PVE/Storage/Plugin.pm"
 PLUGIN = "usr/share/perl5/PVE/Storage/Custom/PureStoragePlugin.pm"
 KEPT = "etc/pve/priv/storage/pure.purestorage-token"
 LOCK = "etc/pve/priv/lock/file-storage_cfg"
@@ -42,6 +43,7 @@ class Node:
         self.root = tempfile.mkdtemp(prefix="pvewarden-token-")
         self.nodes = nodes
         shutil.copy(f"{TREE}/perl/PVE/Storage/Custom/PureStoragePlugin.pm", self.put(PLUGIN, ""))
+        self.put(BASE, "if (my $sensitive_properties = $data->{'sensitive-properties'}) {\n")
         if not ours:
             self.put(PLUGIN, "package PVE::Storage::Custom::PureStoragePlugin;\n")
         self.put("etc/pve/storage.cfg", BEFORE + nodes + TOKEN + BEHIND)
@@ -184,6 +186,11 @@ def test_here():
     node.put(PLUGIN, "package PVE::Storage::Custom::PureStoragePlugin;\n")
     got = node.run("pure", "--here")
     ok("with another one it says which", got.returncode == 2 and "another plugin's" in got.stderr, got)
+    shutil.copy(f"{TREE}/perl/PVE/Storage/Custom/PureStoragePlugin.pm", node.put(PLUGIN, ""))
+    node.put(BASE, "sub sensitive_properties;\n")
+    got = node.run("pure", "--here")
+    ok("a Proxmox that would write the next token into storage.cfg is none for it", got.returncode == 2 and
+       "Proxmox VE 8.4" in got.stderr, got)
     got = node.run("nosuch")
     ok("a storage that is not there is named", got.returncode == 2 and "nosuch" in got.stderr, got)
     got = node.run("local")
