@@ -6,6 +6,7 @@
 
 #include "array/attach.h"
 #include "array/attach_snap.h"
+#include "array/space.h"
 #include "array/volumes.h"
 
 enum {
@@ -238,6 +239,9 @@ static int resize_there(struct call *c, const struct fa_volume *v, uint64_t size
 			       "%s has %llu bytes and is not made smaller: what lies behind %llu "
 			       "would be lost",
 			       v->name, (unsigned long long)v->size, (unsigned long long)size);
+	ret = space_room_for(c, size - v->size, e);
+	if (ret < 0)
+		return ret;
 	ret = call_first(c, resize_on, &r, e);
 	volumes_changed(c);
 	return ret;

@@ -145,10 +145,15 @@ def limits():
     check("alloc: over the quota", refused(r, "EDQUOT", "10.0 GiB"), r)
     r = node.call("clone", volname="vm-100-disk-0", vmid=101)
     check("clone: over the quota", refused(r, "EDQUOT"), r)
+    r = node.call("resize", volname="vm-100-disk-0", size=11 * GIB, running=False)
+    check("resize: over the quota", refused(r, "EDQUOT", "10.0 GiB") and
+          arrays.volume("vg/vm-100-disk-0")["provisioned"] == 6 * GIB, r)
     check("alloc: up to the quota", node.do("alloc", vmid=100, size_kib=4 << 20) == "vm-100-disk-1")
     s = node.do("status")
     check("status: quota and what is provisioned",
           s == {"total": 10 * GIB, "used": 10 * GIB, "avail": 0, "active": 1}, s)
+    r = node.call("resize", volname="vm-100-disk-1", size=4 * GIB, running=False)
+    check("resize: to what it is, with the quota full", r["ok"], r)
     end(arrays, node)
 
 
