@@ -251,6 +251,18 @@ static void diagnose_host(struct diagnosis *d, struct fa *f, const struct fa_cal
 			      e.text);
 }
 
+void diagnose_secret(struct diagnosis *d, const struct array_conf *conf)
+{
+	if (conf->shared_secrets)
+		diagnosis_add(d, DIAGNOSIS_OK, "secret", NULL,
+			      "the API token is where only root reads it");
+	else
+		diagnosis_add(d, DIAGNOSIS_WARNING, "secret",
+			      "pvewarden array token STORAGE --move",
+			      "the API token stands in storage.cfg, which who may see the "
+			      "configuration of storages can read");
+}
+
 void diagnose_arrays(struct diagnosis *d, struct fa_pool *pool, const struct array_conf *conf,
 		     int64_t deadline)
 {
