@@ -3,7 +3,7 @@
 # bash completion for pvewarden(8). It asks the program, so that both always agree.
 
 _pvewarden_arrays() {
-	sed -n 's/^purestorage: *//p' "${PVEWARDEN_STORAGE_CFG:-/etc/pve/storage.cfg}" 2>/dev/null
+	sed -n 's/^purestorage: *//p' /etc/pve/storage.cfg 2>/dev/null
 }
 
 _pvewarden() {

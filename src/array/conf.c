@@ -143,7 +143,12 @@ static int read_prefix(const struct reader *r)
 					   : "",
 			      c->vnprefix);
 	if (v && *c->prefix && !is_prefix(c->prefix))
-		return bad(r, "vnprefix", v, "letters, digits, '_' and '-', beginning with no '-'");
+		return bad(
+			r, "vnprefix", v,
+			c->vgname || c->podname
+				? "letters, digits, '_' and '-', beginning with no '-'"
+				: "letters, digits, '_' and '-', with no '-' at an end where there "
+				  "is neither vgname nor podname");
 	return 0;
 }
 

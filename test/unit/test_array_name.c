@@ -231,6 +231,7 @@ static void test_conf_refused(void **state)
 		{ "{\"address\":\"fa1\",\"vgname\":\"-a\"}", "vgname" },
 		{ "{\"address\":\"fa1\",\"vgname\":\"a\",\"vnprefix\":\"-x\"}", "vnprefix" },
 		{ "{\"address\":\"fa1\",\"vnprefix\":\"a b\"}", "vnprefix" },
+		{ "{\"address\":\"fa1\",\"vnprefix\":\"a-\"}", "no '-' at an end" },
 		{ "{\"address\":\"fa1\",\"protocol\":\"iser\"}", "iscsi, fc or nvme" },
 		{ "{\"address\":\"ftp://fa1\"}", "https://NAME" },
 		{ "{\"address\":\"fa1,,fa2\"}", "https://NAME" },
