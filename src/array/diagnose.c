@@ -225,6 +225,22 @@ static void diagnose_place(struct diagnosis *d, struct fa *f, const struct fa_ca
 	}
 }
 
+/* In a pod over two arrays: all paths carry alike, or one array's do while they are there. */
+static void name_preferred(struct diagnosis *d, const struct array_conf *conf,
+			   const struct diagnosis_array *a)
+{
+	if (!conf->podname || conf->n_addresses < 2)
+		return;
+	if (*a->host.preferred)
+		diagnosis_add(d, DIAGNOSIS_OK, "host", NULL, "%s: host %s prefers paths of %s",
+			      a->url, conf->host, a->host.preferred);
+	else
+		diagnosis_add(d, DIAGNOSIS_OK, "host", NULL,
+			      "%s: host %s prefers no array: all paths are used alike (where one "
+			      "array is nearer: purehost setattr --preferred-array ARRAY %s)",
+			      a->url, conf->host, conf->host);
+}
+
 static void diagnose_host(struct diagnosis *d, struct fa *f, const struct fa_call *call,
 			  const struct array_conf *conf, struct diagnosis_array *a)
 {
@@ -244,6 +260,8 @@ static void diagnose_host(struct diagnosis *d, struct fa *f, const struct fa_cal
 			      conf->host_group);
 	else
 		diagnosis_add(d, DIAGNOSIS_OK, "host", NULL, "%s: host %s", a->url, conf->host);
+	if (a->has_host)
+		name_preferred(d, conf, a);
 	r = fa_ports_get(f, call, &d->arena, &a->ports, &e);
 	a->has_ports = r >= 0;
 	if (r < 0)
