@@ -125,45 +125,78 @@ static bool ask_all(struct moving *m, const struct tokenline *found)
 
 /* ---- the move ---- */
 
-/* Under Proxmox' lock, with the file as it is then. */
+/* With the file as it is now. */
 static int cut(const struct moving *m, const char *token, struct err *e)
 {
 	CLEANUP(buf_wipe) struct buf before = {};
 	CLEANUP(buf_wipe) struct buf after = {};
-	struct arena arena = {};
-	struct cfs_lock lock;
+	CLEANUP(arena_done) struct arena arena = {};
 	struct stat st;
-	int r = cfs_lock_take(&lock, &m->root, "storage.cfg", LOCK_MS, e);
+	int r = read_cfg(m, &before, e);
+
+	if (r == 0)
+		r = tokenline_cut(buf_slice(&before), m->id, token, &after, &arena, e);
+	if (r < 0)
+		return r;
+	r = root_stat(&m->root, ARRAY_STORAGE_CFG, &st);
+	if (r == 0)
+		r = file_write_atomic(m->root.fd, ARRAY_STORAGE_CFG, buf_slice(&after),
+				      st.st_mode & 0777);
+	if (r < 0)
+		return err_set(e, r, "/" ARRAY_STORAGE_CFG " could not be written: %s",
+			       strerror(-r));
+	return 0;
+}
+
+/* While the nodes were asked somebody may have set a new token, which goes there. */
+static int check_kept(const struct moving *m, struct err *e)
+{
+	CLEANUP(buf_wipe) struct buf now = {};
+	int r = secret_read(&m->root, m->id, &now, e);
 
 	if (r < 0)
 		return r;
-	r = read_cfg(m, &before, e);
-	if (r == 0)
-		r = tokenline_cut(buf_slice(&before), m->id, token, &after, &arena, e);
-	if (r == 0) {
-		r = root_stat(&m->root, ARRAY_STORAGE_CFG, &st);
-		if (r == 0)
-			r = file_write_atomic(m->root.fd, ARRAY_STORAGE_CFG, buf_slice(&after),
-					      st.st_mode & 0777);
-		if (r < 0)
-			(void)err_set(e, r, "/" ARRAY_STORAGE_CFG " could not be written: %s",
-				      strerror(-r));
-	}
-	cfs_lock_done(&lock);
-	arena_done(&arena);
-	return r;
+	if (strcmp(buf_str(&now), buf_str(&m->kept)) != 0)
+		return err_set(e, -ESTALE, "the token of storage %s was changed meanwhile", m->id);
+	return 0;
+}
+
+/* Only where storage.cfg certainly has one, which the one that was put would go before. */
+static void take_back(const struct moving *m)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	struct tokenline found;
+
+	if (find_line(m, &found, &arena, NULL) == 0 && found.line)
+		(void)secret_remove(&m->root, m->id, NULL);
 }
 
 /* First the new place, then the old one goes; what did not come to its end leaves the old one. */
-static int move(struct moving *m, const struct array_storage *s, const char *token, struct err *e)
+static int move_locked(const struct moving *m, const struct array_storage *s, const char *token,
+		       struct err *e)
 {
-	int r = m->kept.len ? 0 : secret_write(&m->root, &s->conf, e);
+	int r = check_kept(m, e);
 
+	if (r == 0 && !m->kept.len)
+		r = secret_write(&m->root, &s->conf, e);
 	if (r < 0)
 		return r;
 	r = cut(m, token, e);
 	if (r < 0 && !m->kept.len)
-		(void)secret_remove(&m->root, m->id, NULL);
+		take_back(m);
+	return r;
+}
+
+/* `pvesm set` has the same lock. */
+static int move(const struct moving *m, const struct array_storage *s, const char *token,
+		struct err *e)
+{
+	struct cfs_lock lock;
+	int r = cfs_lock_take(&lock, &m->root, "storage.cfg", LOCK_MS, e);
+
+	if (r == 0)
+		r = move_locked(m, s, token, e);
+	cfs_lock_done(&lock);
 	return r;
 }
 

@@ -25,6 +25,7 @@ echo "$@" >> {root}/asked
 for word; do
 	case $word in -oHostKeyAlias=*) node=${{word#*=}} ;; esac
 done
+[ ! -e {root}/meanwhile ] || sh {root}/meanwhile
 [ ! -e {root}/say-$node ] || cat {root}/say-$node >&2
 exit "$(cat {root}/exit-$node)"
 """
@@ -179,6 +180,24 @@ def test_others():
     node.end()
 
 
+def test_meanwhile():
+    node = Node()
+    os.makedirs(os.path.dirname(f"{node.root}/{KEPT}"))
+    node.put("meanwhile", f"echo newer-one,newer-two > {node.root}/{KEPT}\n")
+    got = node.run("pure", "--move")
+    ok("a token that is rotated while the nodes are asked is not overwritten", got.returncode == 2 and
+       node.get(KEPT) == "newer-one,newer-two\n" and
+       node.get("etc/pve/storage.cfg") == BEFORE + TOKEN + BEHIND and "meanwhile" in got.stderr, got,
+       node.get(KEPT))
+    node.end()
+    node = Node()
+    node.put("meanwhile", f"sed -i s/one-token/new-token/ {node.root}/etc/pve/storage.cfg\n")
+    got = node.run("pure", "--move")
+    ok("nor one that is changed in storage.cfg lost", got.returncode == 2 and node.get(KEPT) is None and
+       "new-token" in node.get("etc/pve/storage.cfg") and "meanwhile" in got.stderr, got)
+    node.end()
+
+
 def test_here():
     node = Node()
     got = node.run("pure", "--here")
@@ -203,6 +222,7 @@ def test_here():
 test_move()
 test_refused()
 test_others()
+test_meanwhile()
 test_here()
 print(f"{passed} passed, {failed} failed")
 raise SystemExit(bool(failed))
