@@ -146,7 +146,8 @@ static bool diagnose_reach(struct diagnosis *d, struct fa *f, const struct fa_ca
 	int r = fa_about_get(f, call, &d->arena, &about, &e);
 
 	if (r < 0) {
-		diagnosis_add(d, DIAGNOSIS_BAD, "array", remedy_of(r), "%s: %s", fa_url(f), e.text);
+		/* The sentence begins with the address. */
+		diagnosis_add(d, DIAGNOSIS_BAD, "array", remedy_of(r), "%s", e.text);
 		return false;
 	}
 	diagnosis_add(d, DIAGNOSIS_OK, "array", NULL, "%s is %s, %s %s, REST %s", fa_url(f),
