@@ -8,6 +8,12 @@
 
 enum { STATUS_MS = 4000, IDENTITY_KEEP_MS = 600000 };
 
+/* What arrays take as limits of a volume. */
+#define FA_IOPS_MIN	 100U
+#define FA_IOPS_MAX	 100000000U
+#define FA_BANDWIDTH_MIN (UINT64_C(1) << 20)
+#define FA_BANDWIDTH_MAX (UINT64_C(512) << 30)
+
 /* ---- on_add, on_update, on_delete ---- */
 
 static bool has_secret(const struct call *c)
@@ -71,10 +77,29 @@ static int check_new(struct call *c, struct err *e)
 		     : 0;
 }
 
+/* Said when it is set, and not by the first volume that cannot be made. */
+static int check_limits(const struct array_conf *conf, struct err *e)
+{
+	if (conf->qos_iops && (conf->qos_iops < FA_IOPS_MIN || conf->qos_iops > FA_IOPS_MAX))
+		return err_set(e, -EINVAL,
+			       "storage %s: purestorage-iops %llu: arrays take %u to %u",
+			       conf->storage, (unsigned long long)conf->qos_iops, FA_IOPS_MIN,
+			       FA_IOPS_MAX);
+	if (conf->qos_bandwidth &&
+	    (conf->qos_bandwidth < FA_BANDWIDTH_MIN || conf->qos_bandwidth > FA_BANDWIDTH_MAX))
+		return err_set(e, -EINVAL,
+			       "storage %s: purestorage-bandwidth %llu: arrays take 1M to 512G "
+			       "bytes a second",
+			       conf->storage, (unsigned long long)conf->qos_bandwidth);
+	return 0;
+}
+
 static int run_on_add(struct call *c, struct err *e)
 {
-	int r = check_new(c, e);
+	int r = check_limits(&c->conf, e);
 
+	if (r == 0)
+		r = check_new(c, e);
 	if (r == 0 && has_secret(c))
 		r = secret_write(c->ctx->root, &c->conf, e);
 	if (r < 0)
@@ -186,6 +211,8 @@ static int run_on_update(struct call *c, struct err *e)
 	bool kept = false;
 	int r = read_changed(c, &kept, e);
 
+	if (r == 0 && (touches(c, "purestorage-iops") || touches(c, "purestorage-bandwidth")))
+		r = check_limits(&c->conf, e);
 	if (r == 0 && concerns_arrays(c))
 		r = check(c, e);
 	else if (r == 0 && drops_secret(c))

@@ -675,6 +675,16 @@ def changing():
     arrays.up("fa1")
     r = node.call("on_update", config=bare, update={"purestorage-quota": "lots"}, delete=[])
     check("on_update: a bad value", refused(r, "EINVAL", "purestorage-quota"), r)
+    for key, value in (("iops", "99"), ("iops", "100000001"), ("bandwidth", "1000"), ("bandwidth", "1T")):
+        r = node.call("on_update", config=bare, update={f"purestorage-{key}": value}, delete=[])
+        check(f"on_update: {key} {value} is no limit that an array takes",
+              refused(r, "EINVAL", f"purestorage-{key}"), r)
+        r = node.call("on_add", config={**bare, f"purestorage-{key}": value}, secrets={"token": "fa1-token"})
+        check(f"on_add: {key} {value}: nor there", refused(r, "EINVAL", f"purestorage-{key}"), r)
+    r = node.call("on_update", config=bare, update={"purestorage-iops": "100", "purestorage-bandwidth": "1M"}, delete=[])
+    check("on_update: the least limits", r["ok"], r)
+    r = node.call("list", config={**bare, "purestorage-iops": "5"})
+    check("a limit that no array takes is in nobody's way but a new volume's", r["ok"], r)
     r = node.call("on_update", config=bare, update={}, delete=[], secrets={"token": "wrong"})
     check("on_update: a wrong token is not kept", not r["ok"] and token_file(node)[0] == "fa1-token\n", r)
     arrays.make(config={"api_token": "rotated"})
