@@ -2,6 +2,10 @@
 #
 # bash completion for pvewarden(8). It asks the program, so that both always agree.
 
+_pvewarden_arrays() {
+	sed -n 's/^purestorage: *//p' /etc/pve/storage.cfg 2>/dev/null
+}
+
 _pvewarden() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=() w
 	for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -19,7 +23,7 @@ _pvewarden() {
 	--color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word") && return ;;
 	--policy) mapfile -t COMPREPLY < <(compgen -W 'configured running' -- "$word") && return ;;
 	--diagnose)
-		mapfile -t COMPREPLY < <(compgen -W "$(sed -n 's/^purestorage: *//p' /etc/pve/storage.cfg 2>/dev/null)" -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W "$(_pvewarden_arrays)" -- "$word")
 		return
 		;;
 	--kind) mapfile -t COMPREPLY < <(compgen -W 'agent read' -- "$word") && return ;;
@@ -29,6 +33,9 @@ _pvewarden() {
 		return
 	fi
 	case ${before[*]:0:2} in
+	'array heal' | 'array reap' | 'array token')
+		[[ $word == -* ]] || { mapfile -t COMPREPLY < <(compgen -W "$(_pvewarden_arrays)" -- "$word") && return; }
+		;;
 	'array export' | 'array import')
 		[[ $word == -* ]] || { mapfile -t COMPREPLY < <(compgen -f -- "$word") && return; }
 		;;

@@ -49,6 +49,8 @@ extern const struct cli_option array_heal_options[];
 int cmd_array_heal(const struct cli *cli);
 extern const struct cli_option array_reap_options[];
 int cmd_array_reap(const struct cli *cli);
+extern const struct cli_option array_token_options[];
+int cmd_array_token(const struct cli *cli);
 int cmd_array_export(const struct cli *cli);
 extern const struct cli_option array_import_options[];
 int cmd_array_import(const struct cli *cli);

@@ -33,9 +33,24 @@ my %PRIORITY = (debug => 'debug', info => 'info', warning => 'warning', error =>
 sub call {
     my ($request, $wait) = @_;
 
+    # Died in there, it would end a script that does not catch it with the status 0 of its $?.
+    my ($reply, $error) = kept(sub { exchange($request, $wait) });
+    die $error if $error ne '';
+    return $reply;
+}
+
+# attempt() that leaves $? and $! as they are.
+sub kept {
+    my ($code) = @_;
+    local ($?, $!) = (0, 0);
+    return attempt($code);
+}
+
+sub exchange {
+    my ($request, $wait) = @_;
+
     my $line = $coder->encode($request) . "\n";
     local $SIG{PIPE} = 'IGNORE';
-    local ($?, $!) = (0, 0);
     my $until = now() + $wait;
     my $socket = connect_arrayd();
     my $text = $socket ? ask_arrayd($socket, $line, $until) : run_program($line, $until);

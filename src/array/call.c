@@ -69,7 +69,8 @@ static void name_odd(struct call *c, const struct diags *diags)
 	}
 }
 
-static int read_conf(struct call *c, const json_t *request, const char *storage, struct err *e)
+static int read_conf(struct call *c, const json_t *request, const struct call_method *m,
+		     const char *storage, struct err *e)
 {
 	CLEANUP(diags_done) struct diags diags = { .arena = &c->arena };
 	const json_t *secrets = json_obj(request, "secrets");
@@ -82,9 +83,13 @@ static int read_conf(struct call *c, const json_t *request, const char *storage,
 		ret = array_conf_read(&c->conf, storage, json_obj(request, "config"),
 				      kept ? kept : secrets, c->node, &c->arena, &diags, e);
 	json_decref(kept);
-	if (ret == 0)
-		name_odd(c, &diags);
-	return ret;
+	if (ret)
+		return ret;
+	/* A new storage that says nothing is going to have its certificates verified. */
+	if (strcmp(m->name, "on_add") != 0)
+		array_conf_name_unverified(&c->conf, &diags);
+	name_odd(c, &diags);
+	return 0;
 }
 
 static int read_debug(struct call *c, const json_t *request, struct err *e)
@@ -145,7 +150,7 @@ static int get_arrays(struct call *c, struct err *e)
 static int prepare(struct call *c, const json_t *request, const struct call_method *m,
 		   const char *storage, struct err *e)
 {
-	int ret = read_conf(c, request, storage, e);
+	int ret = read_conf(c, request, m, storage, e);
 
 	if (c->conf.debug >= 0)
 		c->debug = c->conf.debug;
@@ -156,6 +161,22 @@ static int prepare(struct call *c, const json_t *request, const struct call_meth
 	}
 	if (ret == 0 && !m->no_array)
 		ret = get_arrays(c, e);
+	return ret;
+}
+
+/* A volume that is not there is an answer: Proxmox asks for sizes to find out. */
+static int run_method(struct call *c, const struct call_method *m, struct err *e)
+{
+	const char *what = call_log_what(c, m->name);
+	int ret;
+
+	call_log(c, 1, "%s", what);
+	ret = m->run(c, e);
+	if (ret < 0 && ret != -ENOENT)
+		call_log(c, CALL_LOG_ERROR, "%s: %s", what,
+			 e && *e->text ? e->text : strerror(-ret));
+	else if (ret >= 0 && m->changes)
+		call_log(c, CALL_LOG_INFO, "%s: done", what);
 	return ret;
 }
 
@@ -183,8 +204,7 @@ static int run(struct call *c, const json_t *request, const struct call_method *
 	ret = prepare(c, request, m, storage, e);
 	if (ret)
 		return ret;
-	call_log(c, 1, "%s (%s)", m->name, c->conf.storage);
-	return m->run(c, e);
+	return run_method(c, m, e);
 }
 
 static void write_failure(struct jsonw *w, struct buf *reply, int error, const struct err *e)

@@ -51,12 +51,16 @@ struct call_method {
 	int (*run)(struct call *c, struct err *e);
 	int deadline_ms; /* facts A4: below Proxmox' own */
 	bool no_array;	 /* needs no address or token */
+	bool changes;	 /* volumes or snapshots of the array: said when done, at every level */
 };
 /* Each file of methods has its table; call.c joins them. */
 extern const struct call_method call_storage_methods[], call_volume_methods[],
 	call_snapshot_methods[], call_map_methods[];
 
-/* A line for Proxmox' log: level 0 warning, 1..3 as `debug` (dropped above it). Any thread. */
+/* A line for Proxmox' log: 1..3 as `debug` (dropped above it), and what is always told. Any thread.
+ */
+enum { CALL_LOG_ERROR = -2, CALL_LOG_INFO = -1, CALL_LOG_WARNING = 0 };
+
 void call_log(struct call *c, int level, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Arguments, with a sentence when missing or of a wrong type. */

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "util/str.h"
+
 enum { LINES_MAX = 2000 };
 
 struct call_log {
@@ -66,10 +68,39 @@ void call_log_line(void *call, int level, const char *line)
 	add(call, level, line);
 }
 
+static void add_argument(struct buf *out, const char *key, const json_t *value)
+{
+	char shown[200];
+
+	if (json_is_string(value)) {
+		str_printable(shown, sizeof(shown), slice_of(json_string_value(value)));
+		buf_addf(out, ", %s=%s", key, shown);
+	} else if (json_is_integer(value)) {
+		buf_addf(out, ", %s=%lld", key, (long long)json_integer_value(value));
+	} else if (json_is_boolean(value)) {
+		buf_addf(out, ", %s=%s", key, json_is_true(value) ? "true" : "false");
+	}
+}
+
+const char *call_log_what(struct call *c, const char *method)
+{
+	static const char *const keys[] = { "vmid",   "volname",  "name", "snap",
+					    "target", "size_kib", "size", "running" };
+	CLEANUP(buf_done) struct buf out = {};
+
+	buf_addf(&out, "%s (%s", method, c->conf.storage);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		add_argument(&out, keys[i], json_object_get(c->args, keys[i]));
+	buf_addc(&out, ')');
+	return arena_str(&c->arena, buf_slice(&out));
+}
+
 static void write_line(struct jsonw *w, int level, const char *text)
 {
+	static const char *const always[] = { "warning", "info", "error" };
+
 	jsonw_array(w, NULL);
-	jsonw_str(w, NULL, level > 0 ? "debug" : "warning");
+	jsonw_str(w, NULL, level > 0 ? "debug" : always[-level]);
 	jsonw_str(w, NULL, text);
 	jsonw_close(w);
 }

@@ -13,3 +13,7 @@ void call_log_line(void *call, int level, const char *line);
 
 /* The member "log". */
 void call_log_write(struct call_log *l, struct jsonw *w);
+
+/* "free (pure, volname=vm-100-disk-0)": a method with what it was asked for; memory is the call's.
+ * No value of a configuration or an attribute. */
+const char *call_log_what(struct call *c, const char *method);

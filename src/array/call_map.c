@@ -7,6 +7,7 @@
 #include "array/attach.h"
 #include "array/attach_snap.h"
 #include "array/plan.h"
+#include "array/space.h"
 #include "array/volumes.h"
 
 enum {
@@ -291,6 +292,9 @@ static int resize_there(struct call *c, const struct fa_volume *v, uint64_t size
 			       "%s has %llu bytes and is not made smaller: what lies behind %llu "
 			       "would be lost",
 			       v->name, (unsigned long long)v->size, (unsigned long long)size);
+	ret = space_room_for(c, size - v->size, e);
+	if (ret < 0)
+		return ret;
 	ret = call_first(c, resize_on, &r, e);
 	volumes_changed(c);
 	return ret;
@@ -334,6 +338,6 @@ const struct call_method call_map_methods[] = {
 	{ "activate", run_activate, ACTIVATE_MS },
 	{ "deactivate", run_deactivate, DEACTIVATE_MS },
 	{ "size", run_size, SIZE_MS },
-	{ "resize", run_resize, RESIZE_MS },
+	{ "resize", run_resize, RESIZE_MS, false, true },
 	{},
 };

@@ -173,10 +173,10 @@ static int run_rollback(struct call *c, struct err *e)
 }
 
 const struct call_method call_snapshot_methods[] = {
-	{ "snapshot", call_snapshot, 0, false },
-	{ "snapshot_delete", call_snapshot_delete, 0, false },
+	{ "snapshot", call_snapshot, 0, false, true },
+	{ "snapshot_delete", call_snapshot_delete, 0, false, true },
 	{ "rollback_possible", run_rollback_possible, 0, false },
-	{ "rollback", run_rollback, 0, false },
+	{ "rollback", run_rollback, 0, false, true },
 	{ "snapshot_info", run_snapshot_info, 0, false },
 	{},
 };

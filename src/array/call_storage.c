@@ -8,11 +8,30 @@
 
 enum { STATUS_MS = 4000, IDENTITY_KEEP_MS = 600000 };
 
+/* What arrays take as limits of a volume. */
+#define FA_IOPS_MIN	 100U
+#define FA_IOPS_MAX	 100000000U
+#define FA_BANDWIDTH_MIN (UINT64_C(1) << 20)
+#define FA_BANDWIDTH_MAX (UINT64_C(512) << 30)
+
 /* ---- on_add, on_update, on_delete ---- */
 
 static bool has_secret(const struct call *c)
 {
 	return json_str(json_obj(c->request, "secrets"), "token") != NULL;
+}
+
+/*
+ * The object that has the new token. A Proxmox that knows no sensitive properties has it among the
+ * values and writes it into the section, behind the one that is kept.
+ */
+static const json_t *new_token(const struct call *c)
+{
+	const json_t *update = json_obj(c->args, "update");
+
+	if (has_secret(c))
+		return json_obj(c->request, "secrets");
+	return json_str(update, "token") ? update : NULL;
 }
 
 /* Arrays as c->conf has them now. */
@@ -33,7 +52,7 @@ static int check(struct call *c, struct err *e)
 {
 	int r = 0;
 
-	if (has_secret(c))
+	if (new_token(c))
 		r = secret_remove_sessions(c->ctx->root, c->ctx->run_dir, c->conf.storage, e);
 	if (r == 0)
 		r = get_arrays(c, e);
@@ -58,10 +77,29 @@ static int check_new(struct call *c, struct err *e)
 		     : 0;
 }
 
+/* Said when it is set, and not by the first volume that cannot be made. */
+static int check_limits(const struct array_conf *conf, struct err *e)
+{
+	if (conf->qos_iops && (conf->qos_iops < FA_IOPS_MIN || conf->qos_iops > FA_IOPS_MAX))
+		return err_set(e, -EINVAL,
+			       "storage %s: purestorage-iops %llu: arrays take %u to %u",
+			       conf->storage, (unsigned long long)conf->qos_iops, FA_IOPS_MIN,
+			       FA_IOPS_MAX);
+	if (conf->qos_bandwidth &&
+	    (conf->qos_bandwidth < FA_BANDWIDTH_MIN || conf->qos_bandwidth > FA_BANDWIDTH_MAX))
+		return err_set(e, -EINVAL,
+			       "storage %s: purestorage-bandwidth %llu: arrays take 1M to 512G "
+			       "bytes a second",
+			       conf->storage, (unsigned long long)conf->qos_bandwidth);
+	return 0;
+}
+
 static int run_on_add(struct call *c, struct err *e)
 {
-	int r = check_new(c, e);
+	int r = check_limits(&c->conf, e);
 
+	if (r == 0)
+		r = check_new(c, e);
 	if (r == 0 && has_secret(c))
 		r = secret_write(c->ctx->root, &c->conf, e);
 	if (r < 0)
@@ -144,22 +182,25 @@ static int read_kept(struct call *c, json_t **ret, struct err *e)
 			      c->conf.storage);
 }
 
-static int read_changed(struct call *c, struct err *e)
+static int read_changed(struct call *c, bool *ret_kept, struct err *e)
 {
 	CLEANUP(diags_done) struct diags diags = { .arena = &c->arena };
-	const json_t *given = has_secret(c) ? json_obj(c->request, "secrets") : NULL;
+	const json_t *given = new_token(c);
 	const char *storage = c->conf.storage;
 	json_t *config = changed_config(c), *kept = NULL;
 	int r = 0;
 
-	if (!given && !drops_secret(c))
+	if (!drops_secret(c))
 		r = read_kept(c, &kept, e);
+	*ret_kept = kept != NULL;
 	c->conf = (struct array_conf){ .storage = storage };
 	if (r == 0)
 		r = array_conf_read(&c->conf, storage, config, given ? given : kept, c->node,
 				    &c->arena, &diags, e);
 	json_decref(config);
 	json_decref(kept);
+	if (r == 0)
+		array_conf_name_unverified(&c->conf, &diags);
 	for (size_t i = 0; r == 0 && i < diags.n; i++)
 		call_log(c, 0, "%s", diags.items[i].text);
 	return r;
@@ -167,13 +208,16 @@ static int read_changed(struct call *c, struct err *e)
 
 static int run_on_update(struct call *c, struct err *e)
 {
-	int r = read_changed(c, e);
+	bool kept = false;
+	int r = read_changed(c, &kept, e);
 
+	if (r == 0 && (touches(c, "purestorage-iops") || touches(c, "purestorage-bandwidth")))
+		r = check_limits(&c->conf, e);
 	if (r == 0 && concerns_arrays(c))
 		r = check(c, e);
 	else if (r == 0 && drops_secret(c))
 		r = get_arrays(c, e);
-	if (r == 0 && has_secret(c))
+	if (r == 0 && (has_secret(c) || (kept && new_token(c))))
 		r = secret_write(c->ctx->root, &c->conf, e);
 	else if (r == 0 && drops_secret(c))
 		r = secret_remove(c->ctx->root, c->conf.storage, e);

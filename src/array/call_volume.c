@@ -229,11 +229,11 @@ static int run_clone(struct call *c, struct err *e)
 
 const struct call_method call_volume_methods[] = {
 	{ "list", run_list, 0, false },
-	{ "alloc", run_alloc, LOCKED_MS, false },
-	{ "free", call_free, LOCKED_MS, false },
-	{ "clone", run_clone, LOCKED_MS, false },
-	{ "create_base", call_create_base, LOCKED_MS, false },
-	{ "rename", call_rename, LOCKED_MS, false },
+	{ "alloc", run_alloc, LOCKED_MS, false, true },
+	{ "free", call_free, LOCKED_MS, false, true },
+	{ "clone", run_clone, LOCKED_MS, false, true },
+	{ "create_base", call_create_base, LOCKED_MS, false, true },
+	{ "rename", call_rename, LOCKED_MS, false, true },
 	{ "attribute_get", call_attribute_get, 0, false },
 	{ "attribute_set", call_attribute_set, 0, false },
 	{},

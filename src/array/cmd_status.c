@@ -60,6 +60,7 @@ static int look(struct diagnosis *d, struct array_session *s, const char *id,
 			      storage->problem);
 		return 0;
 	}
+	diagnose_secret(d, &storage->conf);
 	diagnose_arrays(d, s->ctx.pool, &storage->conf, clock_mono_ms() + DIAGNOSE_MS);
 	diagnose_links(d, &s->root, &storage->conf);
 	diagnose_multipath(d, &s->root, &storage->conf);

@@ -143,7 +143,12 @@ static int read_prefix(const struct reader *r)
 					   : "",
 			      c->vnprefix);
 	if (v && *c->prefix && !is_prefix(c->prefix))
-		return bad(r, "vnprefix", v, "letters, digits, '_' and '-', beginning with no '-'");
+		return bad(
+			r, "vnprefix", v,
+			c->vgname || c->podname
+				? "letters, digits, '_' and '-', beginning with no '-'"
+				: "letters, digits, '_' and '-', with no '-' at an end where there "
+				  "is neither vgname nor podname");
 	return 0;
 }
 
@@ -372,13 +377,17 @@ static void name_odd_values(const struct reader *r)
 			 "storage %s: %zu addresses without a pod: volumes are on the first array "
 			 "alone, the others are not used for them",
 			 c->storage, c->n_addresses);
+	name_odd_keys(r);
+}
+
+void array_conf_name_unverified(const struct array_conf *c, struct diags *diags)
+{
 	if (!c->check_ssl_given)
 		diag_add(
-			r->diags, NULL, 0,
+			diags, NULL, 0,
 			"storage %s: check_ssl is not set: the array's certificate is not verified "
 			"(pvesm set %s --check_ssl 1)",
 			c->storage, c->storage);
-	name_odd_keys(r);
 }
 
 bool array_storage_ok(const char *id)

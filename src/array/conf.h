@@ -45,9 +45,12 @@ bool array_storage_ok(const char *id);
 
 /*
  * @node is the short node name (PVE::INotify::nodename). -EINVAL with a sentence that names
- * storage, key and what was expected. What is odd but works (check_ssl not given, two addresses
- * with a vgname, a key that is not acted on) goes to @diags. Memory is @a's.
+ * storage, key and what was expected. What is odd but works (two addresses with a vgname, a key
+ * that is not acted on) goes to @diags. Memory is @a's.
  */
 int array_conf_read(struct array_conf *ret, const char *storage, const json_t *config,
 		    const json_t *secrets, const char *node, struct arena *a, struct diags *diags,
 		    struct err *e);
+
+/* One more for @diags where check_ssl is not given: not for a storage that is about to get it. */
+void array_conf_name_unverified(const struct array_conf *c, struct diags *diags);

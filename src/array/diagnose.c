@@ -146,7 +146,8 @@ static bool diagnose_reach(struct diagnosis *d, struct fa *f, const struct fa_ca
 	int r = fa_about_get(f, call, &d->arena, &about, &e);
 
 	if (r < 0) {
-		diagnosis_add(d, DIAGNOSIS_BAD, "array", remedy_of(r), "%s: %s", fa_url(f), e.text);
+		/* The sentence begins with the address. */
+		diagnosis_add(d, DIAGNOSIS_BAD, "array", remedy_of(r), "%s", e.text);
 		return false;
 	}
 	diagnosis_add(d, DIAGNOSIS_OK, "array", NULL, "%s is %s, %s %s, REST %s", fa_url(f),
@@ -225,6 +226,22 @@ static void diagnose_place(struct diagnosis *d, struct fa *f, const struct fa_ca
 	}
 }
 
+/* In a pod over two arrays: all paths carry alike, or one array's do while they are there. */
+static void name_preferred(struct diagnosis *d, const struct array_conf *conf,
+			   const struct diagnosis_array *a)
+{
+	if (!conf->podname || conf->n_addresses < 2)
+		return;
+	if (*a->host.preferred)
+		diagnosis_add(d, DIAGNOSIS_OK, "host", NULL, "%s: host %s prefers paths of %s",
+			      a->url, conf->host, a->host.preferred);
+	else
+		diagnosis_add(d, DIAGNOSIS_OK, "host", NULL,
+			      "%s: host %s prefers no array: all paths are used alike (where one "
+			      "array is nearer: purehost setattr --preferred-array ARRAY %s)",
+			      a->url, conf->host, conf->host);
+}
+
 static void diagnose_host(struct diagnosis *d, struct fa *f, const struct fa_call *call,
 			  const struct array_conf *conf, struct diagnosis_array *a)
 {
@@ -244,11 +261,25 @@ static void diagnose_host(struct diagnosis *d, struct fa *f, const struct fa_cal
 			      conf->host_group);
 	else
 		diagnosis_add(d, DIAGNOSIS_OK, "host", NULL, "%s: host %s", a->url, conf->host);
+	if (a->has_host)
+		name_preferred(d, conf, a);
 	r = fa_ports_get(f, call, &d->arena, &a->ports, &e);
 	a->has_ports = r >= 0;
 	if (r < 0)
 		diagnosis_add(d, DIAGNOSIS_WARNING, "ports", remedy_of(r), "%s: %s", a->url,
 			      e.text);
+}
+
+void diagnose_secret(struct diagnosis *d, const struct array_conf *conf)
+{
+	if (conf->shared_secrets)
+		diagnosis_add(d, DIAGNOSIS_OK, "secret", NULL,
+			      "the API token is where only root reads it");
+	else
+		diagnosis_add(d, DIAGNOSIS_WARNING, "secret",
+			      "pvewarden array token STORAGE --move",
+			      "the API token stands in storage.cfg, which who may see the "
+			      "configuration of storages can read");
 }
 
 void diagnose_arrays(struct diagnosis *d, struct fa_pool *pool, const struct array_conf *conf,

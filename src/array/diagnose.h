@@ -44,6 +44,9 @@ void diagnosis_add(struct diagnosis *d, enum diagnosis_level level, const char *
 void diagnose_arrays(struct diagnosis *d, struct fa_pool *pool, const struct array_conf *conf,
 		     int64_t deadline);
 
+/* Whether the API token stands where it belongs. */
+void diagnose_secret(struct diagnosis *d, const struct array_conf *conf);
+
 /* This node's initiators, sessions and ports, against what d->arrays has. */
 void diagnose_links(struct diagnosis *d, const struct root *root, const struct array_conf *conf);
 

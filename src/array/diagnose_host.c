@@ -238,13 +238,36 @@ void diagnose_multipath(struct diagnosis *d, const struct root *root, const stru
 
 /* --- LVM ------------------------------------------------------------------------------------- */
 
-/* The last line that sets @key, without what stands behind a #; NULL without. */
-static const char *lvm_setting(struct slice text, const char *key, struct arena *a)
+/* The value behind a '=': to the line's end, or the end of its list; without comments. */
+static const char *lvm_value(struct slice text, struct arena *a)
 {
-	const char *ret = NULL;
-	struct slice line;
+	CLEANUP(buf_done) struct buf out = {};
+	bool quoted = false;
+	int depth = 0;
 
-	while (slice_split(&text, '\n', &line)) {
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (!quoted && c == '#')
+			i += slice_find(slice_from(text, i), '\n') - 1;
+		else if (!quoted && depth <= 0 && c == '\n')
+			break;
+		else
+			buf_addc(&out, c);
+		quoted ^= c == '"';
+		depth += quoted ? 0 : (c == '[') - (c == ']');
+	}
+	return arena_str(a, slice_trim(buf_slice(&out)));
+}
+
+/* The last one that is set; @before without any. */
+static const char *lvm_setting(struct slice text, const char *key, const char *before,
+			       struct arena *a)
+{
+	const char *ret = before;
+	struct slice line, from;
+
+	for (from = text; slice_split(&text, '\n', &line); from = text) {
 		struct slice rest;
 
 		line = slice_trim(line);
@@ -252,16 +275,32 @@ static const char *lvm_setting(struct slice text, const char *key, struct arena 
 			continue;
 		rest = slice_trim(slice_from(line, strlen(key)));
 		if (rest.n && rest.p[0] == '=')
-			ret = arena_str(a, slice_trim(slice_from(rest, 1)));
+			ret = lvm_value(slice_from(from, slice_find(from, '=') + 1), a);
 	}
 	return ret;
 }
 
-void diagnose_lvm(struct diagnosis *d, const struct root *root)
+struct lvm_conf {
+	const char *filter, *devices; /* NULL without */
+};
+
+static int read_lvm(const struct root *root, const char *path, struct lvm_conf *ret,
+		    struct arena *a)
 {
 	CLEANUP(buf_done) struct buf text = {};
-	const char *filter, *devices;
-	int r = root_read(root, "etc/lvm/lvm.conf", CONF_MAX, &text);
+	int r = root_read(root, path, CONF_MAX, &text);
+
+	if (r < 0)
+		return r;
+	ret->filter = lvm_setting(buf_slice(&text), "global_filter", ret->filter, a);
+	ret->devices = lvm_setting(buf_slice(&text), "use_devicesfile", ret->devices, a);
+	return 0;
+}
+
+void diagnose_lvm(struct diagnosis *d, const struct root *root)
+{
+	struct lvm_conf c = {};
+	int r = read_lvm(root, "etc/lvm/lvm.conf", &c, &d->arena);
 
 	if (r == -ENOENT)
 		return; /* no LVM here */
@@ -270,12 +309,12 @@ void diagnose_lvm(struct diagnosis *d, const struct root *root)
 			      strerror(-r));
 		return;
 	}
-	filter = lvm_setting(buf_slice(&text), "global_filter", &d->arena);
-	devices = lvm_setting(buf_slice(&text), "use_devicesfile", &d->arena);
-	if (devices && strcmp(devices, "1") == 0)
+	/* What is set there goes before it. */
+	(void)read_lvm(root, "etc/lvm/lvmlocal.conf", &c, &d->arena);
+	if (c.devices && strcmp(c.devices, "1") == 0)
 		diagnosis_add(d, DIAGNOSIS_OK, "lvm", NULL,
 			      "LVM uses only the devices of its devices file");
-	else if (filter && strstr(filter, "3624a9370"))
+	else if (c.filter && strstr(c.filter, "3624a9370"))
 		diagnosis_add(d, DIAGNOSIS_OK, "lvm", NULL,
 			      "LVM's global_filter keeps away from FlashArray volumes");
 	else

@@ -188,6 +188,7 @@ struct fa_host {
 	const char *name, *host_group;
 	const char **iqns, **wwns, **nqns;
 	size_t n_iqns, n_wwns, n_nqns;
+	const char *preferred; /* names of arrays, with ", " between; "" when it prefers none */
 };
 int fa_host_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 		struct fa_host *ret, struct err *e);

@@ -182,6 +182,20 @@ static void read_texts(const json_t *item, const char *key, struct arena *a, con
 	*ret = texts;
 }
 
+static const char *read_preferred(const json_t *item, struct arena *a)
+{
+	const json_t *list = json_arr(item, "preferred_arrays");
+	CLEANUP(buf_done) struct buf out = {};
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_str(json_array_get(list, i), "name");
+
+		if (name && *name)
+			buf_addf(&out, "%s%s", out.len ? ", " : "", name);
+	}
+	return arena_str(a, buf_slice(&out));
+}
+
 int fa_read_host(const json_t *item, struct arena *a, struct fa_host *ret, struct err *e)
 {
 	struct fa_host h = { .name = text_or_null(item, "name", a),
@@ -192,6 +206,7 @@ int fa_read_host(const json_t *item, struct arena *a, struct fa_host *ret, struc
 	read_texts(item, "iqns", a, &h.iqns, &h.n_iqns);
 	read_texts(item, "wwns", a, &h.wwns, &h.n_wwns);
 	read_texts(item, "nqns", a, &h.nqns, &h.n_nqns);
+	h.preferred = read_preferred(item, a);
 	*ret = h;
 	return 0;
 }

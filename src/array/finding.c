@@ -246,10 +246,19 @@ static void find_lost(struct findings *f, const struct survey *s, size_t at)
 	if (!m->entry)
 		x->remedy = "not pvewarden's: look who uses it, then multipath -f, and delete its "
 			    "disks";
-	else if (map_is_idle(&m->found->state))
+	else if (!m->found || map_is_idle(&m->found->state))
 		x->remedy = "pvewarden array reap";
 	else
 		x->remedy = "find out who has it open, end that, then pvewarden array reap";
+}
+
+/* Its paths went for good, or a person took the map away. */
+static void find_absent(struct findings *f, const struct survey *s, size_t at)
+{
+	struct finding *x = add(f, s, at, FINDING_PATHS, FINDING_WARNING);
+
+	x->what = "it should be mapped here, and this node has no device of it";
+	x->remedy = "pvewarden array heal; multipathd show maps";
 }
 
 static struct finding *find_left(struct findings *f, const struct survey *s, size_t at,
@@ -306,10 +315,12 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 		find_left(
 			f, s, at, FINDING_STALE, FINDING_NOTICE,
 			"mapped before the node was restarted, or never to the end, and not since");
-	} else if (!m->found) {
+	} else if (!m->found && (!entry->verified || !m->settled || s->n_blind)) {
 		return;
 	} else if (is->known && is->state != ARRAY_MAP_CONNECTED) {
 		find_lost(f, s, at);
+	} else if (!m->found) {
+		find_absent(f, s, at);
 	} else if (is->known) {
 		find_in_use(f, s, at, row);
 	} else {

@@ -115,7 +115,7 @@ static void add_array(struct table *t, const struct array_status_array *a, int64
 	add_length(t, a->session_since, now);
 	table_addf(t, "%" PRIu64, a->requests);
 	table_addf(t, "%" PRIu64, a->logins);
-	table_add(t, a->ok || !a->why ? a->url : a->why);
+	table_add(t, a->url);
 }
 
 static void add_arrays(const struct array_status *s, const struct array_view *view, struct buf *out)
@@ -130,7 +130,7 @@ static void add_arrays(const struct array_status *s, const struct array_view *vi
 	table_column(&t, "Session", TABLE_RIGHT);
 	table_column(&t, "Requests", TABLE_RIGHT);
 	table_column(&t, "Logins", TABLE_RIGHT);
-	table_column(&t, "Where, or why not", TABLE_ELASTIC);
+	table_column(&t, "Address", TABLE_ELASTIC);
 	for (size_t i = 0; i < s->n_arrays; i++)
 		add_array(&t, &s->arrays[i], view->now);
 	buf_addc(out, '\n');
@@ -151,7 +151,6 @@ static void add_storage(struct table *t, const struct array_status_storage *v)
 		table_add(t, NULL);
 	else
 		table_addf(t, "%.1f%%", share);
-	table_add(t, v->problem);
 }
 
 static void add_storages(const struct array_status *s, const struct array_view *view,
@@ -159,16 +158,65 @@ static void add_storages(const struct array_status *s, const struct array_view *
 {
 	CLEANUP(table_done) struct table t = {};
 
-	table_column(&t, "Storage", 0);
+	table_column(&t, "Storage", TABLE_ELASTIC);
 	table_column(&t, "State", 0);
 	table_column(&t, "Used", TABLE_RIGHT);
 	table_column(&t, "Of", TABLE_RIGHT);
 	table_column(&t, "Full", TABLE_RIGHT);
-	table_column(&t, "Why", TABLE_ELASTIC);
 	for (size_t i = 0; i < s->n_storages; i++)
 		add_storage(&t, &s->storages[i]);
 	buf_addc(out, '\n');
 	table_write(&t, out, 0, view->width, view->color);
+}
+
+/* --- why something is out of reach, in full -------------------------------------------------- */
+
+static void add_reason(enum term_style style, const char *word, const char *who, const char *why,
+		       const struct array_view *view, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf text = {};
+
+	term_add(out, view->color, style, word);
+	buf_adds(out, "  ");
+	escaped(&text, who);
+	buf_adds(&text, ": ");
+	escaped(&text, why);
+	term_wrap(out, buf_str(&text), 10, view->width);
+	buf_addc(out, '\n');
+}
+
+static bool is_said(const struct array_status *s, const char *why)
+{
+	for (size_t i = 0; i < s->n_storages; i++)
+		if (s->storages[i].problem && strcmp(s->storages[i].problem, why) == 0)
+			return true;
+	return false;
+}
+
+static void add_reasons(const struct array_status *s, const struct array_view *view,
+			struct buf *out)
+{
+	size_t before = out->len;
+
+	for (size_t i = 0; i < s->n_storages; i++) {
+		const struct array_status_storage *v = &s->storages[i];
+
+		if (!v->problem)
+			continue;
+		buf_adds(out, out->len == before ? "\n" : "");
+		add_reason(TERM_RED, "CRITICAL", v->id, v->problem, view, out);
+		buf_adds(out, "          pvewarden array status --diagnose ");
+		escaped(out, v->id);
+		buf_addc(out, '\n');
+	}
+	for (size_t i = 0; i < s->n_arrays; i++) {
+		const struct array_status_array *a = &s->arrays[i];
+
+		if (a->ok || !a->why || is_said(s, a->why))
+			continue;
+		buf_adds(out, out->len == before ? "\n" : "");
+		add_reason(TERM_YELLOW, "warning ", a->name ? a->name : "array", a->why, view, out);
+	}
 }
 
 /* --- volumes --------------------------------------------------------------------------------- */
@@ -279,6 +327,7 @@ void array_show_status(const struct array_status *s, const struct array_view *vi
 	} else {
 		add_storages(s, view, out);
 		add_arrays(s, view, out);
+		add_reasons(s, view, out);
 	}
 	add_maps(s, view, out);
 	if (s->n_drift)

@@ -43,6 +43,31 @@ static void add_strangers(struct survey *s, const struct map_list *found)
 	}
 }
 
+static bool is_listed(const struct registry_entry *entries, size_t n,
+		      const struct registry_entry *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(entries[i].storage, e->storage) == 0 &&
+		    strcmp(entries[i].volname, e->volname) == 0 &&
+		    strcmp(entries[i].snap, e->snap) == 0 &&
+		    strcmp(entries[i].serial, e->serial) == 0 && entries[i].since == e->since &&
+		    entries[i].verified == e->verified && entries[i].leaving == e->leaving)
+			return true;
+	return false;
+}
+
+/* What came or went while the devices were listed is no finding. */
+static void note_settled(struct survey *s, struct array_ctx *ctx)
+{
+	struct registry_entry *entries = NULL;
+	size_t n = 0;
+
+	if (registry_list(ctx->registry, &s->arena, &entries, &n, NULL) < 0)
+		return;
+	for (size_t i = 0; i < s->n_maps; i++)
+		s->maps[i].settled = s->maps[i].entry && is_listed(entries, n, s->maps[i].entry);
+}
+
 static void look_at_node(struct survey *s, struct array_ctx *ctx)
 {
 	struct registry_entry *entries = NULL;
@@ -62,6 +87,7 @@ static void look_at_node(struct survey *s, struct array_ctx *ctx)
 		m->entry = &entries[i];
 	}
 	add_strangers(s, &found);
+	note_settled(s, ctx);
 	s->n_stuck = workers_stuck(ctx->workers, s->stuck, ARRAY_SIZE(s->stuck));
 }
 

@@ -44,6 +44,8 @@ struct survey_map {
 	const struct registry_entry *entry; /* NULL: the registry does not know it */
 	const struct map_found *found;	    /* NULL: there is no device */
 	bool missing; /* all arrays of its storage were searched: they do not have it */
+	bool settled; /* the registry had the entry as it is before and after the devices were
+			 listed */
 };
 
 struct survey {

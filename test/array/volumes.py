@@ -148,10 +148,15 @@ def limits():
     check("alloc: over the quota", refused(r, "EDQUOT", "10.0 GiB"), r)
     r = node.ask("clone", volname="vm-100-disk-0", vmid=101)
     check("clone: over the quota", refused(r, "EDQUOT"), r)
+    r = node.ask("resize", volname="vm-100-disk-0", size=11 * GIB, running=False)
+    check("resize: over the quota", refused(r, "EDQUOT", "10.0 GiB") and
+          arrays.volume("vg/vm-100-disk-0")["provisioned"] == 6 * GIB, r)
     check("alloc: up to the quota", node.call("alloc", vmid=100, size_kib=4 << 20) == "vm-100-disk-1")
     s = node.call("status")
     check("status: quota and what is provisioned",
           s == {"total": 10 * GIB, "used": 10 * GIB, "avail": 0, "active": 1}, s)
+    r = node.ask("resize", volname="vm-100-disk-1", size=4 * GIB, running=False)
+    check("resize: to what it is, with the quota full", r["ok"], r)
     end(arrays, node)
 
 
@@ -704,6 +709,11 @@ def adding():
         r = node.ask("on_add", config=config, secrets=secrets)
         check(f"on_add: {what} is refused", not r["ok"] and text in r["error"], r)
         check(f"on_add: {what}: no token is kept", token_file(node) is None)
+    node.restart()  # nothing was warned about yet
+    unsaid = {k: v for k, v in bare.items() if k != "check_ssl"}
+    r = node.ask("on_add", config=unsaid, secrets=secret)
+    check("on_add: that it will verify certificates is not warned about as if it did not", r["ok"] and
+          r["result"] == {"config": {"check_ssl": 1}} and not warned(r, "check_ssl"), r)
     r = node.ask("on_add", config={**bare, "hgsuffix": "new"}, secrets=secret)
     check("on_add: no host object: a warning with the command", r["ok"] and warned(
         r, "purehost create --iqnlist iqn.2004-10.com.ubuntu:01:pve1 pve1-new"), r)
@@ -787,15 +797,38 @@ def changing():
     arrays.up("fa1")
     r = node.ask("on_update", config=bare, update={"purestorage-quota": "lots"}, delete=[])
     check("on_update: a bad value", refused(r, "EINVAL", "purestorage-quota"), r)
+    for key, value in (("iops", "99"), ("iops", "100000001"), ("bandwidth", "1000"), ("bandwidth", "1T")):
+        r = node.ask("on_update", config=bare, update={f"purestorage-{key}": value}, delete=[])
+        check(f"on_update: {key} {value} is no limit that an array takes",
+              refused(r, "EINVAL", f"purestorage-{key}"), r)
+        r = node.ask("on_add", config={**bare, f"purestorage-{key}": value}, secrets={"token": "fa1-token"})
+        check(f"on_add: {key} {value}: nor there", refused(r, "EINVAL", f"purestorage-{key}"), r)
+    r = node.ask("on_update", config=bare, update={"purestorage-iops": "100", "purestorage-bandwidth": "1M"}, delete=[])
+    check("on_update: the least limits", r["ok"], r)
+    r = node.ask("list", config={**bare, "purestorage-iops": "5"})
+    check("a limit that no array takes is in nobody's way but a new volume's", r["ok"], r)
     r = node.ask("on_update", config=bare, update={}, delete=[], secrets={"token": "wrong"})
     check("on_update: a wrong token is not kept", not r["ok"] and token_file(node)[0] == "fa1-token\n", r)
     arrays.make(config={"api_token": "rotated"})
     r = node.ask("on_update", config=bare, update={}, delete=[], secrets={"token": "rotated"})
     check("on_update: a new token is kept", r["ok"] and token_file(node) == ("rotated\n", 0o600), r)
+    given = {**bare, "token": "section's"}  # from a Proxmox that knows no sensitive properties
+    r = node.ask("on_update", config=given, update={"token": "wrong"}, delete=[])
+    check("on_update: a wrong token among the values is refused, whatever is kept", not r["ok"] and
+          token_file(node)[0] == "rotated\n", r)
+    arrays.make(config={"api_token": "again"})
+    r = node.ask("on_update", config=given, update={"token": "again"}, delete=[])
+    check("on_update: one among the values goes where the kept one is, which goes before it", r["ok"] and
+          token_file(node) == ("again\n", 0o600), r)
+    arrays.make(config={"api_token": "rotated"})
+    node.ask("on_update", config=bare, update={}, delete=[], secrets={"token": "rotated"})
     r = node.ask("on_update", config=bare, update={}, delete=[], secrets={"token": None})
     check("on_update: the last token stays", not r["ok"] and token_file(node)[0] == "rotated\n", r)
     r = node.ask("on_update", config={**bare, "token": "rotated"}, update={}, delete=[], secrets={"token": None})
     check("on_update: to the section's token", r["ok"] and token_file(node) is None, r)
+    r = node.ask("on_update", config={**bare, "token": "rotated"}, update={"token": "rotated"}, delete=[])
+    check("on_update: where none is kept, none is made of one among the values", r["ok"] and
+          token_file(node) is None, r)
     name = node.call("alloc", config={**bare, "token": "rotated"}, vmid=100, size_kib=1024)
     node.call("activate", config={**bare, "token": "rotated"}, volname=name)
     r = node.ask("on_delete", config=bare)
@@ -805,10 +838,46 @@ def changing():
     end(arrays, node)
 
 
+def debug_lines():
+    """What level 1 is for: which method was asked for which volume."""
+    arrays, node = stage()
+    node.call("alloc", vmid=100, size_kib=1024, name="vm-100-disk-0")
+    loud = {**node.config, "debug": "1"}
+
+    def lines(method, **args):
+        return [text for level, text in node.ask(method, config=loud, **args)["log"] if level == "debug"]
+    for want, method, args in (
+            ("list (pure, vmid=100)", "list", {"vmid": 100}),
+            ("list (pure)", "list", {}),
+            ("size (pure, volname=vm-100-disk-0)", "size", {"volname": "vm-100-disk-0"}),
+            ("snapshot (pure, volname=vm-100-disk-0, snap=s1)", "snapshot",
+             {"volname": "vm-100-disk-0", "snap": "s1"}),
+            ("resize (pure, volname=vm-100-disk-0, size=2097152, running=false)", "resize",
+             {"volname": "vm-100-disk-0", "size": 2 << 20, "running": False}),
+            ("attribute_set (pure, volname=vm-100-disk-0, name=notes)", "attribute_set",
+             {"volname": "vm-100-disk-0", "name": "notes", "value": "long and private"}),
+            ("free (pure, volname=vm-100-disk-0)", "free", {"volname": "vm-100-disk-0"})):
+        seen = lines(method, **args)
+        check(f"debug 1: {want}", want in seen, seen)
+    log = node.ask("alloc", vmid=100, size_kib=1024, name="vm-100-disk-1")["log"]
+    check("debug 0: what changes the array is told when it is done", log == [
+        ["info", "alloc (pure, vmid=100, name=vm-100-disk-1, size_kib=1024): done"]], log)
+    log = node.ask("alloc", vmid=100, size_kib=1024, name="vm-100-disk-1")["log"]
+    check("debug 0: what failed, as an error", [x for x, t in log if "vm-100-disk-1" in t] == ["error"], log)
+    log = node.ask("size", volname="vm-100-disk-7")["log"]
+    check("debug 0: that a volume is not there is none", log == [], log)
+    seen = lines("size", volname="vm-100-disk-0\n\x1b[31m" + "x" * 5000)
+    check("debug 1: what is no name is shown safely", seen and "\x1b" not in seen[0] and "\n" not in seen[0] and
+          len(seen[0]) < 1000, seen)
+    seen = lines("on_update", update={"token": "secret-word"}, delete=[])
+    check("debug 1: no value of the configuration", seen and "secret-word" not in str(seen), seen)
+    end(arrays, node)
+
+
 TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames, frees,
          free_in_use, free_faults, free_two_arrays, snapshots, unclaimed, cut_snapshots, snapshot_faults,
          containers, rollbacks, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two,
-         changing)
+         changing, debug_lines)
 
 if __name__ == "__main__":
     lib.run(TESTS)

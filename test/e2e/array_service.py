@@ -457,7 +457,7 @@ def test_leftovers(node, sim):
     ok("a storage that is not there is a mistake", got.returncode == 64, got)
 
 
-def test_diagnose(node):
+def test_diagnose(node, sim):
     write(node.root, "etc/iscsi/initiatorname.iscsi",
           "InitiatorName=iqn.1993-08.org.debian:01:pve1\n")
     write(node.root, "etc/multipath.conf",
@@ -470,6 +470,12 @@ def test_diagnose(node):
                   "has this node's initiator", "0 of 1 ports", "multipathd does not run",
                   "find_multipaths is smart", "keeps our volumes away", "global_filter"):
         ok(f"it says: {words}", words in " ".join(text.split()), text)
+    sim.rest("fa1", "PATCH", "hosts", {"names": "pve1"}, {"preferred_arrays": [{"name": "fa1"}]})
+    got = node.run("status", "--diagnose", "podded", "--node", "pve1")
+    text = " ".join(got.stdout.decode().split())
+    ok("of a pod's arrays it says which one the paths prefer", "prefers paths of fa1" in text and
+       f"{sim.urls[1]}: host pve1 prefers no array" in text, text)
+    sim.rest("fa1", "PATCH", "hosts", {"names": "pve1"}, {"preferred_arrays": []})
     got = node.run("status", "--diagnose", "nosuch", "--node", "pve1")
     ok("a storage that is not there is said", got.returncode == 3 and b"nosuch" in got.stdout, got)
     got = node.run("status", "--diagnose", "pure", "--node", "pve1", "--format", "json")
@@ -531,7 +537,7 @@ def main():
         test_kills(node, sim)
         test_leftovers(node, sim)
         test_outage(node, sim)
-        test_diagnose(node)
+        test_diagnose(node, sim)
         test_drain(node, sim)
         test_activation(node)
         test_workers(node)

@@ -236,4 +236,22 @@ is(scalar(() = glob('/proc/self/fd/*')), $fds, 'no descriptor is left open');
 $played->stop();
 
 is(-s $stdout_name, 0, 'not a byte went to stdout');
+# ---- a script that nobody guards ----
+# Perl takes the exit status of one that dies from $? and $!, which are kept as they were.
+for my $case (['nobody there', "$played->{dir}/none"], ['no answer', $PVEWarden::ArrayCall::SOCKET]) {
+    my ($what, $socket) = ($case->[0], $case->[1] =~ m/(.*)/s);
+    my ($perl) = $^X =~ m/(.*)/s;
+    $played->serve();
+    my $pid = fork() // die "fork: $!";
+    if (!$pid) {
+        open(STDERR, '>', '/dev/null');
+        %ENV = (PATH => '/usr/bin:/bin');
+        exec($perl, '-T', '-Itest/perl/lib', '-Iperl', '-e', 'use PVEWarden::ArrayCall;'
+            . ' $PVEWarden::ArrayCall::SOCKET = $PVEWarden::ArrayCall::PROGRAM = shift;'
+            . ' PVEWarden::ArrayCall::call({}, 5)', $socket);
+    }
+    waitpid($pid, 0);
+    is($? >> 8, 255, "$what: a script that does not catch it fails");
+}
+
 done_testing();

@@ -258,8 +258,18 @@ static void lvm(void **state)
 	static const struct {
 		const char *text;
 		int level;
+		const char *local; /* lvmlocal.conf, which goes before it */
 	} rows[] = {
 		{ "devices {\n}\n", DIAGNOSIS_WARNING },
+		/* As the old plugin's documentation has it. */
+		{ "devices {\n}\n", DIAGNOSIS_OK,
+		  "devices {\n  global_filter=[\"r|/dev/zd.*|\",\"r|/dev/rbd.*|\",\n"
+		  "                 \"r|/dev/mapper/3624a9370.*|\"]\n}\n" },
+		{ "global_filter = [ \"r|/dev/mapper/3624a9370.*|\" ]\n", DIAGNOSIS_WARNING,
+		  "global_filter=[\"r|/dev/sd[ab]|\", # 3624a9370\n\"r|/dev/rbd.*|\"]\n"
+		  "# \"r|/dev/mapper/3624a9370.*|\"]\n" },
+		{ "global_filter=[\"r|/dev/sd[ab]|\",\n\"r|/dev/mapper/3624a9370.*|\"",
+		  DIAGNOSIS_OK },
 		{ "\tglobal_filter = [ \"r|/dev/mapper/3624a9370.*|\" ]\n", DIAGNOSIS_OK },
 		{ "# global_filter = [ \"r|3624a9370|\" ]\n", DIAGNOSIS_WARNING },
 		{ "\tuse_devicesfile = 1\n", DIAGNOSIS_OK },
@@ -272,12 +282,32 @@ static void lvm(void **state)
 
 		tree_make(&t);
 		put(&t, "etc/lvm/lvm.conf", rows[i].text);
+		if (rows[i].local)
+			put(&t, "etc/lvm/lvmlocal.conf", rows[i].local);
 		diagnose_lvm(&d, &t.root);
 		assert_int_equal(d.n, 1);
 		assert_int_equal(d.items[0].level, rows[i].level);
 		diagnosis_done(&d);
 		tree_done(&t);
 	}
+}
+
+static void where_the_token_stands(void **state)
+{
+	struct array_conf conf = { .storage = "pure" };
+	struct diagnosis d = { .storage = "pure" };
+
+	(void)state;
+	diagnose_secret(&d, &conf);
+	assert_int_equal(level_of(&d, "storage.cfg"), DIAGNOSIS_WARNING);
+	assert_string_equal(d.items[0].remedy, "pvewarden array token pure --move");
+	diagnosis_done(&d);
+	d = (struct diagnosis){ .storage = "pure" };
+	conf.shared_secrets = true;
+	diagnose_secret(&d, &conf);
+	assert_int_equal(diagnosis_exit(&d), 0);
+	assert_int_equal(d.n, 1);
+	diagnosis_done(&d);
 }
 
 static void remedies_name_the_storage(void **state)
@@ -303,6 +333,7 @@ int main(void)
 		cmocka_unit_test(multipath_shipped),
 		cmocka_unit_test(lvm),
 		cmocka_unit_test(remedies_name_the_storage),
+		cmocka_unit_test(where_the_token_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

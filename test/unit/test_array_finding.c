@@ -284,6 +284,62 @@ static void of_an_earlier_boot(void **state)
 	findings_done(&g.f);
 }
 
+/* The registry said before and after the look that it is mapped, and there is no device. */
+static void without_device(void **state)
+{
+	char why[256];
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.map.found = NULL;
+	g.map.settled = true;
+	assert_int_equal(look(&g), FINDING_PATHS);
+	assert_int_equal(g.f.items[0].level, FINDING_WARNING);
+	assert_true(finding_heals(&g.f.items[0]));
+	assert_false(finding_reaps(&g.f.items[0]));
+	findings_done(&g.f);
+
+	/* No array answers: that there is no device is seen all the same. */
+	set(&g);
+	g.map.found = NULL;
+	g.map.settled = true;
+	silent(&g.arrays[0]);
+	silent(&g.arrays[1]);
+	assert_int_equal(look(&g), FINDING_PATHS);
+	findings_done(&g.f);
+
+	/* Only an entry is left of it. */
+	set(&g);
+	g.map.found = NULL;
+	g.map.settled = true;
+	g.volumes[0].destroyed = g.volumes[1].destroyed = true;
+	assert_int_equal(look(&g), FINDING_GONE);
+	assert_true(finding_reaps(&g.f.items[0]));
+	assert_true(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
+	findings_done(&g.f);
+
+	set(&g);
+	g.map.found = NULL;
+	g.map.settled = true;
+	g.arrays[0].connections.n = g.arrays[1].connections.n = 0;
+	assert_int_equal(look(&g), FINDING_NOT_CONNECTED);
+	assert_true(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
+	findings_done(&g.f);
+
+	/* Being mapped or taken away at this moment, or nothing could be looked at. */
+	set(&g);
+	g.map.found = NULL;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+	set(&g);
+	g.map.found = NULL;
+	g.map.settled = true;
+	g.s.n_blind = 1;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+}
+
 static void of_others(void **state)
 {
 	struct stage g;
@@ -337,6 +393,7 @@ int main(void)
 		cmocka_unit_test(missing_connection),
 		cmocka_unit_test(paths_and_size),
 		cmocka_unit_test(of_an_earlier_boot),
+		cmocka_unit_test(without_device),
 		cmocka_unit_test(of_others),
 	};
 

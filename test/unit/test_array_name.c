@@ -195,10 +195,11 @@ static void test_conf_old(void **state)
 	assert_string_equal(c.host, "pve1");
 	assert_true(!c.check_ssl && !c.check_ssl_given && c.multipath);
 	assert_int_equal(c.debug, -1);
+	array_conf_name_unverified(&c, &diags);
 	assert_int_equal(diags.n, 3);
 	assert_non_null(strstr(diags.items[0].text, "without a pod"));
-	assert_non_null(strstr(diags.items[1].text, "check_ssl is not set"));
-	assert_non_null(strstr(diags.items[2].text, "pgroup_sync is not acted on"));
+	assert_non_null(strstr(diags.items[1].text, "pgroup_sync is not acted on"));
+	assert_non_null(strstr(diags.items[2].text, "check_ssl is not set"));
 }
 
 static void test_conf_secrets(void **state)
@@ -230,6 +231,7 @@ static void test_conf_refused(void **state)
 		{ "{\"address\":\"fa1\",\"vgname\":\"-a\"}", "vgname" },
 		{ "{\"address\":\"fa1\",\"vgname\":\"a\",\"vnprefix\":\"-x\"}", "vnprefix" },
 		{ "{\"address\":\"fa1\",\"vnprefix\":\"a b\"}", "vnprefix" },
+		{ "{\"address\":\"fa1\",\"vnprefix\":\"a-\"}", "no '-' at an end" },
 		{ "{\"address\":\"fa1\",\"protocol\":\"iser\"}", "iscsi, fc or nvme" },
 		{ "{\"address\":\"ftp://fa1\"}", "https://NAME" },
 		{ "{\"address\":\"fa1,,fa2\"}", "https://NAME" },

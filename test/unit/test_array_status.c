@@ -15,6 +15,7 @@
 #include "test_pve_tree.h"
 #include "util/cli.h"
 #include "util/clock.h"
+#include "util/str.h"
 
 enum { NOW = 1795282183 };
 
@@ -223,12 +224,51 @@ static void first_line(void **state)
 	assert_non_null(strstr(out.data, "look at the fabric"));
 }
 
+/* A table cuts off what does not fit; why something is out of reach is what one looks for. */
+static void reasons_are_whole(void **state)
+{
+	static const char why[] = "https://fa1: login refused: API token is invalid. (status 401); "
+				  "check the storage's token, please";
+	struct array_view view = { .width = 60, .now = NOW };
+	CLEANUP(array_status_done) struct array_status s = {};
+	CLEANUP(buf_done) struct buf out = {};
+	struct slice rest, one;
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.array.answer = -13;
+	g.array.why = g.row.problem = why;
+	read_back(&g, &s, NOW);
+	array_show_status(&s, &view, &out);
+	assert_non_null(strstr(out.data, "please"));
+	assert_null(strstr(strstr(out.data, "please") + 1, "please"));
+	assert_non_null(strstr(out.data, "pvewarden array status --diagnose pure"));
+	rest = buf_slice(&out);
+	(void)slice_split(&rest, '\n', &one);
+	(void)slice_split(&rest, '\n', &one);
+	while (slice_split(&rest, '\n', &one))
+		assert_true(one.n <= 80);
+
+	/* Of an array that no storage is out of reach for. */
+	buf_reset(&out);
+	array_status_done(&s);
+	g.row.problem = NULL;
+	read_back(&g, &s, NOW);
+	array_show_status(&s, &view, &out);
+	assert_non_null(strstr(out.data, "please"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(exits),	 cmocka_unit_test(members),
-		cmocka_unit_test(what_dm_reads), cmocka_unit_test(old_or_broken_is_absent),
-		cmocka_unit_test(nothing_raw),	 cmocka_unit_test(first_line),
+		cmocka_unit_test(exits),
+		cmocka_unit_test(members),
+		cmocka_unit_test(what_dm_reads),
+		cmocka_unit_test(old_or_broken_is_absent),
+		cmocka_unit_test(nothing_raw),
+		cmocka_unit_test(first_line),
+		cmocka_unit_test(reasons_are_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,7 +196,7 @@ sub declared_elsewhere {
 # check_config() stays Proxmox' own: it also runs at every reading of storage.cfg, where to die
 # would lose the whole section. What fits together is checked by the hooks.
 sub options {
-    my @names = (keys %PROPERTIES, qw(nodes disable content format shared));
+    my @names = (keys %PROPERTIES, qw(nodes disable content format));
     return { (map { $_ => { optional => 1 } } @names), address => {} };
 }
 
