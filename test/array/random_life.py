@@ -36,6 +36,7 @@ class Life:
         self.disks = {}  # serial: [name, guest]; what was made and nobody asked to free
         self.opened = set()  # (node index, serial)
         self.snaps = {}  # serial: names of its snapshots
+        self.made = {}  # guest: node and time of its last alloc
         self.is_down = False
         self.trail = []
         self.done = {"ok": 0, "refused": 0, "killed": 0, "migrations": 0, "crashes": 0}
@@ -98,6 +99,11 @@ class Life:
         guest = self.rng.choice(GUESTS)
         if len(self.of(guest)) >= 4:
             return
+        # A guest does not get a disk on two nodes within two seconds: docs/array.md, 4, of `alloc`.
+        node, when = self.made.get(guest, (self.at[guest], 0))
+        if node != self.at[guest]:
+            time.sleep(max(0, when + 2 - time.monotonic()))
+        self.made[guest] = self.at[guest], time.monotonic()
         reply = self.ask(self.at[guest], "alloc", vmid=guest, size_kib=self.rng.choice((1024, 4096)))
         if reply and reply["ok"]:
             serial = self.there()[reply["result"]]
