@@ -1,0 +1,299 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The array part's figures: what the service asks of simulated arrays, starts and takes.
+
+	bench/array.py [--volumes N] [--no-adapter]
+
+A guest's life on a pod over two arrays, devices being files: requests by the simulator's counters, processes by
+strace, times at three latencies of the arrays. "Rest" is the largest of time less latency for each request of one
+array: a fixed sleep would stand there. Then logins, many callers at once, memory, and bench/array_adapter.pl.
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+
+sys.dont_write_bytecode = True
+
+from array_rig import BUILD, TREE, Node, Service, Sim, end_all  # noqa: E402
+
+DISKS, LATENCIES, GIB = 4, (0, 20, 100), 1 << 30
+CALLERS, REST_MS = 64, 15
+
+
+def row(what, value, bar="", good=True):
+    print(f"| {what:<58} | {value:>12} | {bar:>9} | {'yes' if good else 'NO':<3} |", flush=True)
+    return good
+
+
+def head(title):
+    print(f"\n| {title:<58} | {'measured':>12} | {'bar':>9} | met |")
+    print(f"|{'-' * 60}|{'-' * 13}:|{'-' * 10}:|-----|")
+
+
+def fill(sim, total):
+    """Until there are so many volumes."""
+    for i in range(total - len(sim.volumes())):
+        sim.rest("POST", "volumes", {"names": f"pod::vm-{1000 + i // 4}-disk-{i % 4}"}, {"provisioned": GIB})
+
+
+# --- what each costs ------------------------------------------------------------------------------------------------
+
+class Life:
+    """One guest's, from its first disk to its end: a step is what Proxmox asks for one act of an administrator."""
+
+    def __init__(self, arrays, volumes, latency=0, traced=False):
+        self.sim, self.steps = Sim(BUILD, arrays), []
+        self.node = Node(self.sim)
+        self.service = Service(self.node, traced)
+        self.disks = [f"vm-100-disk-{i}" for i in range(DISKS)]
+        self.node.guest(100, DISKS)
+        # Logins and the arrays' ports are asked for once in a service's life.
+        self.service.call("activate", volname=self.service.call("alloc", vmid=99, size_kib=1 << 20))
+        if latency:
+            self.sim.fault(kind="latency", ms=latency, count=-1)
+        self.run()
+        # Last, because devices that are played take the longer the more volumes there are.
+        fill(self.sim, volumes)
+        self.step(f"list of {volumes:,} volumes", 1, ("list", {}))
+        self.logins = [a["logins"] for a in self.logins_of().values()]
+        self.service.stop()
+        if traced:
+            for step in self.steps:
+                step["programs"], step["forks"] = self.service.started(step["begun"], step["ended"])
+        self.node.close()
+        self.sim.close()
+
+    def logins_of(self):
+        return self.sim.ask("GET", "/counters")
+
+    def step(self, what, bar, *calls):
+        """@bar: requests of table E's goal. calls: (method, {args})."""
+        before = {n: dict(a["calls"]) for n, a in self.logins_of().items()}
+        begun, at = time.time(), time.monotonic()
+        for method, args in calls:
+            self.service.call(method, **args)
+        took, ended = time.monotonic() - at, time.time()
+        made = [sum(a["calls"].values()) - sum(before[n].values()) for n, a in self.logins_of().items()]
+        self.steps.append({"what": what, "bar": bar, "calls": len(calls), "requests": sum(made), "chain": max(made),
+                           "ms": took * 1000, "begun": begun, "ended": ended})
+
+    def each(self, method, disks=None, **args):
+        return [(method, {"volname": d, **args}) for d in disks or self.disks]
+
+    def run(self):
+        arrays, new = len(self.sim.names), {"vmid": 100, "size_kib": 1 << 20}
+        self.step("alloc, the first disk of a guest", 2, ("alloc", new))
+        self.step("alloc, another one", 1, ("alloc", new))
+        for _ in range(DISKS - 2):
+            self.service.call("alloc", **new)
+        self.step("path of 4 disks that are not active", 1, *self.each("path"))
+        time.sleep(5.2)  # what path has asked is forgotten
+        self.step("start, 4 disks on 2 arrays: activate and path", 1 + DISKS * arrays,
+                  *[c for d in self.disks for c in self.each("activate", [d]) + self.each("path", [d])])
+        self.step("path of 4 active disks", 0, *self.each("path"))
+        self.step("resize of a mapped disk", 1, *self.each("resize", self.disks[:1], size=2 * GIB, running=1))
+        self.step("snapshot of 4 disks", 1, *self.each("snapshot", snap="a"))
+        self.step("stop, 4 disks on 2 arrays", DISKS * arrays, *self.each("deactivate"))
+        self.step("rollback of 4 disks, asked for twice before", 2 * DISKS,
+                  *self.each("rollback_possible", snap="a"), *self.each("rollback_possible", snap="a"),
+                  *self.each("rollback", snap="a"))
+        self.step("clone of a snapshot", 2, ("clone", {"volname": self.disks[0], "snap": "a", "vmid": 101}))
+        self.step("snapshot delete, 4 disks", 2 * DISKS, *self.each("snapshot_delete", snap="a"))
+        self.step("free of a disk that is connected nowhere", 2, *self.each("free", self.disks[3:]))
+        self.service.call("activate", volname=self.disks[2])
+        self.step("free of a disk that is mapped here", 1 + arrays, *self.each("free", self.disks[2:3]))
+        time.sleep(0.5)
+        self.step("status", 1, ("status", {}))
+        self.step("status again, and check_connection", 0, ("status", {}), ("check_connection", {}))
+
+
+def costs(volumes):
+    counted = Life(("fa1", "fa2"), volumes, traced=True)
+    timed = [Life(("fa1", "fa2"), volumes, latency) for latency in LATENCIES]
+    good = True
+    print(f"| {'a call of the array service, pod on 2 arrays':<48} | requests | goal | exec | forks | "
+          + " | ".join(f"{f'at {ms} ms':>9}" for ms in LATENCIES) + " |    rest | met |")
+    print(f"|{'-' * 50}|{'-' * 9}:|{'-' * 5}:|{'-' * 5}:|{'-' * 6}:|" + f"{'-' * 10}:|" * len(LATENCIES)
+          + f"{'-' * 8}:|-----|")
+    for i, step in enumerate(counted.steps):
+        ms = [life.steps[i]["ms"] for life in timed]
+        rest = max(t - latency * life.steps[i]["chain"] for t, latency, life in zip(ms, LATENCIES, timed))
+        met = step["requests"] <= step["bar"] and not step["programs"] and rest <= REST_MS * step["calls"]
+        good &= met
+        print(f"| {step['what']:<48} | {step['requests']:>8} | {step['bar']:>4} | {step['programs']:>4} | "
+              f"{step['forks']:>5} | " + " | ".join(f"{t:>6.0f} ms" for t in ms)
+              + f" | {rest:>4.0f} ms | {'yes' if met else 'NO':<3} |", flush=True)
+    most = max(n for life in (counted, *timed) for n in life.logins)
+    head("logins")
+    return good & row("for all of the above, by array", f"{most}", "1", most <= 1)
+
+
+# --- logins and callers ---------------------------------------------------------------------------------------------
+
+def logins(sim):
+    return max(a["logins"] for a in sim.ask("GET", "/counters").values())
+
+
+def sessions():
+    sim = Sim(BUILD, ("fa1", "fa2"))
+    node = Node(sim)
+    first = Service(node)
+    names = [first.call("alloc", vmid=100 + i, size_kib=1 << 20) for i in range(CALLERS)]
+
+    def all_at_once():
+        first.at_once(CALLERS, lambda i: first.call("size", volname=names[i], timeout=10))
+
+    first.call("identity")
+    second = Service(node, name="second")
+    second.call("identity")
+    for name in names[:4]:
+        first.beside("size", volname=name)
+    good = row("two services and four calls beside them", f"{logins(sim)}", "1", logins(sim) <= 1)
+    sim.counted()
+    sim.ask("POST", "/clock", {"forward_ms": 11 * 3600 * 1000})
+    all_at_once()
+    second.call("size", volname=names[0], timeout=10)
+    good &= row(f"the arrays' sessions have expired, {CALLERS} callers and a service", f"{logins(sim)}", "1",
+                logins(sim) <= 1)
+    first.stop()
+    second.stop()
+    node.close()
+    sim.close()
+    return good
+
+
+def status_of_many(callers=60, seconds=9.5):
+    """Requests of so many that ask again and again for a little less than 10 s."""
+    sim = Sim(BUILD, ("fa1", "fa2"))
+    node = Node(sim)
+    service = Service(node)
+    service.call("status")  # the first of all has to find out more
+    time.sleep(10.1)
+    sim.counted()
+    end, answers = time.monotonic() + seconds, []
+
+    def ask(_):
+        while time.monotonic() < end:
+            service.call("status")
+            answers.append(1)
+            time.sleep(0.3)
+
+    service.at_once(callers, ask)
+    made = sum(sim.counted().values())
+    service.stop()
+    node.close()
+    sim.close()
+    return row(f"requests for {len(answers):,} status of {callers} callers in 10 s", f"{made}", "1", made <= 1)
+
+
+# --- the service itself ---------------------------------------------------------------------------------------------
+
+def registered(node, sim, n):
+    """So many volumes that are mapped here already."""
+    rows = []
+    for name, volume in sorted(sim.volumes().items())[:n]:
+        volname = name.rpartition("::")[2]
+        node.write(f"devices/{volume['serial']}", f"{GIB}\n")
+        rows.append({"storage": "pure", "volname": volname, "snap": "", "array_volume": name,
+                     "volume_id": volume["id"], "serial": volume["serial"], "protocol": "iscsi", "size": GIB,
+                     "since": 1, "verified": True, "partial": False, "leaving": False,
+                     "boot": "6f1c0f2e-0000-4000-8000-000000000001"})
+    node.write("var/lib/pvewarden/array/registry.json",
+               json.dumps({"schema": "pvewarden.array.registry/1", "entries": rows}))
+
+
+def median_ms(job, times):
+    took = []
+    for _ in range(times):
+        begun = time.monotonic()
+        job()
+        took.append((time.monotonic() - begun) * 1000)
+    return sorted(took)[times // 2]
+
+
+def small():
+    sim = Sim(BUILD, ("fa1", "fa2"))
+    node = Node(sim)
+    starts = []
+    for _ in range(5):
+        service = Service(node)
+        starts.append(service.start_ms)
+        idle = service.pss()
+        service.stop()
+    good = row("start until the first answer", f"{sorted(starts)[2]:.0f} ms", "100 ms", sorted(starts)[2] <= 100)
+    good &= row("memory before the first call", f"{idle:.1f} MiB", "8 MiB", idle <= 8)
+    service = Service(node)
+    names = [service.call("alloc", vmid=100 + i, size_kib=1 << 20) for i in range(CALLERS)]
+    service.call("activate", volname=names[0])
+    idle = service.pss()
+    good &= row("memory with sessions and connections on 2 arrays", f"{idle:.1f} MiB", "16 MiB", idle <= 16)
+    ms = median_ms(lambda: service.call("path", volname=names[0]), 500)
+    good &= row("a call through the socket, path of an active disk", f"{ms:.2f} ms", "1 ms", ms <= 1)
+    took = service.at_once(CALLERS, lambda i: [service.call("path", volname=names[0]) for _ in range(20)])
+    good &= row(f"{CALLERS} callers at once, 20 such calls each: the slowest call", f"{took[-1] * 50:.1f} ms", "50 ms",
+                took[-1] * 50 <= 50)
+    sim.fault(kind="latency", ms=100, count=-1)
+    took = service.at_once(CALLERS, lambda i: service.call("size", volname=names[i], timeout=10))
+    good &= row(f"{CALLERS} sizes at once from arrays of 100 ms latency", f"{took[-1] * 1000:.0f} ms", "3,000 ms",
+                took[-1] <= 3)
+    service.stop()
+    node.close()
+    sim.close()
+    return good
+
+
+def large(volumes):
+    sim = Sim(BUILD, ("fa1", "fa2"))
+    node = Node(sim)
+    fill(sim, volumes)
+    registered(node, sim, volumes)
+    node.storage_cfg()
+    service = Service(node, control=0)
+    ms = median_ms(lambda: service.call("list"), 9)
+    good = row(f"list of {volumes:,} volumes", f"{ms:.0f} ms", "100 ms", ms <= 100)
+    ms = median_ms(lambda: service.call("path", volname="vm-1000-disk-0"), 200)
+    good &= row(f"path, with {volumes:,} volumes mapped here", f"{ms:.2f} ms", "1 ms", ms <= 1)
+    ms = median_ms(lambda: service.call("deactivate", volname=f"vm-{1000 + volumes // 4 - 1}-disk-3"), 1)
+    row("deactivate of one of them", f"{ms:.0f} ms")
+    while not os.path.exists(f"{node.root}/run/pvewarden/array/array.json"):
+        time.sleep(0.2)
+    sizes = []
+    for _ in range(25):
+        time.sleep(1)
+        sizes.append(service.pss())
+    good &= row(f"memory with {volumes:,} volumes mapped, the largest of 25 s", f"{max(sizes):.1f} MiB", "32 MiB",
+                max(sizes) <= 32)
+    sim.counted()
+    time.sleep(40)
+    row("its own requests, in a minute and by array", f"{sum(sim.counted().values()) / 2 * 1.5:.1f}")
+    service.stop()
+    node.close()
+    sim.close()
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--volumes", type=int, default=1000)
+    parser.add_argument("--no-adapter", action="store_true")
+    args = parser.parse_args()
+    try:
+        good = costs(args.volumes)
+        good &= sessions()
+        good &= status_of_many()
+        head("the service itself")
+        good &= small()
+        good &= large(args.volumes)
+    finally:
+        end_all()
+    if not args.no_adapter:
+        print(flush=True)
+        good &= subprocess.run([f"{TREE}/bench/array_adapter.pl"], check=False).returncode == 0
+    return not good
+
+
+if __name__ == "__main__":
+    sys.exit(main())
