@@ -161,6 +161,11 @@ class Service:
                 pass
         return found[1:] if self.trace else found
 
+    def cpu_ms(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
     def pss(self):
         """MiB of all; what a call forks may end meanwhile."""
         total = 0
