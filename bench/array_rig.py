@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A node with an array service whose devices are files, and simulated arrays behind it."""
+import http.client
 import json
 import os
 import re
@@ -13,21 +14,85 @@ import threading
 import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(TREE, "test/array"))
-
-from lib import SCHEMA, Sim, end_all  # noqa: E402,F401
-
 BUILD = os.environ.get("PVEWARDEN_BUILD", os.path.join(TREE, "build-gcc"))
 PROGRAM = f"{BUILD}/bench/array_played"
-STARTED = re.compile(r"^\d+ +(\d+\.\d+) (execve|fork|vfork|clone3?)\(")
+SCHEMA = "pvewarden.array.call/1"
+PROCESS = re.compile(r"^\d+ +(\d+\.\d+) (execve|fork|vfork|clone3?)\(")
+STARTED = []
+
+
+def start(*args, **more):
+    """A process that ends with this one, whatever comes of that."""
+    STARTED.append(subprocess.Popen(*args, **more))
+    return STARTED[-1]
+
+
+def end_all():
+    for p in STARTED:
+        if p.poll() is None:
+            p.kill()
+            p.wait()
+
+
+class Sim:
+    """arraysim with a pod over two arrays, each with a host and two ports."""
+    names = ("fa1", "fa2")
+
+    def __init__(self):
+        args = [f"{BUILD}/test/arraysim", "--control", "0"]
+        for i, name in enumerate(self.names):
+            args += ["--array", f"{name}=0", "--portal", f"{name}=10.0.{i}.1:3260", "--portal", f"{name}=10.0.{i}.2:3260"]
+        self.process = start(args, stdout=subprocess.PIPE, text=True)
+        self.ports = dict(re.findall(r"(\w+)=(\d+)", self.process.stdout.readline()))
+        self.control = int(self.ports.pop("control"))
+        self.ask("POST", "/make", {"array": "fa1", "pods": [{"name": "pod", "arrays": list(self.names)}]})
+        for name in self.names:
+            self.ask("POST", "/make", {"array": name, "hosts": [{"name": "pve1", "iqns": ["iqn.2026-01.test:pve1"]}]})
+
+    def ask(self, method, path, body=None):
+        c = http.client.HTTPConnection("127.0.0.1", self.control, timeout=60)
+        c.request(method, path, body=json.dumps(body) if body is not None else None)
+        r = c.getresponse()
+        text = r.read()
+        c.close()
+        if r.status >= 300:
+            raise RuntimeError(f"{method} {path} {body}: {r.status} {text}")
+        return json.loads(text) if text else None
+
+    def rest(self, method, path, args, body):
+        return self.ask("POST", "/rest", {"array": "fa1", "method": method, "path": path, "args": args, "body": body})
+
+    def volumes(self):
+        """Those that are not destroyed, by name."""
+        return {v["name"]: v for v in self.ask("GET", "/state")["volumes"] if not v["destroyed"]}
+
+    def requests(self):
+        """{array: so many}, logins and what comes before them apart."""
+        return {name: sum(n for call, n in a["calls"].items() if "login" not in call and "api_version" not in call)
+                for name, a in self.ask("GET", "/counters").items()}
+
+    def logins(self):
+        """At the array that has most."""
+        return max(a["logins"] for a in self.ask("GET", "/counters").values())
+
+    def zero(self):
+        self.ask("DELETE", "/counters")
+
+    def config(self):
+        return {"type": "purestorage", "check_ssl": "0", "podname": "pod",
+                "address": ",".join(f"http://127.0.0.1:{self.ports[n]}" for n in self.names),
+                "token": ",".join(f"{n}-token" for n in self.names)}
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
 
 
 class Node:
     """The folder, and what a call says of it."""
 
-    def __init__(self, sim, name="pve1", **more):
-        self.sim, self.name = sim, name
-        self.config = sim.pod_config(**more) if len(sim.names) > 1 else sim.config(**more)
+    def __init__(self, sim, name="pve1"):
+        self.sim, self.name, self.config = sim, name, sim.config()
         # In memory where that is possible: who else writes to this machine's disk is not measured.
         self.root = tempfile.mkdtemp(prefix="bench-array-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         self.guests = {}
@@ -85,7 +150,7 @@ class Service:
         self.env = dict(os.environ, PLAYED_DIR=f"{node.root}/devices", PLAYED_HOST=node.name, PLAYED_DELAY_MS="0",
                         PLAYED_WAIT_MS="1500", PLAYED_CONTROL=str(node.sim.control if control is None else control))
         begun = time.monotonic()
-        self.process = subprocess.Popen(argv, env=self.env, stdout=self.log, stderr=self.log)
+        self.process = start(argv, env=self.env, stdout=self.log, stderr=self.log)
         while not self._listens():
             if self.process.poll() is not None:
                 self.log.seek(0)
@@ -182,7 +247,7 @@ class Service:
         programs = forks = 0
         with open(self.trace, encoding="utf8", errors="replace") as file:
             for line in file:
-                found = STARTED.match(line)
+                found = PROCESS.match(line)
                 if not found or not begun <= float(found[1]) <= ended:
                     continue
                 if found[2] == "execve":

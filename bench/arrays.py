@@ -18,7 +18,7 @@ import time
 
 sys.dont_write_bytecode = True
 
-from array_rig import BUILD, TREE, Node, Service, Sim, end_all  # noqa: E402
+from array_rig import TREE, Node, Service, Sim, end_all  # noqa: E402
 
 DISKS, LATENCIES, GIB = 4, (0, 20, 100), 1 << 30
 RUNS, CALLERS, REST_MS = 3, 64, 15
@@ -45,8 +45,8 @@ def fill(sim, total):
 class Life:
     """One guest's, from its first disk to its end: a step is what Proxmox asks for one act of an administrator."""
 
-    def __init__(self, arrays, volumes, latency=0, traced=False):
-        self.sim, self.steps = Sim(BUILD, arrays), []
+    def __init__(self, volumes, latency=0, traced=False):
+        self.sim, self.steps = Sim(), []
         self.node = Node(self.sim)
         self.service = Service(self.node, traced)
         self.disks = [f"vm-100-disk-{i}" for i in range(DISKS)]
@@ -54,12 +54,12 @@ class Life:
         # Logins and the arrays' ports are asked for once in a service's life.
         self.service.call("activate", volname=self.service.call("alloc", vmid=99, size_kib=1 << 20))
         if latency:
-            self.sim.fault(kind="latency", ms=latency, count=-1)
+            self.sim.ask("POST", "/fault", {"kind": "latency", "ms": latency, "count": -1})
         self.run()
         # Last, because devices that are played take the longer the more volumes there are.
         fill(self.sim, volumes)
         self.step(f"list of {volumes:,} volumes", 1, ("list", {}), rest_ms=300)
-        self.logins = [a["logins"] for a in self.logins_of().values()]
+        self.logins = self.sim.logins()
         self.service.stop()
         if traced:
             for step in self.steps:
@@ -67,17 +67,14 @@ class Life:
         self.node.close()
         self.sim.close()
 
-    def logins_of(self):
-        return self.sim.ask("GET", "/counters")
-
     def step(self, what, bar, *calls, rest_ms=None):
         """@bar: requests at most. calls: (method, {args})."""
-        before = {n: dict(a["calls"]) for n, a in self.logins_of().items()}
+        before = self.sim.requests()
         begun, at = time.time(), time.monotonic()
         for method, args in calls:
             self.service.call(method, **args)
         took, ended = time.monotonic() - at, time.time()
-        made = [sum(a["calls"].values()) - sum(before[n].values()) for n, a in self.logins_of().items()]
+        made = [n - before[array] for array, n in self.sim.requests().items()]
         self.steps.append({"what": what, "bar": bar, "rest_ms": rest_ms or REST_MS * len(calls), "requests": sum(made), "chain": max(made),
                            "ms": took * 1000, "begun": begun, "ended": ended})
 
@@ -113,8 +110,8 @@ class Life:
 
 
 def costs(volumes):
-    counted = Life(("fa1", "fa2"), volumes, traced=True)
-    timed = {latency: [Life(("fa1", "fa2"), volumes, latency) for _ in range(RUNS)] for latency in LATENCIES}
+    counted = Life(volumes, traced=True)
+    timed = {latency: [Life(volumes, latency) for _ in range(RUNS)] for latency in LATENCIES}
     good = True
     print(f"| {'a call of the array service, pod on 2 arrays':<48} | requests | goal | exec | forks | "
           + " | ".join(f"{f'at {ms} ms':>9}" for ms in LATENCIES) + " |    rest | met |")
@@ -129,19 +126,15 @@ def costs(volumes):
         print(f"| {step['what']:<48} | {step['requests']:>8} | {step['bar']:>4} | {step['programs']:>4} | "
               f"{step['forks']:>5} | " + " | ".join(f"{t:>6.0f} ms" for t in ms)
               + f" | {rest:>4.0f} ms | {'yes' if met else 'NO':<3} |", flush=True)
-    most = max(n for life in (counted, *sum(timed.values(), [])) for n in life.logins)
+    most = max(life.logins for life in (counted, *sum(timed.values(), [])))
     head("logins")
     return good & row("for all of the above, by array", f"{most}", "1", most <= 1)
 
 
 # --- logins and callers ---------------------------------------------------------------------------------------------
 
-def logins(sim):
-    return max(a["logins"] for a in sim.ask("GET", "/counters").values())
-
-
 def sessions():
-    sim = Sim(BUILD, ("fa1", "fa2"))
+    sim = Sim()
     node = Node(sim)
     first = Service(node)
     names = [first.call("alloc", vmid=100 + i, size_kib=1 << 20) for i in range(CALLERS)]
@@ -154,14 +147,14 @@ def sessions():
     second.call("identity")
     for name in names[:4]:
         first.beside("size", volname=name)
-    good = row("two services and four calls beside them", f"{logins(sim)}", "1", logins(sim) <= 1)
-    sim.counted()
+    good = row("two services and four calls beside them", f"{sim.logins()}", "1", sim.logins() <= 1)
+    sim.zero()
     time.sleep(6)  # a token file that is younger is another's, and left alone
     sim.ask("POST", "/clock", {"forward_ms": 11 * 3600 * 1000})
     all_at_once()
     second.call("size", volname=names[0], timeout=10)
-    good &= row(f"the arrays' sessions have expired, {CALLERS} callers and a service", f"{logins(sim)}", "1",
-                logins(sim) <= 1)
+    good &= row(f"the arrays' sessions have expired, {CALLERS} callers and a service", f"{sim.logins()}", "1",
+                sim.logins() <= 1)
     first.stop()
     second.stop()
     node.close()
@@ -171,12 +164,12 @@ def sessions():
 
 def status_of_many(callers=60, seconds=9.5):
     """Requests of so many that ask again and again for a little less than 10 s."""
-    sim = Sim(BUILD, ("fa1", "fa2"))
+    sim = Sim()
     node = Node(sim)
     service = Service(node)
     service.call("status")  # the first of a pod without a quota takes two
     time.sleep(10.1)
-    sim.counted()
+    sim.zero()
     end, answers = time.monotonic() + seconds, []
 
     def ask(_):
@@ -186,7 +179,7 @@ def status_of_many(callers=60, seconds=9.5):
             time.sleep(0.3)
 
     service.at_once(callers, ask)
-    made = sum(sim.counted().values())
+    made = sum(sim.requests().values())
     service.stop()
     node.close()
     sim.close()
@@ -219,7 +212,7 @@ def median_ms(job, times):
 
 
 def small():
-    sim = Sim(BUILD, ("fa1", "fa2"))
+    sim = Sim()
     node = Node(sim)
     starts = []
     for _ in range(5):
@@ -239,7 +232,7 @@ def small():
     took = service.at_once(CALLERS, lambda i: [service.call("path", volname=names[0]) for _ in range(20)])
     good &= row(f"{CALLERS} callers at once, 20 calls each: of the slowest, a call", f"{took[-1] * 50:.1f} ms", "50 ms",
                 took[-1] * 50 <= 50)
-    sim.fault(kind="latency", ms=100, count=-1)
+    sim.ask("POST", "/fault", {"kind": "latency", "ms": 100, "count": -1})
     took = service.at_once(CALLERS, lambda i: service.call("size", volname=names[i], timeout=10))
     good &= row(f"{CALLERS} sizes at once from arrays of 100 ms latency", f"{took[-1] * 1000:.0f} ms", "3,000 ms",
                 took[-1] <= 3)
@@ -250,7 +243,7 @@ def small():
 
 
 def large(volumes):
-    sim = Sim(BUILD, ("fa1", "fa2"))
+    sim = Sim()
     node = Node(sim)
     fill(sim, volumes)
     registered(node, sim, volumes)
@@ -277,9 +270,9 @@ def large(volumes):
         sizes.append(service.pss())
     good &= row(f"memory with {volumes:,} volumes mapped, the largest of 25 s", f"{max(sizes):.1f} MiB", "32 MiB",
                 max(sizes) <= 32)
-    sim.counted()
+    sim.zero()
     time.sleep(40)
-    row("its own requests, in a minute and by array", f"{sum(sim.counted().values()) / 2 * 1.5:.1f}")
+    row("its own requests, in a minute and by array", f"{sum(sim.requests().values()) / 2 * 1.5:.1f}")
     service.stop()
     node.close()
     sim.close()

@@ -17,20 +17,16 @@ struct listing {
 	struct diskname_taken taken;
 };
 
-/* Templates and disks share their numbers. */
-static int list_all(struct fa *f, void *arg, struct err *e)
+static int list_names(struct listing *l, struct fa *f, const char *head, struct err *e)
 {
-	struct listing *l = arg;
 	const struct array_conf *conf = &l->c->conf;
 	struct fa_volumes found = {};
 	struct arena arena = {};
-	const char *heads[] = {
-		arena_fmt(&arena, "%svm-%" PRIu32 "-", conf->prefix, l->vmid),
-		arena_fmt(&arena, "%sbase-%" PRIu32 "-", conf->prefix, l->vmid),
-	};
-	int r = fa_volumes_headed(f, &l->c->fa, heads, ARRAY_SIZE(heads), true, &arena, &found, e);
+	char like[256];
+	int r;
 
-	l->taken = (struct diskname_taken){ .vmid = l->vmid };
+	(void)snprintf(like, sizeof(like), "%s%s-%" PRIu32 "-", conf->prefix, head, l->vmid);
+	r = fa_volumes_list(f, &l->c->fa, NULL, 0, like, true, &arena, &found, e);
 	for (size_t i = 0; r == 0 && i < found.n; i++) {
 		const char *volname = array_volname_of(conf, found.items[i].name);
 
@@ -39,6 +35,16 @@ static int list_all(struct fa *f, void *arg, struct err *e)
 	}
 	arena_done(&arena);
 	return r;
+}
+
+static int list_all(struct fa *f, void *arg, struct err *e)
+{
+	struct listing *l = arg;
+	int r;
+
+	l->taken = (struct diskname_taken){ .vmid = l->vmid };
+	r = list_names(l, f, "vm", e);
+	return r < 0 ? r : list_names(l, f, "base", e);
 }
 
 static int fetch(void *arg, struct buf *ret, struct err *e)

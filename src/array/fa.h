@@ -83,10 +83,6 @@ struct fa_volumes {
 int fa_volumes_list(struct fa *f, const struct fa_call *c, const char *const *names, size_t n_names,
 		    const char *like, bool destroyed, struct arena *a, struct fa_volumes *ret,
 		    struct err *e);
-/* All that begin with one of @heads, which are of one pod or volume group, in one request a page.
- */
-int fa_volumes_headed(struct fa *f, const struct fa_call *c, const char *const *heads, size_t n,
-		      bool destroyed, struct arena *a, struct fa_volumes *ret, struct err *e);
 /* One. -ENOENT, -ESTALE as above. */
 int fa_volume_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 		  struct fa_volume *ret, struct err *e);

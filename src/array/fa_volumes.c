@@ -7,10 +7,9 @@
 #include "array/fa_inside.h"
 
 struct listing {
-	const char *const *names; /* NULL: by what they begin with */
+	const char *const *names;
 	size_t n_names;
-	const char *const *heads; /* of one container; none: all volumes */
-	size_t n_heads;
+	const char *like;
 	bool destroyed;
 	struct arena *arena;
 	VEC(struct fa_volume) found;
@@ -18,13 +17,12 @@ struct listing {
 
 static bool is_wanted(const struct listing *l, const char *name)
 {
+	if (!l->names)
+		return strncmp(name, l->like, strlen(l->like)) == 0;
 	for (size_t i = 0; i < l->n_names; i++)
 		if (strcmp(l->names[i], name) == 0)
 			return true;
-	for (size_t i = 0; i < l->n_heads; i++)
-		if (strncmp(name, l->heads[i], strlen(l->heads[i])) == 0)
-			return true;
-	return !l->names && !l->n_heads;
+	return false;
 }
 
 /* Not a disk: it has no size. */
@@ -51,24 +49,14 @@ static int take(void *arg, const json_t *item, struct err *e)
 	return r;
 }
 
-static void filter_heads(const struct listing *l, struct buf *filter)
-{
-	for (size_t i = 0; i < l->n_heads; i++) {
-		buf_adds(filter, i ? " or " : l->n_heads > 1 ? "(" : "");
-		fa_filter_prefix(filter, "name", l->heads[i]);
-	}
-	if (l->n_heads > 1)
-		buf_addc(filter, ')');
-}
-
 static int list_some(struct fa *f, const struct fa_call *c, struct listing *l, struct err *e)
 {
 	CLEANUP(buf_done) struct buf filter = {}, path = {};
 
 	if (l->names)
 		fa_filter_any(&filter, "name", l->names, l->n_names);
-	else
-		filter_heads(l, &filter);
+	else if (*l->like)
+		fa_filter_prefix(&filter, "name", l->like);
 	if (!l->destroyed)
 		fa_filter_and(&filter, "destroyed='false'");
 	buf_adds(&path, "volumes");
@@ -79,9 +67,9 @@ static int list_some(struct fa *f, const struct fa_call *c, struct listing *l, s
 
 /* Some arrays are said to find nothing by a pattern with "::" in it: nothing is believed only from
  * one that has found something that way before. Else all of the pod is read, and compared here. */
-static int list_headed(struct fa *f, const struct fa_call *c, struct listing *l, struct err *e)
+static int list_like(struct fa *f, const struct fa_call *c, struct listing *l, struct err *e)
 {
-	const char *head = l->n_heads ? l->heads[0] : "", *colons = strstr(head, "::");
+	const char *colons = strstr(l->like, "::");
 	CLEANUP(buf_done) struct buf pod = {}, filter = {}, path = {};
 	const char *name;
 	int r = list_some(f, c, l, e);
@@ -92,7 +80,7 @@ static int list_headed(struct fa *f, const struct fa_call *c, struct listing *l,
 		f->pod_patterns = true;
 	if (f->pod_patterns)
 		return 0;
-	buf_add(&pod, head, (size_t)(colons - head));
+	buf_add(&pod, l->like, (size_t)(colons - l->like));
 	name = buf_str(&pod);
 	fa_filter_any(&filter, "pod.name", &name, 1);
 	buf_adds(&path, "volumes");
@@ -113,32 +101,22 @@ static int list_names(struct fa *f, const struct fa_call *c, struct listing *l,
 	return r;
 }
 
-static int keep(struct listing *l, int r, struct fa_volumes *ret)
-{
-	if (r == 0)
-		*ret = (struct fa_volumes){ fa_keep(l->arena, &l->found), l->found.n };
-	vec_free(&l->found);
-	return r;
-}
-
-int fa_volumes_headed(struct fa *f, const struct fa_call *c, const char *const *heads, size_t n,
-		      bool destroyed, struct arena *a, struct fa_volumes *ret, struct err *e)
-{
-	struct listing l = { .heads = heads, .n_heads = n, .destroyed = destroyed, .arena = a };
-	int r = fa_names_check("volume", heads, n, e);
-
-	return keep(&l, r < 0 ? r : list_headed(f, c, &l, e), ret);
-}
-
 int fa_volumes_list(struct fa *f, const struct fa_call *c, const char *const *names, size_t n_names,
 		    const char *like, bool destroyed, struct arena *a, struct fa_volumes *ret,
 		    struct err *e)
 {
-	struct listing l = { .destroyed = destroyed, .arena = a };
+	struct listing l = { .like = like ? like : "", .destroyed = destroyed, .arena = a };
+	int r;
 
-	if (!names)
-		return fa_volumes_headed(f, c, &like, like && *like, destroyed, a, ret, e);
-	return keep(&l, list_names(f, c, &l, names, n_names, e), ret);
+	if (names)
+		r = list_names(f, c, &l, names, n_names, e);
+	else
+		r = *l.like && !fa_name_ok(like) ? fa_names_check("volume", &like, 1, e)
+						 : list_like(f, c, &l, e);
+	if (r == 0)
+		*ret = (struct fa_volumes){ fa_keep(a, &l.found), l.found.n };
+	vec_free(&l.found);
+	return r;
 }
 
 int fa_volume_find(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
