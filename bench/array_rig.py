@@ -59,8 +59,15 @@ class Sim:
             raise RuntimeError(f"{method} {path} {body}: {r.status} {text}")
         return json.loads(text) if text else None
 
-    def rest(self, method, path, args, body):
-        return self.ask("POST", "/rest", {"array": "fa1", "method": method, "path": path, "args": args, "body": body})
+    def rest(self, method, path, args, body=None, array="fa1"):
+        return self.ask("POST", "/rest", {"array": array, "method": method, "path": path, "args": args, "body": body})
+
+    def connect(self, volumes):
+        """To this node, on both arrays."""
+        for name in self.names:
+            for i in range(0, len(volumes), 50):
+                self.rest("POST", "connections", {"host_names": "pve1", "volume_names": ",".join(volumes[i:i + 50])},
+                          array=name)
 
     def volumes(self):
         """Those that are not destroyed, by name."""
