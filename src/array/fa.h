@@ -196,10 +196,12 @@ int fa_host_get(struct fa *f, const struct fa_call *c, const char *name, struct 
 struct fa_space {
 	uint64_t total, used;
 };
-/* The array's, a pod's quota if it has one (else the array's), or a volume group's provisioned size
- * with total 0. @pod, @vg: at most one, NULL without. */
-int fa_space_get(struct fa *f, const struct fa_call *c, const char *pod, const char *vg,
-		 struct fa_space *ret, struct err *e);
+/* The array's; or with @vg a volume group's provisioned size, with total 0. */
+int fa_space_get(struct fa *f, const struct fa_call *c, const char *vg, struct fa_space *ret,
+		 struct err *e);
+/* By the pod's quota: total 0 without one. */
+int fa_pod_space_get(struct fa *f, const struct fa_call *c, const char *pod, struct fa_space *ret,
+		     struct err *e);
 
 struct fa_about {
 	const char *id, *name, *os, *version, *api;

@@ -138,26 +138,23 @@ static int vgroup_space(struct fa *f, const struct fa_call *c, const char *vg, s
 	return r < 0 ? err_wrap(e, r, "%s", fa_url(f)) : 0;
 }
 
-int fa_space_get(struct fa *f, const struct fa_call *c, const char *pod, const char *vg,
-		 struct fa_space *ret, struct err *e)
+int fa_pod_space_get(struct fa *f, const struct fa_call *c, const char *pod, struct fa_space *ret,
+		     struct err *e)
 {
-	struct fa_space s = {};
 	json_t *item;
-	int r;
+	int r = get_one(f, c, "pods", pod, &item, e);
 
-	if (vg)
-		return vgroup_space(f, c, vg, ret, e);
-	if (pod) {
-		r = get_one(f, c, "pods", pod, &item, e);
-		if (r < 0)
-			return r;
-		fa_read_pod_space(item, &s);
-		json_decref(item);
-	}
-	if (s.total == 0)
-		return array_space(f, c, ret, e);
-	*ret = s;
+	if (r < 0)
+		return r;
+	fa_read_pod_space(item, ret);
+	json_decref(item);
 	return 0;
+}
+
+int fa_space_get(struct fa *f, const struct fa_call *c, const char *vg, struct fa_space *ret,
+		 struct err *e)
+{
+	return vg ? vgroup_space(f, c, vg, ret, e) : array_space(f, c, ret, e);
 }
 
 /* --- ports ----------------------------------------------------------------------------------- */

@@ -24,16 +24,22 @@ static int ask_array(struct fa *f, void *arg, struct err *e)
 {
 	struct asked *q = arg;
 
-	return fa_space_get(f, &q->c->fa, container_pod(&q->c->conf, &q->c->arena), NULL, &q->space,
-			    e);
+	return fa_space_get(f, &q->c->fa, NULL, &q->space, e);
+}
+
+static int ask_pod(struct fa *f, void *arg, struct err *e)
+{
+	struct asked *q = arg;
+
+	return fa_pod_space_get(f, &q->c->fa, container_pod(&q->c->conf, &q->c->arena), &q->space,
+				e);
 }
 
 static int ask_group(struct fa *f, void *arg, struct err *e)
 {
 	struct asked *q = arg;
 
-	return fa_space_get(f, &q->c->fa, NULL, container_group(&q->c->conf, &q->c->arena),
-			    &q->space, e);
+	return fa_space_get(f, &q->c->fa, container_group(&q->c->conf, &q->c->arena), &q->space, e);
 }
 
 static int ask_volumes(struct fa *f, void *arg, struct err *e)
@@ -62,6 +68,75 @@ static int ask_provisioned(struct call *c, uint64_t *ret, struct err *e)
 	return r;
 }
 
+/* ---- a pod: its quota, else what its array has ---- */
+
+struct half {
+	const char *what;
+	int (*ask)(struct fa *f, void *arg, struct err *e);
+	bool fresh; /* asked by this call */
+	struct said {
+		int64_t at;
+		struct fa_space space;
+	} said;
+};
+
+struct half_asked {
+	struct call *c;
+	struct half *half;
+};
+
+static int fetch_half(void *arg, struct buf *ret, struct err *e)
+{
+	struct half_asked *h = arg;
+	struct asked q = { .c = h->c };
+	struct said said = { .at = clock_mono_ms() };
+	int r = call_first(h->c, h->half->ask, &q, e);
+
+	h->half->fresh = true;
+	said.space = q.space;
+	if (r == 0)
+		buf_add(ret, &said, sizeof(said));
+	return r;
+}
+
+static int get_half(struct call *c, struct half *half, int age_ms, struct err *e)
+{
+	CLEANUP(buf_done) struct buf kept = {};
+	struct half_asked h = { c, half };
+	const char *key = arena_fmt(&c->arena, "half %s %s %s %s", half->what, c->conf.storage,
+				    c->conf.addresses[0].url, c->conf.prefix);
+	int r = array_memo_get(c->ctx->memo, key, age_ms, c->fa.deadline, fetch_half, &h, &kept, e);
+
+	if (r == 0)
+		memcpy(&half->said, kept.data, sizeof(half->said));
+	return r;
+}
+
+/*
+ * Without a quota it takes two answers. Both are asked for at first, and then the older one each
+ * time, so that a status is one request.
+ */
+static int ask_halves(struct call *c, struct fa_space *ret, struct err *e)
+{
+	struct half pod = { .what = "pod", .ask = ask_pod };
+	struct half array = { .what = "array", .ask = ask_array };
+	int r = get_half(c, &pod, SPACE_HALF_MS, e);
+
+	if (r == 0 && !pod.said.space.total)
+		r = get_half(c, &array, SPACE_HALF_MS, e);
+	if (r == 0 && !pod.fresh && !array.fresh) {
+		bool pods_turn = pod.said.space.total || pod.said.at <= array.said.at;
+
+		r = get_half(c, pods_turn ? &pod : &array, 0, e);
+		/* The quota that was has been taken away. */
+		if (r == 0 && !pod.said.space.total && !array.said.at)
+			r = get_half(c, &array, SPACE_HALF_MS, e);
+	}
+	if (r == 0)
+		*ret = pod.said.space.total ? pod.said.space : array.said.space;
+	return r;
+}
+
 static int ask(struct call *c, struct fa_space *ret, struct err *e)
 {
 	struct asked q = { .c = c };
@@ -71,7 +146,10 @@ static int ask(struct call *c, struct fa_space *ret, struct err *e)
 		ret->total = c->conf.quota;
 		return ask_provisioned(c, &ret->used, e);
 	}
-	r = call_first(c, ask_array, &q, e);
+	if (container_pod(&c->conf, &c->arena))
+		r = ask_halves(c, &q.space, e);
+	else
+		r = call_first(c, ask_array, &q, e);
 	if (r < 0)
 		return r;
 	if (!q.space.total)

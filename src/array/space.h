@@ -9,7 +9,11 @@
 
 #include "array/call.h"
 
-enum { SPACE_KEEP_MS = 10000, SPACE_KEEP_FAILURE_MS = 2000 };
+enum {
+	SPACE_KEEP_MS = 10000,
+	SPACE_KEEP_FAILURE_MS = 2000,
+	SPACE_HALF_MS = 25000, /* of two answers that belong together the older one is not older */
+};
 
 /* One answer in SPACE_KEEP_MS whatever the number of callers; a failure serves for
  * SPACE_KEEP_FAILURE_MS. used is at most total. */

@@ -342,7 +342,8 @@ static int do_host(struct job *j)
 static int do_space(struct job *j)
 {
 	struct fa_space space;
-	int r = fa_space_get(j->f, &j->call, text(j, 1), text(j, 2), &space, &j->e);
+	int r = text(j, 1) ? fa_pod_space_get(j->f, &j->call, text(j, 1), &space, &j->e)
+			   : fa_space_get(j->f, &j->call, text(j, 2), &space, &j->e);
 
 	if (r < 0)
 		return r;
