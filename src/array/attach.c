@@ -12,7 +12,11 @@ int attach_lock(struct call *c, const char *volname, struct err *e)
 	return registry_lock_volume(c->ctx->registry, c->conf.storage, volname, c->fa.deadline, e);
 }
 
-static int look(struct call *c, const char *serial, enum array_protocol protocol,
+/* workers_look() or workers_idle(). */
+typedef int looking(struct workers *w, const char *serial, enum array_protocol protocol,
+		    struct map_state *ret, struct err *e);
+
+static int look(struct call *c, looking *how, const char *serial, enum array_protocol protocol,
 		struct map_state *ret, struct err *e)
 {
 	struct err why = {};
@@ -21,7 +25,7 @@ static int look(struct call *c, const char *serial, enum array_protocol protocol
 	*ret = (struct map_state){};
 	if (!serial || !array_serial_ok(serial))
 		return err_set(e, -EUCLEAN, "no serial of a FlashArray's volume is known");
-	error = workers_look(c->ctx->workers, serial, protocol, ret, &why);
+	error = how(c->ctx->workers, serial, protocol, ret, &why);
 	if (error == -EALREADY) {
 		/* Not an error of the question: the answer is that it is not known. */
 		ret->in_use = MAP_UNKNOWN;
@@ -33,7 +37,7 @@ static int look(struct call *c, const char *serial, enum array_protocol protocol
 
 int attach_look(struct call *c, const char *serial, struct map_state *ret, struct err *e)
 {
-	return look(c, serial, c->conf.protocol, ret, e);
+	return look(c, workers_look, serial, c->conf.protocol, ret, e);
 }
 
 static int refused(const struct plan *p, const char *volname, struct err *e)
@@ -46,7 +50,7 @@ int attach_idle(struct call *c, const char *volname, const char *serial, const c
 {
 	struct map_state here;
 	struct plan p;
-	int ret = attach_look(c, serial, &here, e);
+	int ret = look(c, workers_idle, serial, c->conf.protocol, &here, e);
 
 	if (ret)
 		return ret;
@@ -99,7 +103,7 @@ int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
 	struct registry_entry entry = before ? *before : attach_new_entry(c, t);
 	struct map_state here;
 	struct plan p;
-	int ret = look(c, entry.serial, entry.protocol, &here, e);
+	int ret = look(c, workers_idle, entry.serial, entry.protocol, &here, e);
 
 	if (ret)
 		return ret;
@@ -222,11 +226,11 @@ int attach_volume(struct call *c, const struct attach_target *t, struct err *e)
 				       .again = t->again,
 				       .here = &here };
 	struct plan p;
-	int ret = look(c, t->serial, c->conf.protocol, &here, e);
+	int ret = look(c, workers_look, t->serial, c->conf.protocol, &here, e);
 
 	if (ret == 0 && before && strcmp(before->serial, t->serial) != 0) {
 		in.old = &old;
-		ret = look(c, before->serial, before->protocol, &old, e);
+		ret = look(c, workers_look, before->serial, before->protocol, &old, e);
 	}
 	if (ret)
 		return ret;

@@ -268,36 +268,50 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 
 /* --- letting go -------------------------------------------------------------------- */
 
-static int refuse_used(const struct map_job *j, const struct map_state *s, struct err *e)
-{
-	char who[128] = "";
-	bool passing;
-
-	if (s->in_use == MAP_OPEN && map_see_user(&j->root, s->device, who, sizeof(who), &passing))
-		return err_set(e, -EBUSY, "the volume is in use as /dev/%s: %s", s->device, who);
-	return err_set(e, -EBUSY, "the volume is in use as /dev/%s: %s", s->device,
-		       *s->why ? s->why : "nobody can tell by whom");
-}
-
-/* Nobody has it open. udev's own short look at a device that was just closed is waited for. */
-static int must_be_free(struct map_job *j, const char *serial, enum array_protocol protocol,
+/* Says who has it open; udev's own short look at a device that was just closed is waited for. */
+static int look_settled(struct map_job *j, const char *serial, enum array_protocol protocol,
 			struct map_state *ret, struct err *e)
 {
 	int64_t until = clock_boot_ms() + PASSING_MS;
 
 	for (;;) {
-		char who[128];
+		char who[sizeof(ret->why)] = "";
 		bool passing = false, user;
 		int r = look(j, serial, protocol, ret, e);
 
-		if (r < 0 || !ret->present || ret->in_use == MAP_FREE)
+		if (r < 0 || !ret->present || ret->in_use != MAP_OPEN)
 			return r;
 		user = map_see_user(&j->root, ret->device, who, sizeof(who), &passing);
-		if (user || ret->in_use == MAP_UNKNOWN || clock_boot_ms() >= until ||
-		    map_job_left(j, 1) == 0)
-			return refuse_used(j, ret, e);
+		if (user)
+			memcpy(ret->why, who, sizeof(who));
+		if (user || clock_boot_ms() >= until || map_job_left(j, 1) == 0)
+			return 0;
 		(void)poll(NULL, 0, PASSING_STEP_MS);
 	}
+}
+
+int map_idle(const char *serial, enum array_protocol protocol, int deadline_ms,
+	     struct map_state *ret, struct err *e)
+{
+	struct map_job j;
+	int r = map_job_begin(&j, deadline_ms, e);
+
+	if (r < 0)
+		return r;
+	r = look_settled(&j, serial, protocol, ret, e);
+	map_job_done(&j);
+	return r;
+}
+
+static int must_be_free(struct map_job *j, const char *serial, enum array_protocol protocol,
+			struct map_state *ret, struct err *e)
+{
+	int r = look_settled(j, serial, protocol, ret, e);
+
+	if (r < 0 || !ret->present || ret->in_use == MAP_FREE)
+		return r;
+	return err_set(e, -EBUSY, "the volume is in use as /dev/%s: %s", ret->device,
+		       *ret->why ? ret->why : "nobody can tell by whom");
 }
 
 static int flush_name(const char *name, struct err *e)

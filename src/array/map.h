@@ -56,6 +56,13 @@ int map_look(const char *serial, enum array_protocol protocol, struct map_state 
 	     struct err *e);
 
 /*
+ * The same for who will take it away or replace its content: @ret->why says who has it open, and
+ * udev's own short look at a device that was just closed is waited for (seconds at most).
+ */
+int map_idle(const char *serial, enum array_protocol protocol, int deadline_ms,
+	     struct map_state *ret, struct err *e);
+
+/*
  * All volumes of any FlashArray that this node has: maps, and disks without a map. Memory is @a's.
  */
 struct map_found {

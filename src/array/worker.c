@@ -194,14 +194,26 @@ static int prepare(struct worker_request *q, enum worker_op op, const char *seri
 	return 0;
 }
 
-int workers_look(struct workers *w, const char *serial, enum array_protocol protocol,
-		 struct map_state *ret, struct err *e)
+static int ask_state(struct workers *w, enum worker_op op, const char *serial,
+		     enum array_protocol protocol, struct map_state *ret, struct err *e)
 {
 	struct answer answer = { .ret = ret, .size = sizeof(*ret) };
 	struct worker_request q;
-	int r = prepare(&q, WORKER_LOOK, serial, protocol, QUICK_MS, e);
+	int r = prepare(&q, op, serial, protocol, QUICK_MS, e);
 
 	return r < 0 ? r : call(w, &q, &answer, e);
+}
+
+int workers_look(struct workers *w, const char *serial, enum array_protocol protocol,
+		 struct map_state *ret, struct err *e)
+{
+	return ask_state(w, WORKER_LOOK, serial, protocol, ret, e);
+}
+
+int workers_idle(struct workers *w, const char *serial, enum array_protocol protocol,
+		 struct map_state *ret, struct err *e)
+{
+	return ask_state(w, WORKER_IDLE, serial, protocol, ret, e);
 }
 
 int workers_list(struct workers *w, struct map_list *ret, struct arena *a, struct err *e)

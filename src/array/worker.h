@@ -21,6 +21,8 @@ int workers_fd(const struct workers *w);
 /* As map.h's, from any thread. -EALREADY: an earlier call on that serial is stuck in the kernel. */
 int workers_look(struct workers *w, const char *serial, enum array_protocol protocol,
 		 struct map_state *ret, struct err *e);
+int workers_idle(struct workers *w, const char *serial, enum array_protocol protocol,
+		 struct map_state *ret, struct err *e);
 int workers_list(struct workers *w, struct map_list *ret, struct arena *a, struct err *e);
 int workers_attach(struct workers *w, const struct map_want *want, int deadline_ms,
 		   struct map_state *ret, struct err *e);

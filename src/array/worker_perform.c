@@ -37,6 +37,8 @@ static int perform(const struct worker_request *q, struct outcome *o)
 	switch (q->op) {
 	case WORKER_LOOK:
 		return map_look(q->serial, q->protocol, &o->state, e);
+	case WORKER_IDLE:
+		return map_idle(q->serial, q->protocol, q->deadline_ms, &o->state, e);
 	case WORKER_ATTACH:
 		return map_attach(&q->want, q->deadline_ms, &o->state, e);
 	case WORKER_RESIZE:

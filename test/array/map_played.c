@@ -176,6 +176,13 @@ int map_look(const char *serial, enum array_protocol protocol, struct map_state 
 	return 0;
 }
 
+int map_idle(const char *serial, enum array_protocol protocol, int deadline_ms,
+	     struct map_state *ret, struct err *e)
+{
+	(void)deadline_ms;
+	return map_look(serial, protocol, ret, e);
+}
+
 int map_list(struct map_list *ret, struct arena *a, struct err *e)
 {
 	DIR *dir = opendir(env("PLAYED_DIR"));

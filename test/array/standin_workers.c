@@ -78,6 +78,12 @@ int workers_look(struct workers *w, const char *serial, enum array_protocol prot
 	return 0;
 }
 
+int workers_idle(struct workers *w, const char *serial, enum array_protocol protocol,
+		 struct map_state *ret, struct err *e)
+{
+	return workers_look(w, serial, protocol, ret, e);
+}
+
 int workers_list(struct workers *w, struct map_list *ret, struct arena *a, struct err *e)
 {
 	(void)w, (void)a, (void)e;

@@ -224,9 +224,9 @@ static void a_disk_whose_port_is_lost_is_offline(void **state)
 	tree_link(&tree, "sys/block/sdb/device", "../../devices/y/4:0:0:1");
 	tree_write(&tree, "sys/devices/y/4:0:0:1/state", "transport-offline\n");
 	assert_int_equal(scsi_offline(&tree.root, &d, &e), 0);
-	tree_write(&tree, "sys/devices/y/4:0:0:1/state", "running\n");
-	assert_int_equal(scsi_offline(&tree.root, &d, &e), -EISDIR);
 	tree_write(&tree, "sys/devices/y/4:0:0:1/state", "blocked\n");
+	assert_int_equal(scsi_offline(&tree.root, &d, &e), 0);
+	tree_write(&tree, "sys/devices/y/4:0:0:1/state", "running\n");
 	assert_int_equal(scsi_offline(&tree.root, &d, &e), -EISDIR);
 }
 

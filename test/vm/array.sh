@@ -29,9 +29,9 @@ refused() { # ERRNO ARG...
 }
 
 until_true() { # SECONDS COMMAND...
-	local n=$(($1 * 10))
+	local end=$((SECONDS + $1))
 	shift
-	for _ in $(seq $n); do
+	while [ $SECONDS -lt $end ]; do
 		"$@" >/dev/null 2>&1 && return
 		sleep 0.1
 	done
