@@ -128,20 +128,6 @@ static void read_holder(struct map_holder *ret, const struct root *root, const c
 		ret->open_count = d.open_count;
 }
 
-static enum map_in_use use_of_map(const struct map_view *v, const struct root *root, char *why,
-				  size_t size)
-{
-	CLEANUP(sysdisk_names_done) struct sysdisk_names names = {};
-	CLEANUP(arena_done) struct arena a = {};
-	struct map_holder *holders;
-
-	sysdisk_holders(root, v->dm, &names);
-	holders = arena_alloc(&a, names.n * sizeof(*holders));
-	for (size_t i = 0; i < names.n; i++)
-		read_holder(&holders[i], root, names.items[i].text, &a);
-	return map_plan_use(v->uuid, v->map.open_count, holders, names.n, why, size);
-}
-
 static int by_number(const void *a, const void *b)
 {
 	return devno_cmp(*(const struct devno *)a, *(const struct devno *)b);
@@ -157,6 +143,41 @@ static bool is_passing(const char *command)
 		if (strcmp(command, names[i]) == 0)
 			return true;
 	return false;
+}
+
+/*
+ * A map without a path, and every time that it is open is udev's look at it: their reads end when
+ * it no longer queues, with which its removal begins. Until then it would be in use for ever.
+ */
+static bool is_only_looked_at(const struct map_view *v, const struct root *root)
+{
+	CLEANUP(users_done) struct dm_users users = {};
+	CLEANUP(arena_done) struct arena a = {};
+	struct dm_set none = {};
+
+	if (v->map.active_paths)
+		return false;
+	users_read(&users, root, &none, &v->map.dev, 1, &a);
+	vec_each (u, &users)
+		if (!u->pid || !is_passing(u->command))
+			return false;
+	return users.n == v->map.open_count;
+}
+
+static enum map_in_use use_of_map(const struct map_view *v, const struct root *root, char *why,
+				  size_t size)
+{
+	CLEANUP(sysdisk_names_done) struct sysdisk_names names = {};
+	CLEANUP(arena_done) struct arena a = {};
+	struct map_holder *holders;
+	enum map_in_use use;
+
+	sysdisk_holders(root, v->dm, &names);
+	holders = arena_alloc(&a, names.n * sizeof(*holders));
+	for (size_t i = 0; i < names.n; i++)
+		read_holder(&holders[i], root, names.items[i].text, &a);
+	use = map_plan_use(v->uuid, v->map.open_count, holders, names.n, why, size);
+	return use == MAP_OPEN && names.n == 0 && is_only_looked_at(v, root) ? MAP_FREE : use;
 }
 
 /* The first of @users of one of the @n numbers that is a user. */
