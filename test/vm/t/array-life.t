@@ -354,7 +354,7 @@ echo 6d3a3a43-7a4c-4a05-9e3f-0b1f2f3d4c5e >/etc/nvme/hostid
 rm -rf /var/lib/pvewarden/array $V/volumes /etc/pve/priv/purestorage
 mkdir -p $V/volumes
 must modprobe -a nvme_core nvme_fabrics nvme_tcp nvmet nvmet_tcp
-for n in 1 2; do must ip addr add 10.9.1.$n/32 dev lo; done
+for n in 1 2 3; do must ip addr add 10.9.1.$n/32 dev lo; done
 simulator --nvme fa1=10.9.1.1:4420 --nvme fa1=10.9.1.2:4420 --nvme fa2=10.9.1.3:4420 --backend nvmet $V/volumes
 hosts nqns $nqn
 sections nvme
