@@ -16,8 +16,8 @@ int attach_lock(struct call *c, const char *volname, struct err *e)
 typedef int looking(struct workers *w, const char *serial, enum array_protocol protocol,
 		    struct map_state *ret, struct err *e);
 
-static int look(struct call *c, looking *how, const char *serial, enum array_protocol protocol,
-		struct map_state *ret, struct err *e)
+static int look_by(struct call *c, looking *how, const char *serial, enum array_protocol protocol,
+		   struct map_state *ret, struct err *e)
 {
 	struct err why = {};
 	int error;
@@ -35,9 +35,15 @@ static int look(struct call *c, looking *how, const char *serial, enum array_pro
 	return error ? err_set(e, error, "%s", why.text) : 0;
 }
 
+static int look(struct call *c, const char *serial, enum array_protocol protocol,
+		struct map_state *ret, struct err *e)
+{
+	return look_by(c, workers_look, serial, protocol, ret, e);
+}
+
 int attach_look(struct call *c, const char *serial, struct map_state *ret, struct err *e)
 {
-	return look(c, workers_look, serial, c->conf.protocol, ret, e);
+	return look(c, serial, c->conf.protocol, ret, e);
 }
 
 static int refused(const struct plan *p, const char *volname, struct err *e)
@@ -50,7 +56,7 @@ int attach_idle(struct call *c, const char *volname, const char *serial, const c
 {
 	struct map_state here;
 	struct plan p;
-	int ret = look(c, workers_idle, serial, c->conf.protocol, &here, e);
+	int ret = look_by(c, workers_idle, serial, c->conf.protocol, &here, e);
 
 	if (ret)
 		return ret;
@@ -103,7 +109,7 @@ int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
 	struct registry_entry entry = before ? *before : attach_new_entry(c, t);
 	struct map_state here;
 	struct plan p;
-	int ret = look(c, workers_idle, entry.serial, entry.protocol, &here, e);
+	int ret = look_by(c, workers_idle, entry.serial, entry.protocol, &here, e);
 
 	if (ret)
 		return ret;
@@ -226,11 +232,11 @@ int attach_volume(struct call *c, const struct attach_target *t, struct err *e)
 				       .again = t->again,
 				       .here = &here };
 	struct plan p;
-	int ret = look(c, workers_look, t->serial, c->conf.protocol, &here, e);
+	int ret = look(c, t->serial, c->conf.protocol, &here, e);
 
 	if (ret == 0 && before && strcmp(before->serial, t->serial) != 0) {
 		in.old = &old;
-		ret = look(c, workers_look, before->serial, before->protocol, &old, e);
+		ret = look(c, before->serial, before->protocol, &old, e);
 	}
 	if (ret)
 		return ret;
