@@ -278,8 +278,9 @@ int scsi_offline(const struct root *root, const struct scsi_disk *disk, struct e
 	if (r == -ENODEV)
 		return 0;
 	sysdisk_attr(root, disk->name, "device/state", state, sizeof(state));
-	/* One whose port is lost cannot be set to anything else, and no I/O reaches it either. */
-	if (strcmp(state, "offline") == 0 || strcmp(state, "transport-offline") == 0)
+	/* The kernel refuses to set a disk whose port is lost, or being looked for. */
+	if (strcmp(state, "offline") == 0 || strcmp(state, "transport-offline") == 0 ||
+	    strcmp(state, "blocked") == 0)
 		return 0;
 	if (r < 0)
 		return r;

@@ -17,6 +17,9 @@ int scsi_delete(const struct root *root, const struct scsi_disk *disk, struct er
 /* Reads size and identity again. */
 int scsi_rescan(const struct root *root, const struct scsi_disk *disk, struct err *e);
 
-/* No more I/O reaches it: "offline". Read back, because the kernel may refuse. 0 when it is gone.
+/*
+ * No more I/O reaches it: "offline". Read back, because the kernel may refuse. 0 also when it is
+ * gone, and when its port is (then it is "transport-offline", or "blocked" until its port is back
+ * or given up).
  */
 int scsi_offline(const struct root *root, const struct scsi_disk *disk, struct err *e);

@@ -129,6 +129,8 @@ static void show(struct target *t, const struct sim_array *a, const struct sim_v
 	(void)configfs_folder(&t->fs, space);
 	set(t, space, "device_path", file);
 	set(t, space, "device_nguid", nguid);
+	/* The kernel makes one up otherwise, and udev names the disk by it. An array tells none. */
+	set(t, space, "device_uuid", "00000000-0000-0000-0000-000000000000");
 	set(t, space, "buffered_io", "1");
 	set(t, space, "enable", "1");
 }

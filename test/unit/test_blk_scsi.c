@@ -208,6 +208,28 @@ static void what_is_written_names_one_unit(void **state)
 	assert_file("sys/devices/x/4:0:0:1/state", "offline\n");
 }
 
+/* The kernel sets a disk whose port is lost to nothing else; no I/O reaches it either. */
+static void a_disk_whose_port_is_lost_is_offline(void **state)
+{
+	struct scsi_disk d;
+	struct err e = {};
+
+	(void)state;
+	add_disk("sdb", "4:0:0:1", "naa.624a93700123456789abcdef00011001\n");
+	assert_int_equal(scsi_disk_read(&d, &tree.root, "sdb"), 0);
+	/* A folder takes no text; what the kernel says is read through the disk's name. */
+	tree_remove(&tree, "sys/devices/x/4:0:0:1/state");
+	tree_write(&tree, "sys/devices/x/4:0:0:1/state/refuses", "");
+	tree_remove(&tree, "sys/block/sdb/device");
+	tree_link(&tree, "sys/block/sdb/device", "../../devices/y/4:0:0:1");
+	tree_write(&tree, "sys/devices/y/4:0:0:1/state", "transport-offline\n");
+	assert_int_equal(scsi_offline(&tree.root, &d, &e), 0);
+	tree_write(&tree, "sys/devices/y/4:0:0:1/state", "blocked\n");
+	assert_int_equal(scsi_offline(&tree.root, &d, &e), 0);
+	tree_write(&tree, "sys/devices/y/4:0:0:1/state", "running\n");
+	assert_int_equal(scsi_offline(&tree.root, &d, &e), -EISDIR);
+}
+
 /* The name was given to another disk meanwhile: it is left alone. */
 static void a_name_that_was_given_again_is_not_deleted(void **state)
 {
@@ -311,6 +333,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(fc_ports_that_are_targets, begin, end),
 		cmocka_unit_test_setup_teardown(disks_by_identity_and_by_address, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_written_names_one_unit, begin, end),
+		cmocka_unit_test_setup_teardown(a_disk_whose_port_is_lost_is_offline, begin, end),
 		cmocka_unit_test_setup_teardown(a_name_that_was_given_again_is_not_deleted, begin,
 						end),
 		cmocka_unit_test(addresses),

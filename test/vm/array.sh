@@ -29,9 +29,9 @@ refused() { # ERRNO ARG...
 }
 
 until_true() { # SECONDS COMMAND...
-	local n=$(($1 * 10))
+	local end=$((SECONDS + $1))
 	shift
-	for _ in $(seq $n); do
+	while [ $SECONDS -lt $end ]; do
 		"$@" >/dev/null 2>&1 && return
 		sleep 0.1
 	done
@@ -115,7 +115,7 @@ iscsi_start() { # ADDRESS...: logged in to all of them
 		node.session.timeo.replacement_timeout = 2
 		node.conn[0].timeo.login_timeout = 5
 		node.conn[0].timeo.noop_out_interval = 1
-		node.conn[0].timeo.noop_out_timeout = 1
+		node.conn[0].timeo.noop_out_timeout = 3
 		node.session.initial_login_retry_max = 1
 		node.session.err_timeo.abort_timeout = 3
 		node.session.err_timeo.lu_reset_timeout = 3
