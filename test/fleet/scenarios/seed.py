@@ -105,6 +105,7 @@ def seed_errors(t):
              ("a guest of no node", "POST", "/api/proxmox/lxc",
               {"name": "a", "lxc_id": "lxc/9", "vmid": 109, "node": "nowhere", "status": "running", "ostype": "debian"},
               400, "Node not found: nowhere"),
+             ("a node with a name that no URL may have", "POST", "/api/proxmox/node", {"name": "a\nb"}, 422, "$.name"),
              ("too deep", "POST", "/api/v1/documents", '{"a":' * 40 + "1" + "}" * 40, 422, None),
              ("no such path", "POST", "/api/proxmox/nothing", {}, 404, None),
              ("no such method", "PUT", "/api/proxmox/node", {}, 405, None))
