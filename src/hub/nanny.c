@@ -15,7 +15,8 @@
 
 enum form {
 	TAKE_TEXT,
-	TAKE_NAME, /* a text that must be there, of at most WIRE_NAME_MAX bytes */
+	TAKE_NAME, /* a text that must be there, of at most WIRE_NAME_MAX bytes, for an URL */
+	TAKE_KEY,  /* the same, but for that it may be missing */
 	TAKE_WHOLE,
 	TAKE_NUMBER,
 	TAKE_FLAG,
@@ -43,7 +44,7 @@ struct field {
 static const struct field cluster_fields[] = {
 	{ "name", TAKE_NAME, { "cluster_name", "name" } },
 	{ "id", TAKE_TEXT, { "cluster_id", "px_cluster_id" }, NULL, "\"cluster\"" },
-	{ "uuid", TAKE_TEXT, { "cluster_uuid" } },
+	{ "uuid", TAKE_KEY, { "cluster_uuid" } },
 	{ "nodes", TAKE_WHOLE, { "nodes" } },
 	{ "quorate", TAKE_FLAG, { "quorate" } },
 	{ "version", TAKE_WHOLE, { "version" } },
@@ -57,7 +58,7 @@ static const struct field node_fields[] = {
 	{ "local", TAKE_FLAG, { "local" }, NULL, "true" },
 	{ "level", TAKE_TEXT, { "level" }, NULL, "\"\"" },
 	{ "pve_version", TAKE_TEXT, { "pve_version", "pveversion" }, NULL, "\"\"" },
-	{ "cluster_uuid", TAKE_TEXT, { "cluster_uuid" } },
+	{ "cluster_uuid", TAKE_KEY, { "cluster_uuid" } },
 	{ "cluster_name", TAKE_TEXT, { "cluster_name" } },
 };
 
@@ -77,7 +78,7 @@ static const struct field host_fields[] = {
 		{ "memory_mb", TAKE_MEMORY, { "memory_mb" }, "memory", "512" },       \
 		{ "protection", TAKE_FLAG, { "protection" }, "protection", "false" }, \
 		{ "tags", TAKE_TAGS, { "tags" }, "tags", "\"\"" },                    \
-		{ "cluster_uuid", TAKE_TEXT, { "cluster_uuid" } },                    \
+		{ "cluster_uuid", TAKE_KEY, { "cluster_uuid" } },                     \
 	{                                                                             \
 		"config", TAKE_OBJECT, { "config" }, NULL, "{}"                       \
 	}
@@ -142,6 +143,12 @@ static json_t *take_text(const json_t *v, size_t max)
 		return NULL;
 	(void)snprintf(digits, sizeof(digits), "%lld", (long long)json_integer_value(v));
 	return json_string(digits);
+}
+
+static json_t *take_name(const json_t *v)
+{
+	return str_has_control(slice_of(json_string_value(v) ?: "")) ? NULL
+								     : take_text(v, WIRE_NAME_MAX);
 }
 
 static bool whole_of(const json_t *v, int64_t *ret)
@@ -280,7 +287,8 @@ static json_t *take(const struct field *f, const json_t *v)
 	case TAKE_TEXT:
 		return take_text(v, WIRE_STRING_MAX);
 	case TAKE_NAME:
-		return take_text(v, WIRE_NAME_MAX);
+	case TAKE_KEY:
+		return take_name(v);
 	case TAKE_WHOLE:
 		return take_whole(f, v);
 	case TAKE_NUMBER:
@@ -307,7 +315,8 @@ static const char *wanted(enum form form)
 {
 	static const char *const words[] = {
 		[TAKE_TEXT] = "a string",
-		[TAKE_NAME] = "a name of at most 255 bytes",
+		[TAKE_NAME] = "a name of at most 255 bytes, none of them a control character",
+		[TAKE_KEY] = "a name of at most 255 bytes, none of them a control character",
 		[TAKE_WHOLE] = "a whole number in its range",
 		[TAKE_NUMBER] = "a number up to 1e18",
 		[TAKE_FLAG] = "0 or 1",

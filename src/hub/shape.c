@@ -139,6 +139,17 @@ static bool name_fits(const struct scan *s)
 	return scan_unescape(s->text, plain, sizeof(plain));
 }
 
+/* A name stands in the path of an URL, where none of these may. */
+static bool has_control(const struct scan *s)
+{
+	char plain[WIRE_NAME_MAX + 1];
+	struct slice name = s->text;
+
+	if (s->escaped && scan_unescape(s->text, plain, sizeof(plain)))
+		name = slice_of(plain);
+	return str_has_control(name);
+}
+
 static bool check_words(struct walk *w, const struct shape_rule *rule)
 {
 	if (is_word(w->scan.text, rule->words))
@@ -159,6 +170,8 @@ static bool check_string(struct walk *w, const struct shape_rule *rule)
 	case FORM_NAME:
 		if (slice_empty(s->text))
 			return refuse(w, 0, "must not be empty");
+		if (has_control(s))
+			return refuse(w, 0, "has a control character");
 		__attribute__((fallthrough));
 	case FORM_TEXT:
 		return name_fits(s) || refuse(w, 0, "longer than %d bytes", WIRE_NAME_MAX);

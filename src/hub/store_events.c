@@ -97,15 +97,15 @@ int store_events(struct store *s, const struct store_document *d, const struct d
 			      const struct digest *g, struct err *e),
 		 struct err *e)
 {
-	bool complete = g->complete == 1;
-	const char *list = complete && !g->empty_list ? g->list_hash : "";
+	/* Without a list nobody has gone, so that nobody comes with the next one. */
+	bool listed = g->complete == 1 && !g->empty_list;
 	struct stream streams[] = {
-		{ SQL_NEAR_OWN, SQL_EVENTS_OWN, 'g', complete ? g->own_hash : "", list,
+		{ SQL_NEAR_OWN, SQL_EVENTS_OWN, 'g', listed ? g->own_hash : "", g->list_hash,
 		  g->ids_hash },
 		{ SQL_NEAR_HOST, SQL_EVENTS_HOST, 'h', g->host_hash, "", "" },
 		{ SQL_NEAR_MEMBERS, SQL_EVENTS_MEMBERS, 'c', g->members_hash, "", "" },
 	};
-	bool known = complete;
+	bool known = listed;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(streams); i++) {

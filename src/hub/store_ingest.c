@@ -47,14 +47,14 @@ static int add_view(struct store *s, const struct store_document *d, const char 
 static int add_doc(struct store *s, const struct store_document *d, const struct digest *g,
 		   struct err *e)
 {
-	bool complete = g->complete == 1;
+	bool listed = g->complete == 1 && !g->empty_list;
 	int64_t added = 0;
 	int r = STORE_RUN(s, SQL_DOC_ADD, NULL, NULL, &added, e, KEY(d), val_text(d->node),
 			  val_text(d->instance), val_int((int64_t)d->sequence),
 			  val_int(d->collected_at), val_int(d->received_at), val_text(g->ids_hash),
-			  val_hash(complete && !g->empty_list ? g->list_hash : ""),
-			  val_hash(complete ? g->own_hash : ""), val_hash(g->host_hash),
-			  val_hash(g->members_hash), val_int(g->storages.p != NULL));
+			  val_hash(listed ? g->list_hash : ""), val_hash(listed ? g->own_hash : ""),
+			  val_hash(g->host_hash), val_hash(g->members_hash),
+			  val_int(g->storages.p != NULL));
 
 	return r < 0 ? r : !added;
 }

@@ -151,9 +151,10 @@ static void write_data(const struct old_object *o, struct buf *data, struct buf 
 static void write_config(const struct old_object *o, struct buf *b)
 {
 	static const char *const same[] = {
-		"vmid",	      "type", "name",	  "memory_mb",	  "swap_mb",	"rootfs",
-		"ostype",     "arch", "hostname", "searchdomain", "nameserver", "unprivileged",
-		"protection", "tags", "timezone", "vmgenid",	  "config",
+		"vmid",	      "type",	      "name",	    "memory_mb", "swap_mb",
+		"rootfs",     "ostype",	      "arch",	    "hostname",	 "searchdomain",
+		"nameserver", "unprivileged", "protection", "tags",	 "timezone",
+		"vmgenid",    "config",	      "features",   "net0",
 	};
 
 	buf_addc(b, '{');

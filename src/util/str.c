@@ -237,6 +237,14 @@ size_t str_utf8_len(struct slice s)
 	return len;
 }
 
+bool str_has_control(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
 bool str_utf8_valid(struct slice s)
 {
 	while (s.n) {

@@ -46,6 +46,8 @@ const char *str_human_size(uint64_t bytes, char buf[24]);
 /* Length of the valid UTF-8 sequence at the start of @s, 0 if there is none. */
 size_t str_utf8_len(struct slice s);
 bool str_utf8_valid(struct slice s);
+/* A byte below the blank, or DEL. */
+bool str_has_control(struct slice s);
 
 /* Columns that @s takes on a terminal: one per code point, zero for combining marks, two for East
  * Asian wide ones (approximated by their blocks). */

@@ -60,7 +60,7 @@ static void change(struct sim *w)
 	}
 }
 
-static void write_nodes(const struct sim *w, struct buf *b)
+static void write_nodes(const struct sim *w, bool lost, struct buf *b)
 {
 	buf_adds(b, "\"nodes\": [");
 	for (int i = 0; i < w->nodes; i++)
@@ -69,7 +69,7 @@ static void write_nodes(const struct sim *w, struct buf *b)
 			"%s{\"name\": \"pve%d\", \"id\": %d, \"ip\": \"10.0.0.%d\", \"online\": %s}",
 			i ? ", " : "", i, i + 1, i + 1, w->up[i] ? "true" : "false");
 	buf_adds(b, "], \"vmids\": [");
-	for (int i = 0, n = 0; i < GUESTS; i++)
+	for (int i = 0, n = 0; i < GUESTS && !lost; i++)
 		if (w->guests[i].there)
 			buf_addf(b, "%s[%d, \"qemu\", \"pve%d\"]", n++ ? ", " : "", 100 + i,
 				 w->guests[i].node);
@@ -77,12 +77,12 @@ static void write_nodes(const struct sim *w, struct buf *b)
 }
 
 /* The reporter speaks for nodes that are silent. */
-static void write_guests(struct sim *w, int node, struct buf *b)
+static void write_guests(struct sim *w, int node, bool lost, struct buf *b)
 {
 	int n = 0;
 
 	buf_adds(b, ", \"guests\": [");
-	for (int i = 0; i < GUESTS; i++) {
+	for (int i = 0; i < GUESTS && !lost; i++) {
 		const struct sim_guest *g = &w->guests[i];
 
 		if (!g->there || (g->node != node && (node != 0 || w->up[g->node])))
@@ -128,7 +128,7 @@ static void write_document(struct sim *w, int node, int64_t at, uint64_t sequenc
 			   struct document *d)
 {
 	bool complete = w->quorate && chance(w, 6);
-	bool hung = chance(w, 12) == 0;
+	bool hung = chance(w, 12) == 0, lost = (at / 20 + node) % 11 == 0;
 
 	(void)snprintf(d->org, sizeof(d->org), "acme");
 	(void)snprintf(d->cluster, sizeof(d->cluster), "uuid-1");
@@ -146,8 +146,8 @@ static void write_document(struct sim *w, int node, int64_t at, uint64_t sequenc
 		 complete && !hung ? "true" : "false",
 		 node == 0 || chance(w, 10) == 0 ? "true" : "false");
 	if (!hung) {
-		write_nodes(w, &d->body);
-		write_guests(w, node, &d->body);
+		write_nodes(w, lost, &d->body);
+		write_guests(w, node, lost, &d->body);
 		write_host(w, node, &d->body);
 	} else {
 		buf_adds(&d->body, "\"pmxcfs\": {\"state\": \"hung\"}");

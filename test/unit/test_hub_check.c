@@ -51,7 +51,7 @@ static const char *const accepted[] = {
 	DOC("\"host\":{\"cpu\":1e18,\"loadavg\":[-1000000000000000000,1e-300]}"),
 	DOC("\"host\":null,\"ha\":null,\"parts\":null,\"pmxcfs\":null"),
 	/* Names with escapes, and as long as they may be. */
-	DOC("\"nodes\":[{\"name\":\"\\u00e4\\n\"}],\"\\u006eot ours\":1"),
+	DOC("\"nodes\":[{\"name\":\"\\u00e4\\/\"}],\"\\u006eot ours\":1"),
 };
 
 static void good_documents(void **state)
@@ -136,6 +136,12 @@ static void wrong_envelopes(void **state)
 		  "stands there twice" },
 		{ "{\"node\":17}", 422, "$.node", "must be a string" },
 		{ "{\"node\":{}}", 422, "$.node", "must be a string" },
+		{ "{\"node\":\"a\\nb\"}", 422, "$.node", "has a control character" },
+		{ "{\"node\":\"a\\u001bb\"}", 422, "$.node", "has a control character" },
+		{ "{\"node\":\"a\x7f\"}", 422, "$.node", "has a control character" },
+		{ "{\"node\":\"\\u007f\"}", 422, "$.node", "has a control character" },
+		{ "{\"cluster\":{\"uuid\":\"a\\tb\"}}", 422, "$.cluster.uuid",
+		  "has a control character" },
 		{ "{\"n\\u006fde\":\"a\"}", 422, "$[\"n\\u006fde\"]",
 		  "its key must be written without escapes" },
 		{ "{\"instance\":\"abc\"}", 422, "$.instance", "must be 32 hexadecimal digits" },
@@ -186,6 +192,7 @@ static void wrong_rows(void **state)
 		{ GUEST("\"type\":\"vm\""), 422, "$.guests[1].type",
 		  "must be \"qemu\" or \"lxc\"" },
 		{ GUEST("\"node\":\"\""), 422, "$.guests[1].node", "must not be empty" },
+		{ GUEST("\"node\":\"a\\r\""), 422, "$.guests[1].node", "has a control character" },
 		{ GUEST("\"status\":1"), 422, "$.guests[1].status", "must be a string or null" },
 		{ GUEST("\"uptime\":-1"), 422, "$.guests[1].uptime", "must be at least 0" },
 		{ GUEST("\"uptime\":true"), 422, "$.guests[1].uptime",

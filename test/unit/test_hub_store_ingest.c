@@ -156,6 +156,74 @@ static void test_order(void **state)
 	assert_true(sampled > 0);
 }
 
+#define SHOWN(vmid)       \
+	"{\"vmid\":" vmid \
+	",\"type\":\"qemu\",\"node\":\"pve1\",\"status\":\"running\",\"identity\":\"1/x\"}"
+#define LISTED(vmid) "[" vmid ",\"qemu\",\"pve1\"]"
+
+/* What each of a node's documents has for vmids and guests, a minute after the one before. */
+static const char *const lists[][2] = {
+	{ LISTED("100") "," LISTED("101"), SHOWN("100") "," SHOWN("101") },
+	{ "", "" },
+	{ LISTED("100") "," LISTED("101"), SHOWN("100") "," SHOWN("101") },
+	{ "", "" },
+	{ "", SHOWN("100") },
+	{ LISTED("100"), SHOWN("100") },
+	{ "", "" },
+	{ LISTED("100") "," LISTED("102"), SHOWN("100") "," SHOWN("102") },
+	{ "", "" },
+};
+
+static void make_lists(struct history *h)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		struct document *d = vec_push(h);
+
+		(void)snprintf(d->org, sizeof(d->org), "acme");
+		(void)snprintf(d->cluster, sizeof(d->cluster), "uuid-1");
+		(void)snprintf(d->node, sizeof(d->node), "pve1");
+		(void)snprintf(d->instance, sizeof(d->instance), "i1");
+		d->sequence = i + 1;
+		d->at = 1795269600 + (int64_t)i * 60;
+		buf_addf(&d->body,
+			 "{\"cluster\": {}, \"quorate\": true, \"complete\": true, "
+			 "\"vmids\": [%s], \"guests\": [%s]}",
+			 lists[i][0], lists[i][1]);
+	}
+}
+
+static void read_rows(struct store *s, const char *sql, struct buf *ret)
+{
+	buf_reset(ret);
+	assert_int_equal(s->ops->query(s, sql, NULL, 0, add_row, ret, NULL), 0);
+}
+
+/* An empty list neither ends a guest nor makes the one that is listed again a new one. */
+static void test_empty_list(void **state)
+{
+	CLEANUP(buf_done) struct buf rows = {};
+	struct fixture *f = *state;
+	struct history h = {};
+	unsigned int rnd = 1;
+
+	make_lists(&h);
+	for (int again = 0; again < 20; again++) {
+		empty(f);
+		ingest_in_batches(f->s, h.items, h.n, &rnd);
+		read_rows(f->s, "SELECT at - 1795269600, kind, vmid FROM events ORDER BY 1, 2, 3",
+			  &rows);
+		assert_string_equal(buf_str(&rows),
+				    "300|guest.destroyed|101|\n420|guest.created|102|\n");
+		read_rows(f->s,
+			  "SELECT vmid, CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END "
+			  "FROM guests ORDER BY 1",
+			  &rows);
+		assert_string_equal(buf_str(&rows), "100|open|\n101|closed|\n102|open|\n");
+		history_shuffle(&h, &rnd, false);
+	}
+	history_done(&h);
+}
+
 static void test_two_orgs(void **state)
 {
 	CLEANUP(buf_done) struct buf alone = {}, together = {};
@@ -233,9 +301,8 @@ static void test_tenant_first(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_order),
-		FIXTURE_TEST(test_two_orgs),
-		FIXTURE_TEST(test_one_fails),
+		FIXTURE_TEST(test_order),	 FIXTURE_TEST(test_empty_list),
+		FIXTURE_TEST(test_two_orgs),	 FIXTURE_TEST(test_one_fails),
 		FIXTURE_TEST(test_tenant_first),
 	};
 

@@ -106,7 +106,7 @@ static void test_forgotten(void **state)
 
 	history_make(&h, 5, 3, 40);
 	put_all(f, &h, 0);
-	assert_rows(f, "SELECT count(*) > 20 FROM events WHERE kind LIKE 'guest.%'", yes());
+	assert_rows(f, "SELECT count(*) > 15 FROM events WHERE kind LIKE 'guest.%'", yes());
 	retain(f, T + 60 * HOUR, &steps);
 	assert_rows(f, "SELECT count(*) FROM docs", "0\n");
 	dump(f, &before);

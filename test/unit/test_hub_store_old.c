@@ -94,6 +94,61 @@ static void test_lists(void **state)
 	assert_rows(f, "SELECT cluster, node, cpu FROM node_minutes", "name:prod|pve1|0.5\n");
 }
 
+/* The guide's container, none of which stands in its config as well. */
+#define CONTAINER                                                                                   \
+	"{\"guest\":{\"type\":\"lxc\",\"vmid\":109,\"node\":\"pve1\",\"name\":\"ct\","              \
+	"\"status\":\"running\",\"uptime\":5,\"cpu_cores\":4,\"memory_mb\":8192,\"swap_mb\":2048,"  \
+	"\"rootfs\":\"local:109\",\"net0\":\"name=eth0\",\"ostype\":\"ubuntu\",\"arch\":\"amd64\"," \
+	"\"hostname\":\"web\",\"searchdomain\":\"a.b\",\"nameserver\":\"8.8.8.8\","                 \
+	"\"features\":\"nesting=1,keyctl=1\",\"unprivileged\":true,\"protection\":false,"           \
+	"\"tags\":\"a;b;c\",\"timezone\":\"UTC\",\"config\":{\"tags\":\"a;b;c\"}}}"
+
+static void assert_has(const struct buf *text, const char *const *members, size_t n)
+{
+	CLEANUP(buf_done) struct buf plain = {};
+
+	/* PostgreSQL writes a blank behind each colon. */
+	for (size_t i = 0; i < text->len; i++)
+		if (text->data[i] != ' ')
+			buf_addc(&plain, text->data[i]);
+	for (size_t i = 0; i < n; i++)
+		if (!strstr(buf_str(&plain), members[i]))
+			fail_msg("%s: %s", members[i], buf_str(&plain));
+}
+
+static void test_container(void **state)
+{
+	static const char *const both[] = {
+		"\"swap_mb\":2048",
+		"\"rootfs\":\"local:109\"",
+		"\"net0\":\"name=eth0\"",
+		"\"ostype\":\"ubuntu\"",
+		"\"arch\":\"amd64\"",
+		"\"hostname\":\"web\"",
+		"\"searchdomain\":\"a.b\"",
+		"\"nameserver\":\"8.8.8.8\"",
+		"\"features\":\"nesting=1,keyctl=1\"",
+		"\"unprivileged\":true",
+		"\"protection\":false",
+		"\"timezone\":\"UTC\"",
+		"\"config\":{\"tags\":\"a;b;c\"}",
+	};
+	static const char *const old[] = { "\"tags\":\"a,b,c\"", "\"lxc_id\":\"lxc/109\"" };
+	CLEANUP(buf_done) struct buf one = {}, list = {};
+	struct fixture *f = *state;
+	struct err e = {};
+
+	put(f, STORE_NODE, "a1", T, NODE1);
+	put(f, STORE_CLUSTER, "a1", T, CLUSTER);
+	put(f, STORE_LXC, "a1", T, CONTAINER);
+	assert_int_equal(store_one(f->s, "o", STORE_LIST_GUESTS, "name:prod", "109", &one, &e), 0);
+	assert_has(&one, both, ARRAY_SIZE(both));
+	if (store_nanny_list(f->s, "o", STORE_LXC, NULL, NULL, 1, 20, NULL, &list, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_has(&list, both, ARRAY_SIZE(both));
+	assert_has(&list, old, ARRAY_SIZE(old));
+}
+
 /* What was heard before the cluster had a name is its own afterwards, and nothing stays behind. */
 static void test_naming(void **state)
 {
@@ -391,6 +446,7 @@ int main(void)
 		FIXTURE_TEST(test_closed),	    FIXTURE_TEST(test_registered_twice),
 		FIXTURE_TEST(test_deleted),	    FIXTURE_TEST(test_long_name),
 		FIXTURE_TEST(test_named_meanwhile), FIXTURE_TEST(a_wrong_clock),
+		FIXTURE_TEST(test_container),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));

@@ -1,12 +1,14 @@
 -- Events are what two neighbouring documents of a stream differ in. Streams: a node's complete
--- documents (own), those with host figures (host), and the reporters' of a cluster (members).
+-- documents whose list is not empty (own), those with host figures (host), and the reporters' of a
+-- cluster (members).
 
 -- name: near_own
+-- Older hubs wrote own of those without a list too.
 SELECT * FROM (SELECT 0, node, instance, seq, at, own, list, ids FROM docs WHERE org = $1 AND cluster = $2 AND node = $3
-	AND own IS NOT NULL AND (at, seq, instance) < ($4, $5, $6)
+	AND own IS NOT NULL AND list IS NOT NULL AND (at, seq, instance) < ($4, $5, $6)
 	ORDER BY at DESC, seq DESC, instance DESC LIMIT 1) AS a
 UNION ALL SELECT * FROM (SELECT 1, node, instance, seq, at, own, list, ids FROM docs WHERE org = $1 AND cluster = $2
-	AND node = $3 AND own IS NOT NULL AND (at, seq, instance) > ($4, $5, $6)
+	AND node = $3 AND own IS NOT NULL AND list IS NOT NULL AND (at, seq, instance) > ($4, $5, $6)
 	ORDER BY at, seq, instance LIMIT 1) AS b
 -- name: near_host
 SELECT * FROM (SELECT 0, node, instance, seq, at, host, '', '' FROM docs WHERE org = $1 AND cluster = $2 AND node = $3

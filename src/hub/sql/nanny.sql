@@ -46,7 +46,11 @@ ORDER BY o.id LIMIT $6 OFFSET $7
 -- name: nanny_lxc
 SELECT OBJECT('id', o.id, 'agent_id', o.agent, 'cluster_id', (SELECT min(c.id) FROM nanny_objects AS c WHERE c.org = $1
 		AND c.kind = 'cluster' AND c.cluster = o.cluster), 'node_id', (SELECT min(n.id) FROM nanny_objects AS n WHERE n.org = $1 AND n.kind = 'node'
-		AND n.cluster = o.cluster AND n.node = o.node), 'lxc_id', 'lxc/' || (PARSED(o.body) ->> 'vmid'), 'name', JSON(PARSED(o.body) -> 'name'), 'status', JSON(PARSED(o.body) -> 'status'), 'uptime', JSON(PARSED(o.body) -> 'uptime'), 'vmid', JSON(PARSED(o.body) -> 'vmid'), 'node', JSON(PARSED(o.body) -> 'node'), 'ostype', JSON(PARSED(o.body) -> 'ostype'), 'cpu_cores', JSON(PARSED(o.body) -> 'cpu_cores'), 'memory_mb', JSON(PARSED(o.body) -> 'memory_mb'), 'tags', JSON(PARSED(o.body) -> 'tags'), 'config', JSON(PARSED(o.body) -> 'config'), 'recorded_at', TIME(o.recorded_at))
+		AND n.cluster = o.cluster AND n.node = o.node), 'lxc_id', 'lxc/' || (PARSED(o.body) ->> 'vmid'), 'name', JSON(PARSED(o.body) -> 'name'), 'status', JSON(PARSED(o.body) -> 'status'), 'uptime', JSON(PARSED(o.body) -> 'uptime'), 'vmid', JSON(PARSED(o.body) -> 'vmid'), 'node', JSON(PARSED(o.body) -> 'node'), 'ostype', JSON(PARSED(o.body) -> 'ostype'), 'cpu_cores', JSON(PARSED(o.body) -> 'cpu_cores'), 'memory_mb', JSON(PARSED(o.body) -> 'memory_mb'), 'tags', replace(PARSED(o.body) ->> 'tags', ';', ','), 'config', JSON(PARSED(o.body) -> 'config'),
+	'rootfs', JSON(PARSED(o.body) -> 'rootfs'), 'swap_mb', JSON(PARSED(o.body) -> 'swap_mb'), 'net0', JSON(PARSED(o.body) -> 'net0'),
+	'arch', JSON(PARSED(o.body) -> 'arch'), 'hostname', JSON(PARSED(o.body) -> 'hostname'), 'searchdomain', JSON(PARSED(o.body) -> 'searchdomain'),
+	'nameserver', JSON(PARSED(o.body) -> 'nameserver'), 'features', JSON(PARSED(o.body) -> 'features'), 'unprivileged', JSON(PARSED(o.body) -> 'unprivileged'),
+	'protection', JSON(PARSED(o.body) -> 'protection'), 'timezone', JSON(PARSED(o.body) -> 'timezone'), 'recorded_at', TIME(o.recorded_at))
 FROM nanny_objects AS o WHERE o.org = $1 AND o.kind = $2
 	AND ($3 IS NULL OR o.cluster = (SELECT c.cluster FROM nanny_objects AS c WHERE c.org = $1 AND c.id = $3))
 	AND ($4 IS NULL OR EXISTS (SELECT 1 FROM nanny_objects AS n WHERE n.org = $1 AND n.id = $4
@@ -56,7 +60,7 @@ ORDER BY o.id LIMIT $6 OFFSET $7
 -- name: nanny_qemu
 SELECT OBJECT('id', o.id, 'agent_id', o.agent, 'cluster_id', (SELECT min(c.id) FROM nanny_objects AS c WHERE c.org = $1
 		AND c.kind = 'cluster' AND c.cluster = o.cluster), 'node_id', (SELECT min(n.id) FROM nanny_objects AS n WHERE n.org = $1 AND n.kind = 'node'
-		AND n.cluster = o.cluster AND n.node = o.node), 'qemu_id', 'qemu/' || (PARSED(o.body) ->> 'vmid'), 'name', JSON(PARSED(o.body) -> 'name'), 'status', JSON(PARSED(o.body) -> 'status'), 'uptime', JSON(PARSED(o.body) -> 'uptime'), 'vmid', JSON(PARSED(o.body) -> 'vmid'), 'node', JSON(PARSED(o.body) -> 'node'), 'ostype', JSON(PARSED(o.body) -> 'ostype'), 'cpu_cores', JSON(PARSED(o.body) -> 'cpu_cores'), 'memory_mb', JSON(PARSED(o.body) -> 'memory_mb'), 'tags', JSON(PARSED(o.body) -> 'tags'), 'config', JSON(PARSED(o.body) -> 'config'), 'kvm', JSON(PARSED(o.body) -> 'kvm'), 'host_cpu', JSON(PARSED(o.body) -> 'cpu'), 'boot', JSON(PARSED(o.body) -> 'boot'), 'vmgenid', JSON(PARSED(o.body) -> 'vmgenid'), 'recorded_at', TIME(o.recorded_at))
+		AND n.cluster = o.cluster AND n.node = o.node), 'qemu_id', 'qemu/' || (PARSED(o.body) ->> 'vmid'), 'name', JSON(PARSED(o.body) -> 'name'), 'status', JSON(PARSED(o.body) -> 'status'), 'uptime', JSON(PARSED(o.body) -> 'uptime'), 'vmid', JSON(PARSED(o.body) -> 'vmid'), 'node', JSON(PARSED(o.body) -> 'node'), 'ostype', JSON(PARSED(o.body) -> 'ostype'), 'cpu_cores', JSON(PARSED(o.body) -> 'cpu_cores'), 'memory_mb', JSON(PARSED(o.body) -> 'memory_mb'), 'tags', replace(PARSED(o.body) ->> 'tags', ';', ','), 'config', JSON(PARSED(o.body) -> 'config'), 'kvm', JSON(PARSED(o.body) -> 'kvm'), 'host_cpu', JSON(PARSED(o.body) -> 'cpu'), 'boot', JSON(PARSED(o.body) -> 'boot'), 'vmgenid', JSON(PARSED(o.body) -> 'vmgenid'), 'recorded_at', TIME(o.recorded_at))
 FROM nanny_objects AS o WHERE o.org = $1 AND o.kind = $2
 	AND ($3 IS NULL OR o.cluster = (SELECT c.cluster FROM nanny_objects AS c WHERE c.org = $1 AND c.id = $3))
 	AND ($4 IS NULL OR EXISTS (SELECT 1 FROM nanny_objects AS n WHERE n.org = $1 AND n.id = $4

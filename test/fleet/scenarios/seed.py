@@ -55,6 +55,13 @@ def seed_examples(t):
     t.ok("with their names, nodes and states", all(
         rows[v]["name"] == n and rows[v]["node"] == "pve-node-01" and rows[v]["status"] == "running"
         for v, n in ((100, "web-prod-01"), (200, "db-prod-01"))), rows)
+    sent = json.loads(example("lxc", hub, token).partition("-d '")[2].rstrip("'"))
+    kept = next(r for r in old_items(hub, "lxc") if r["vmid"] == 100)
+    t.same("the container comes back whole", {k: kept.get(k) for k in sent}, sent)
+    _, _, text = hub.ask("GET", "/api/v1/clusters/name:production-cluster/guests/100", token=hub.token(kind="read"))
+    config = json.loads(text).get("config") or {}
+    same = [k for k in sent if k not in ("lxc_id", "status", "uptime", "node", "cpu_cores", "tags")]
+    t.same("its config too", {k: config.get(k) for k in same}, {k: sent[k] for k in same})
     nodes = old_items(hub, "nodes")
     t.ok("the node is kept with its version", len(nodes) == 1 and nodes[0]["name"] == "pve-node-01" and
          nodes[0]["pve_version"] == "pve-manager/7.4-3/9002ab8a", nodes)
@@ -98,6 +105,7 @@ def seed_errors(t):
              ("a guest of no node", "POST", "/api/proxmox/lxc",
               {"name": "a", "lxc_id": "lxc/9", "vmid": 109, "node": "nowhere", "status": "running", "ostype": "debian"},
               400, "Node not found: nowhere"),
+             ("a node with a name that no URL may have", "POST", "/api/proxmox/node", {"name": "a\nb"}, 422, "$.name"),
              ("too deep", "POST", "/api/v1/documents", '{"a":' * 40 + "1" + "}" * 40, 422, None),
              ("no such path", "POST", "/api/proxmox/nothing", {}, 404, None),
              ("no such method", "PUT", "/api/proxmox/node", {}, 405, None))
