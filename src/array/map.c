@@ -25,6 +25,7 @@ enum {
 	RESCAN_MS = 5000,
 	FLUSH_MS = 20000,  /* of what a guest left in the page cache */
 	PASSING_MS = 3000, /* udev's look at a device that was just closed */
+	ENDING_MS = 15000, /* the same when all that it asks fails: one question after the other */
 	PASSING_STEP_MS = 20,
 	UNDO_MS = 1000, /* of a deadline, to put back what was changed */
 	UDEV_MS = 5000,
@@ -368,7 +369,7 @@ static int must_be_free(struct map_job *j, const char *serial, enum array_protoc
 			r = end_probe(j, serial, e);
 			if (r < 0)
 				return r;
-			until = clock_boot_ms() + PASSING_MS;
+			until = clock_boot_ms() + ENDING_MS;
 		}
 		(void)poll(NULL, 0, PASSING_STEP_MS);
 	}

@@ -103,8 +103,11 @@ void mpconf_parse(struct mpconf *ret, struct slice text, struct arena *a)
 	struct place p = {};
 	struct slice line;
 
-	while (slice_split(&text, '\n', &line))
+	while (slice_split(&text, '\n', &line)) {
+		/* multipathd reads lines as C does. */
+		line.n = slice_find(line, '\0');
 		take_line(ret, &p, line, a);
+	}
 }
 
 const char *mpconf_get(const struct mpconf *c, const char *section, const char *key)
