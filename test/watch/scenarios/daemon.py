@@ -325,11 +325,13 @@ def qmp_is_proxmox(t):
     t.ok(f"at most 350 ms: {1000 * longest:.0f}", longest < 0.35)
     # And the other way round: somebody holds QMP for long.
     s = socket.socket(socket.AF_UNIX)
+    begun = time.monotonic()
     s.connect(node.path("/run/qemu-server/100.qmp"))
     s.recv(1000)
     node.must(PVEWARDEN, "watch", "maintenance", "off")
+    # From when it was held: on a busy machine the command above takes its time.
     t.never("QMP is somebody else's: that alone is not 'hung' at once",
-            lambda: rig.verbs(100) != LEFT, 1.5)
+            lambda: rig.verbs(100) != LEFT and time.monotonic() < begun + 1.5, 1.5)
     s.close()
     t.comes("then it is restarted", lambda: rig.verbs(100) == DONE, 20)
 
