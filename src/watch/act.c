@@ -104,8 +104,12 @@ static enum watch_brake decide(struct watchd *d, struct watch_guest *g, int64_t 
 	/* No new restart on the way out. */
 	if (d->ending && g->fsm.wanted == WATCH_OP_SHUTDOWN)
 		return BRAKE_NODE_STOPPING;
+	/* What stops for all at one moment is seen at each guest's own turn, and one that answers
+	 * no more is seen later than one that refuses. */
 	f->failing_at_once = watch_guests_failing_with(
-		&d->guests, g, longest(d, offsetof(struct watch_settings, check_interval)));
+		&d->guests, g,
+		longest(d, offsetof(struct watch_settings, check_interval)) +
+			longest(d, offsetof(struct watch_settings, probe_timeout)) + SWEEP_MS);
 	f->watched = watch_guests_watched(&d->guests);
 	f->acting = watch_guests_acting(&d->guests, g);
 	f->gateway = gateway_answers(&d->gateway, now);
