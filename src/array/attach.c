@@ -343,7 +343,7 @@ static int attach_from(struct call *c, const struct attach_target *t, struct map
 				       .serial = t->serial,
 				       .size = t->size,
 				       .connections = t->connections,
-				       .again = t->again,
+				       .again = call_flag(c, "heal"),
 				       .here = here };
 	struct plan p;
 	int ret = 0;

@@ -17,7 +17,6 @@ struct attach_target {
 	const char *array_volume, *volume_id, *serial;
 	uint64_t size;
 	uint64_t connections; /* as fa_volume's */
-	bool again;	      /* connect on every array, whatever the registry says: heal */
 	bool doomed;	      /* destroyed next: an entry without serial stays until then */
 };
 

@@ -110,23 +110,29 @@ static int activate_volume(struct call *c, const char *volname, const char **ret
 	if (ret)
 		return ret;
 	t = target_of(volname, &v);
-	t.again = call_flag(c, "heal");
 	*ret_serial = v.serial;
 	return attach_volume(c, &t, e);
 }
 
-/* Who heals has looked without the lock: a guest may have been stopped or moved away since. */
+/* "heal": only the entry that was looked at, which was without the lock: a guest may have been
+ * stopped or moved away since. */
 static int check_healing(struct call *c, const char *volname, const char *snap, struct err *e)
 {
 	struct registry_entry entry;
+	uint64_t put = 0;
 	int ret;
 
 	if (!call_flag(c, "heal"))
 		return 0;
+	ret = call_u64(c, "put", &put, e);
+	if (ret)
+		return ret;
 	ret = registry_find(c->ctx->registry, c->conf.storage, volname, snap ? snap : "", &c->arena,
 			    &entry);
 	if (ret == -ENOENT || (ret == 0 && entry.leaving))
 		return err_set(e, -ECANCELED, "%s is no longer mapped here", volname);
+	if (ret == 0 && entry.put != (int64_t)put)
+		return err_set(e, -ECANCELED, "%s was activated anew meanwhile", volname);
 	return ret ? err_set(e, ret, "%s: the registry cannot be read", volname) : 0;
 }
 
@@ -271,65 +277,87 @@ struct resize {
 	struct call *c;
 	const char *name;
 	uint64_t size;
+	struct fa_volume now;
 };
 
 static int resize_on(struct fa *f, void *arg, struct err *e)
 {
 	struct resize *r = arg;
 
-	return fa_volume_resize(f, &r->c->fa, r->name, r->size, e);
+	return fa_volume_resize(f, &r->c->fa, r->name, r->size, &r->c->arena, &r->now, e);
 }
 
-static int resize_there(struct call *c, const struct fa_volume *v, uint64_t size, struct err *e)
+/* 1: it has that size. */
+static int check_size(struct call *c, struct resize *r, struct err *e)
 {
-	struct resize r = { c, v->name, size };
-	int ret;
+	int ret = volume_get(c, r->name, &r->now, e);
 
-	if (size == v->size)
-		return 0;
-	if (size < v->size)
+	if (ret)
+		return ret;
+	if (r->size < r->now.size)
 		return err_set(e, -EINVAL,
 			       "%s has %llu bytes and is not made smaller: what lies behind %llu "
 			       "would be lost",
-			       v->name, (unsigned long long)v->size, (unsigned long long)size);
-	ret = space_room_for(c, size - v->size, e);
-	if (ret < 0)
-		return ret;
-	ret = call_first(c, resize_on, &r, e);
+			       r->name, (unsigned long long)r->now.size,
+			       (unsigned long long)r->size);
+	return r->size == r->now.size;
+}
+
+/* The array itself makes no volume smaller unless it is asked to truncate, so that its size is only
+ * read where there is a quota, or to say why it refused. */
+static int resize_there(struct call *c, struct resize *r, struct err *e)
+{
+	struct err why = {};
+	int seen, ret = 0;
+
+	if (c->conf.quota) {
+		ret = check_size(c, r, e);
+		if (ret == 0)
+			ret = space_room_for(c, r->size - r->now.size, e);
+		if (ret)
+			return ret < 0 ? ret : 0;
+	}
+	ret = call_first(c, resize_on, r, &why);
 	volumes_changed(c);
-	return ret;
+	if (ret == 0)
+		return 0;
+	seen = ret == -EINVAL ? check_size(c, r, e) : 0;
+	if (seen)
+		return seen < 0 ? seen : 0;
+	return err_set(e, ret, "%s", why.text);
 }
 
 static int run_resize(struct call *c, struct err *e)
 {
 	const char *volname;
 	struct attach_target t;
-	struct fa_volume v = {};
+	struct resize r = { .c = c };
 	struct array_volname parsed;
 	uint64_t size;
+	char full[256];
 	CLEANUP_FD int lock = -1;
 	int ret = call_u64(c, "size", &size, e);
 
 	if (ret == 0)
 		ret = call_volname(c, &volname, &parsed, e);
-	if (ret)
-		return ret;
-	lock = attach_lock(c, volname, e);
-	if (lock < 0)
-		return lock;
-	ret = get_now(c, &volname, &v, e);
 	if (ret == 0)
-		ret = check_serial(volname, v.serial, e);
+		ret = array_name_of(&c->conf, volname, full, e);
 	if (ret)
 		return ret;
 	if (size > UINT64_MAX - SECTOR)
 		return err_set(e, -EINVAL, "%s: no disk is that large", volname);
-	size = (size + SECTOR - 1) / SECTOR * SECTOR;
-	ret = resize_there(c, &v, size, e);
+	lock = attach_lock(c, volname, e);
+	if (lock < 0)
+		return lock;
+	r.name = full;
+	r.size = (size + SECTOR - 1) / SECTOR * SECTOR;
+	ret = resize_there(c, &r, e);
+	if (ret == 0)
+		ret = check_serial(volname, r.now.serial, e);
 	if (ret)
 		return ret;
-	t = target_of(volname, &v);
-	t.size = size;
+	t = target_of(volname, &r.now);
+	t.size = r.size;
 	return attach_resize(c, &t, e);
 }
 

@@ -5,7 +5,9 @@
 #include "array/attach.h"
 #include "array/connected.h"
 #include "array/snapcalls.h"
+#include "array/snapdisks.h"
 #include "array/volumes.h"
+#include "util/str.h"
 
 enum { SEEN_MS = 5000 };
 
@@ -24,7 +26,8 @@ int snap_args(struct call *c, struct snap_args *ret, struct err *e)
 
 struct info {
 	struct call *c;
-	const char *full;
+	const char **names; /* of volumes */
+	size_t n;
 	struct fa_snapshots found;
 };
 
@@ -32,20 +35,19 @@ static int list_snapshots(struct fa *f, void *arg, struct err *e)
 {
 	struct info *i = arg;
 
-	return fa_snapshots_list(f, &i->c->fa, &i->full, 1, false, &i->c->arena, &i->found, e);
+	return fa_snapshots_list(f, &i->c->fa, i->names, i->n, false, &i->c->arena, &i->found, e);
 }
 
 static int run_snapshot_info(struct call *c, struct err *e)
 {
-	struct info info = { .c = c };
-	struct array_volname parsed;
-	const char *volname;
 	char full[256];
+	const char *volname, *name = full;
+	struct info info = { .c = c, .names = &name, .n = 1 };
+	struct array_volname parsed;
 	int r = call_volname(c, &volname, &parsed, e);
 
 	if (r == 0)
 		r = array_name_of(&c->conf, volname, full, e);
-	info.full = full;
 	if (r == 0)
 		r = call_first(c, list_snapshots, &info, e);
 	if (r < 0)
@@ -74,32 +76,80 @@ struct seeing {
 	const struct snap_args *a;
 };
 
-static int fetch_seen(void *arg, struct buf *ret, struct err *e)
+/* The volumes that have this snapshot, a line each. */
+static int list_having(const struct seeing *s, const char **names, size_t n, struct buf *ret,
+		       struct err *e)
 {
-	const struct seeing *s = arg;
-	struct info info = { .c = s->c, .full = s->a->full };
+	struct info info = { .c = s->c, .names = names, .n = n };
 	int r = call_first(s->c, list_snapshots, &info, e);
 
-	(void)ret;
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < info.found.n; i++)
+	for (size_t i = 0; r == 0 && i < info.found.n; i++)
 		if (!info.found.items[i].destroyed &&
 		    strcmp(info.found.items[i].suffix, s->a->suffix) == 0)
-			return 0;
-	return err_set(e, -ENOENT, "volume %s has no snapshot %s", s->a->volname, s->a->snap);
+			buf_addf(ret, "%s\n", info.found.items[i].volume);
+	return r < 0 ? r : 0;
+}
+
+/* One that is missing is no answer to keep: it may be made at this moment. */
+static int fetch_one(void *arg, struct buf *ret, struct err *e)
+{
+	const struct seeing *s = arg;
+	const char *name = s->a->full;
+	int r = list_having(s, &name, 1, ret, e);
+
+	if (r == 0 && !ret->len)
+		return err_set(e, -ENOENT, "volume %s has no snapshot %s", s->a->volname,
+			       s->a->snap);
+	return r;
+}
+
+/* Proxmox asks for one disk after the other, and a guest's disks mostly have the same snapshots. */
+static int fetch_guest(void *arg, struct buf *ret, struct err *e)
+{
+	const struct seeing *s = arg;
+	struct call *c = s->c;
+	struct snapdisks disks = {};
+	char full[256];
+	int r = snapdisks_read(c->ctx->root, c->node, s->a->parsed.vmid, c->conf.storage,
+			       s->a->snap, &c->arena, &disks, e);
+	const char **names = arena_alloc(&c->arena, (disks.n + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < disks.n && r == 0; i++) {
+		r = array_name_of(&c->conf, disks.volnames[i], full, e);
+		names[i] = arena_str(&c->arena, slice_of(full));
+	}
+	return r || !disks.n ? r : list_having(s, names, disks.n, ret, e);
+}
+
+static bool has_line(const struct buf *lines, const char *wanted)
+{
+	struct slice rest = buf_slice(lines), line;
+
+	while (slice_split(&rest, '\n', &line))
+		if (slice_eq(line, wanted))
+			return true;
+	return false;
 }
 
 /* Proxmox asks this twice a disk and then rolls back, so an answer serves for some seconds; the
- * rollback itself fails when the snapshot is gone by then. */
+ * rollback itself fails when the snapshot is gone by then. A disk that the guest's config has no
+ * more, or that shares its guest with one the array does not know, is asked for alone. */
 static int is_there(struct call *c, const struct snap_args *a, struct err *e)
 {
-	CLEANUP(buf_done) struct buf none = {};
+	CLEANUP(buf_done) struct buf have = {};
 	struct seeing s = { .c = c, .a = a };
-	const char *key = arena_fmt(&c->arena, "snapshot %s %s.%s", c->conf.addresses[0].url,
-				    a->full, a->suffix);
+	const char *of = c->conf.addresses[0].url;
+	const char *guest = arena_fmt(&c->arena, "snapshots %s %s,%" PRIu32 ".%s", of,
+				      c->conf.storage, a->parsed.vmid, a->suffix);
+	const char *one = arena_fmt(&c->arena, "snapshot %s %s.%s", of, a->full, a->suffix);
+	int r = array_memo_get(c->ctx->memo, guest, SEEN_MS, c->fa.deadline, fetch_guest, &s, &have,
+			       e);
 
-	return array_memo_get(c->ctx->memo, key, SEEN_MS, c->fa.deadline, fetch_seen, &s, &none, e);
+	if (r == 0 && has_line(&have, a->full))
+		return 0;
+	if (r && r != -ENOENT && r != -ESTALE && r != -EBADMSG)
+		return r;
+	return array_memo_get(c->ctx->memo, one, SEEN_MS, c->fa.deadline, fetch_one, &s, &have, e);
 }
 
 /* Proxmox asks this while the guest still runs, and stops it then: who has it open is a question

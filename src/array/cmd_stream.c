@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "array/cmd_ctx.h"
 #include "array/stream.h"
 #include "cmd.h"
 #include "util/log.h"
@@ -12,6 +14,7 @@
 const struct cli_option array_import_options[] = {
 	{ "sparse", NULL, "the device reads zeros: leave blocks of zeros out" },
 	{ "size", "BYTES", "the header was read already, and this many bytes follow" },
+	ARRAY_CTX_OPTIONS,
 	{},
 };
 
@@ -65,12 +68,85 @@ static int wanted_size(const struct cli *cli, uint64_t *ret, struct err *e)
 	return 0;
 }
 
+/* The volume whose device this is, by what the kernel shows: the name that it was called by may be
+ * another's by now. */
+static const char *serial_of(struct array_session *s, struct devno dev, struct err *e)
+{
+	struct map_list maps = {};
+
+	if (workers_list(s->ctx.workers, &maps, &s->arena, e) < 0)
+		return NULL;
+	for (size_t i = 0; i < maps.n; i++)
+		if (maps.items[i].state.present && devno_eq(maps.items[i].state.dev, dev))
+			return maps.items[i].serial;
+	err_set(e, -ENODEV, "it is no volume of a FlashArray");
+	return NULL;
+}
+
+/* Activated in this boot, and nobody has it open: QEMU opens a disk so that O_EXCL does not see it.
+ */
+static int check_volume(struct array_session *s, struct devno dev, struct err *e)
+{
+	const char *serial = serial_of(s, dev, e);
+	struct registry_entry entry;
+	struct map_state here;
+	int r;
+
+	if (!serial)
+		return -ENODEV;
+	r = registry_find_serial(s->ctx.registry, serial, &s->arena, &entry);
+	if (r < 0 || !entry.verified || entry.leaving)
+		return err_set(e, -ENODEV, "it is a volume that is not active on this node");
+	r = workers_look(s->ctx.workers, serial, entry.protocol, &here, e);
+	if (r < 0)
+		return r;
+	if (!here.present || !devno_eq(here.dev, dev) || here.mismatched)
+		return err_set(e, -ESTALE, "it is changed at this moment");
+	return map_is_idle(&here) ? 0 : err_set(e, -EBUSY, "%s", here.why);
+}
+
+/* A stream overwrites everything, so that a name alone is not enough. A file is its owner's. */
+static int check_target(const struct cli *cli, const struct stat *st, struct err *e)
+{
+	struct array_session s;
+	int r;
+
+	if (!S_ISBLK(st->st_mode))
+		return 0;
+	r = array_session_begin(&s, cli, e);
+	if (r < 0)
+		return r;
+	r = check_volume(&s, (struct devno){ major(st->st_rdev), minor(st->st_rdev) }, e);
+	array_session_end(&s);
+	return r;
+}
+
+static int open_target(const struct cli *cli, const char *path, uint64_t *ret_size, struct err *e)
+{
+	CLEANUP_FD int fd = -1;
+	struct stat asked, opened;
+	int r;
+
+	if (stat(path, &asked) < 0)
+		return err_set(e, -errno, "%s", strerror(errno));
+	r = check_target(cli, &asked, e);
+	if (r < 0)
+		return r;
+	fd = open_device(path, O_WRONLY | O_EXCL, ret_size, e);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &opened) < 0 || opened.st_rdev != asked.st_rdev ||
+	    opened.st_mode != asked.st_mode)
+		return err_set(e, -ESTALE, "it is changed at this moment");
+	return take_fd(&fd);
+}
+
 int cmd_array_import(const struct cli *cli)
 {
 	const char *path = cli->operands[0];
 	uint64_t size = 0, has = 0;
 	struct err e = {};
-	CLEANUP_FD int fd = open_device(path, O_WRONLY | O_EXCL, &has, &e);
+	CLEANUP_FD int fd = open_target(cli, path, &has, &e);
 
 	if (fd < 0 || wanted_size(cli, &size, &e) < 0)
 		return refused(path, &e);

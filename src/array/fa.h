@@ -107,8 +107,10 @@ struct fa_new_volume {
  * asked for and it was created since. */
 int fa_volume_create(struct fa *f, const struct fa_call *c, const struct fa_new_volume *v,
 		     struct arena *a, struct fa_volume *ret, struct err *e);
+/* The volume as it is then. -EINVAL also for less than it has: the array makes none smaller that is
+ * not asked to "truncate". */
 int fa_volume_resize(struct fa *f, const struct fa_call *c, const char *name, uint64_t size,
-		     struct err *e);
+		     struct arena *a, struct fa_volume *ret, struct err *e);
 int fa_volume_rename(struct fa *f, const struct fa_call *c, const char *name, const char *to,
 		     struct err *e);
 /* Destroyed already is success. */

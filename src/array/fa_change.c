@@ -105,3 +105,17 @@ int fa_change(struct fa *f, const struct fa_call *c, struct fa_change *change, s
 	} while (r == FA_AGAIN);
 	return r < 0 ? err_set(e, r, "%s", why.text) : 0;
 }
+
+int fa_changed_volume(struct fa *f, const struct fa_call *c, const struct fa_change *change,
+		      const char *name, struct arena *a, struct fa_volume *ret, struct err *e)
+{
+	const json_t *item = json_array_get(json_arr(change->reply.doc, "items"), 0);
+	int r;
+
+	if (strcmp(fa_read_name(item), name) == 0 && fa_read_volume(item, a, ret, NULL) == 0)
+		return 0;
+	r = fa_volume_get(f, c, name, a, ret, e);
+	if (r == -EHOSTUNREACH || r == -EAGAIN)
+		return err_wrap(e, -EINPROGRESS, "done, but cannot be read");
+	return r;
+}

@@ -55,6 +55,12 @@ enum tri fa_made_since(struct fa *f, int64_t created, int64_t began);
 int fa_volume_find(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 		   struct fa_volume *ret, struct err *e);
 
+/* The volume @name as the array answered a change of it, or as it is now where that says too
+ * little.
+ */
+int fa_changed_volume(struct fa *f, const struct fa_call *c, const struct fa_change *change,
+		      const char *name, struct arena *a, struct fa_volume *ret, struct err *e);
+
 /* A copy of the items of a VEC in the arena. */
 #define fa_keep(a, v)                                                                \
 	((v)->n ? memcpy(arena_alloc((a), (v)->n * sizeof(*(v)->items)), (v)->items, \

@@ -12,6 +12,8 @@ struct changing {
 	const char *name, *to;
 	const char *id; /* of a volume that is renamed */
 	uint64_t size;
+	struct fa_volume *ret; /* as it is then, in *of_ret; or NULL */
+	struct arena *of_ret;
 	struct arena arena;
 };
 
@@ -36,6 +38,8 @@ static int change(struct fa *f, const struct fa_call *c, const char *method, con
 	if (*body)
 		ch.request.body = slice_of(body);
 	r = fa_change(f, c, &ch, e);
+	if (r == 0 && k->ret)
+		r = fa_changed_volume(f, c, &ch, k->name, k->of_ret, k->ret, e);
 	fa_change_done(&ch);
 	return r;
 }
@@ -54,10 +58,10 @@ static int look_at_size(struct fa *f, const struct fa_call *c, void *arg, struct
 }
 
 int fa_volume_resize(struct fa *f, const struct fa_call *c, const char *name, uint64_t size,
-		     struct err *e)
+		     struct arena *a, struct fa_volume *ret, struct err *e)
 {
 	CLEANUP(buf_done) struct buf body = {};
-	struct changing k = { .name = name, .size = size };
+	struct changing k = { .name = name, .size = size, .ret = ret, .of_ret = a };
 	int r;
 
 	buf_addf(&body, "{\"provisioned\":%" PRIu64 "}", size);

@@ -122,22 +122,13 @@ static int check(const struct fa_new_volume *v, struct err *e)
 	return r;
 }
 
-/* What the array answered, if it says all of it; else what is there now. */
 static int take_new(struct fa *f, const struct fa_call *c, struct making *m, struct fa_volume *ret,
 		    struct err *e)
 {
-	const json_t *item = json_array_get(json_arr(m->change.reply.doc, "items"), 0);
-	int r;
-
-	if (m->looked || (strcmp(fa_read_name(item), m->wanted->name) == 0 &&
-			  fa_read_volume(item, m->arena, &m->found, NULL) == 0)) {
-		*ret = m->found;
-		return 0;
-	}
-	r = fa_volume_get(f, c, m->wanted->name, m->arena, ret, e);
-	if (r == -EHOSTUNREACH || r == -EAGAIN)
-		return err_wrap(e, -EINPROGRESS, "made, but cannot be read");
-	return r;
+	if (!m->looked)
+		return fa_changed_volume(f, c, &m->change, m->wanted->name, m->arena, ret, e);
+	*ret = m->found;
+	return 0;
 }
 
 /* "Has been destroyed" may speak of the source or of who has the name still. */

@@ -3,10 +3,6 @@
 
 #include <errno.h>
 
-#include "util/clock.h"
-
-enum { LOCK_MS = 10000 };
-
 /* "vm-100-disk-0" or "vm-100-disk-0 at snapshot x" are two. */
 static bool is_same(const struct mend *m, const struct finding *f)
 {
@@ -72,10 +68,7 @@ int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, j
 	CLEANUP(buf_done) struct buf reply = {};
 	json_t *args = json_pack("{s:s}", "volname", entry->volname);
 
-	if (strcmp(method, "activate") == 0)
-		(void)json_object_set_new(args, "heal", json_true());
-	if (more)
-		(void)json_object_update(args, more);
+	(void)json_object_update(args, more);
 	json_decref(more);
 	if (*entry->snap)
 		(void)json_object_set_new(args, "snap", json_string(entry->snap));
@@ -84,30 +77,12 @@ int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, j
 	return read_reply(&reply, e);
 }
 
-/* An entry that says "partial" is connected anew on every array by the next activation; one that
- * does not and works is left alone there. */
-static int mark(struct array_ctx *ctx, const struct registry_entry *was, struct err *e)
-{
-	CLEANUP(arena_done) struct arena a = {};
-	CLEANUP_FD int lock = registry_lock_volume(ctx->registry, was->storage, was->volname,
-						   clock_mono_ms() + LOCK_MS, e);
-	struct registry_entry now;
-	int r;
-
-	if (lock < 0)
-		return lock;
-	/* Between the look and the deed a guest may have been stopped or moved. */
-	if (registry_find(ctx->registry, was->storage, was->volname, was->snap, &a, &now) < 0 ||
-	    now.leaving || strcmp(now.serial, was->serial) != 0)
-		return err_set(e, -ECANCELED, "it is no longer mapped here, or leaving");
-	now.partial = true;
-	r = registry_put(ctx->registry, &now, e);
-	return r < 0 ? r : 0;
-}
-
+/* "put" has it decided under the volume's lock whether the entry is still the one that was looked
+ * at. */
 int heal_one(struct array_ctx *ctx, const struct mend *m, struct err *e)
 {
-	int r = mark(ctx, m->finding->map->entry, e);
+	json_t *more =
+		json_pack("{s:b, s:I}", "heal", 1, "put", (json_int_t)m->finding->map->entry->put);
 
-	return r < 0 ? r : mend_call(ctx, m, "activate", NULL, e);
+	return mend_call(ctx, m, "activate", more, e);
 }

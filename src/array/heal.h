@@ -25,8 +25,7 @@ void mends_of(struct mends *ret, const struct survey *s, const struct findings *
 	      bool (*wanted)(const struct finding *), const char *storage);
 void mends_done(struct mends *m);
 
-/* One call of @method for that volume, with @more arguments (taken over; NULL: none). 0 or -errno.
- */
+/* One call of @method for that volume, with @more arguments (taken over). 0 or -errno. */
 int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, json_t *more,
 	      struct err *e);
 

@@ -168,7 +168,8 @@ int rest_call(struct rest *r, const struct fa_call *c, const struct rest_request
 		if (code == 0)
 			code = read_answer(&k, &heard, ret, e);
 		next = code < 0 ? decide(&k, code, &heard, rest_now_ms() - began) : FINISHED;
-	} while (next == AGAIN);
+		/* Without time for another one, this answer is what is known. */
+	} while (next == AGAIN && rest_has_time(c, k.changes));
 	explicit_bzero(&k.token, sizeof(k.token));
 	return conclude(&k, code, ret);
 }

@@ -40,6 +40,11 @@ static int attempt_ms(const struct fa_call *c, bool changes)
 	return (int)(left < LEAST_MS ? 0 : left < ATTEMPT_MS ? left : ATTEMPT_MS);
 }
 
+bool rest_has_time(const struct fa_call *c, bool changes)
+{
+	return attempt_ms(c, changes) > 0;
+}
+
 static void show_body(struct rest *r, const struct fa_call *c, const char *which, struct slice body)
 {
 	char text[BODY_SHOWN];

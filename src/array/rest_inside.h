@@ -67,6 +67,9 @@ void rest_heard_done(struct rest_heard *h);
 int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt *a,
 	      struct rest_heard *ret, struct err *e);
 
+/* Enough for one more rest_http(). */
+bool rest_has_time(const struct fa_call *c, bool changes);
+
 /* A token and the API's version. @refused: the one that was answered with 401; NULL. Errors mean
  * that nothing was done. */
 int rest_session_get(struct rest *r, const struct fa_call *c, const char *refused,

@@ -108,7 +108,9 @@ def test_resize():
     assert s.node.events() == []
     s.act("activate", "vm-100-disk-0")
     s.node.open(serial)
+    s.sim.counted()
     s.act("resize", "vm-100-disk-0", size=3 * GIB, running=1)
+    assert s.sim.counted() == {"fa1 PATCH volumes": 1}
     assert f"resize {serial}" in s.node.events()
     assert s.node.registry()[0]["size"] == 3 * GIB
     assert "not made smaller" in s.fails("EINVAL", "resize", "vm-100-disk-0", size=GIB, running=1)
@@ -177,7 +179,7 @@ def test_outage():
     # A connection that somebody took away is not missed by an activation, and is by heal.
     s.sim.rest("DELETE", "connections", {"host_names": "pve1", "volume_names": "pod::vm-100-disk-0"},
                array="fa2")
-    s.act("activate", "vm-100-disk-0", heal=1)
+    s.act("activate", "vm-100-disk-0", heal=1, put=s.node.registry()[0]["put"])
     assert len(s.sim.connections()) == 2
     s.node.release(serial)
     # Down while it leaves: the device is gone, the entry stays until the array is asked again.
@@ -299,9 +301,13 @@ def test_heal_of_what_left():
     s = Stage()
     s.disk("vm-100-disk-0")
     s.act("activate", "vm-100-disk-0")
-    s.act("activate", "vm-100-disk-0", heal=True)
+    seen = s.node.registry()[0]["put"]
+    s.act("activate", "vm-100-disk-0", heal=True, put=seen)
     s.act("deactivate", "vm-100-disk-0")
-    assert "no longer mapped" in s.fails("ECANCELED", "activate", "vm-100-disk-0", heal=True)
+    assert "no longer mapped" in s.fails("ECANCELED", "activate", "vm-100-disk-0", heal=True, put=seen)
+    s.act("activate", "vm-100-disk-0")
+    assert "anew" in s.fails("ECANCELED", "activate", "vm-100-disk-0", heal=True, put=seen)
+    s.act("deactivate", "vm-100-disk-0")
     s.clean()
     s.close()
 

@@ -542,6 +542,19 @@ def rollbacks():
     for _ in range(2):
         check("rollback_possible", node.ask("rollback_possible", volname=name, snap="s")["ok"])
     check("rollback_possible: asked once", arrays.calls() == {"GET volume-snapshots": 1}, arrays.calls())
+    guest = [node.call("alloc", vmid=101, size_kib=1 << 20) for _ in range(3)]
+    node.guest(101, "".join(f"scsi{i}: pure:{d},size=1G\n" for i, d in enumerate(guest[:2])) + f"unused0: pure:{guest[2]}\n")
+    for disk in guest[:2]:
+        node.call("snapshot", volname=disk, snap="s")
+    arrays.zero()
+    for disk in guest[:2]:
+        check("rollback_possible", node.ask("rollback_possible", volname=disk, snap="s")["ok"])
+    check("rollback_possible: asked once for all of a guest", arrays.calls() == {"GET volume-snapshots": 1}, arrays.calls())
+    r = node.ask("rollback_possible", volname=guest[2], snap="s")
+    check("rollback_possible: of these one has none", refused(r, "ENOENT"), r)
+    arrays.rest("POST", "volume-snapshots", {"source_names": "vg/" + guest[2]}, {"suffix": "snap-s"})
+    check("rollback_possible: a disk that the guest's config uses no more",
+          node.ask("rollback_possible", volname=guest[2], snap="s")["ok"])
     arrays.zero()
     check("rollback: done", node.call("rollback", volname=name, snap="s") is None)
     check("rollback: two requests", arrays.calls() == {"GET volumes": 1, "POST volumes": 1}, arrays.calls())

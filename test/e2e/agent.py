@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The agent and what lies between it and its servers: a real HTTPS server of our own that refuses,
 delays, lies and goes away; crashes at any moment; a disk that is full; an /etc/pve that hangs."""
+import contextlib
 import glob
 import grp
 import http.server
+import io
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -18,6 +21,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import traceback
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 PROGRAM = os.environ.get("PVEWARDEN", f"{TREE}/build-gcc/pvewarden")
@@ -876,30 +880,55 @@ def unit(work, certs):
     ok("the unit is exposed to at most 3.0", p.returncode == 0, p.stdout[-200:], p.stderr)
 
 
+ALONE = (plain,)  # memory that is shared with another agent would not count
+BESIDE = (killed, newest_only, tokens, trust, traps, refusals, outage, full_disk, hanging, from_a_backup,
+          reload, proxmox_later, state_gone, unprivileged, registration, ready_token, old_agent, once,
+          on_disk_first, in_the_way, wrong_options, unit)
+
+
+def one(test, work, certs):
+    """Runs in a process of its own. Passed, failed, and what was said."""
+    said = io.StringIO()
+    begun = time.monotonic()
+    try:
+        with contextlib.redirect_stdout(said):
+            test(work, certs)
+    except Exception:  # whatever it is, the others have their say
+        with contextlib.redirect_stdout(said):
+            ok(f"{test.__name__} comes to its end", False, traceback.format_exc())
+    finally:
+        for agent in Agent.all:
+            if agent.process:
+                agent.process.kill()
+                agent.process.wait()
+    return passed, failed, f"{said.getvalue()}# {test.__name__}: {time.monotonic() - begun:.0f} s"
+
+
+def run(tests, work, certs):
+    """They mostly wait for something."""
+    with multiprocessing.get_context("fork").Pool(6, maxtasksperchild=1) as pool:
+        results = [pool.apply_async(one, (test, work, certs)) for test in tests]
+        for result in results:
+            *counts, said = result.get()
+            print(said, flush=True)
+            yield counts
+
+
 def main():
     work = tempfile.mkdtemp(prefix="agent-e2e-")
     certs = os.path.join(work, "certs")
     os.mkdir(certs)
     certificates(certs)
     chosen = os.environ.get("AGENT_TESTS", "").split()
+    counts = []
     try:
-        for test in (plain, tokens, trust, traps, refusals, newest_only, outage, killed, full_disk,
-                     hanging, from_a_backup, reload, proxmox_later, state_gone, unprivileged,
-                     registration, ready_token, old_agent, once, on_disk_first, in_the_way,
-                     wrong_options,
-                     unit):
-            if not chosen or test.__name__ in chosen:
-                begun = time.monotonic()
-                test(work, certs)
-                print(f"# {test.__name__}: {time.monotonic() - begun:.0f} s", flush=True)
+        for tests in (ALONE, BESIDE):
+            counts += run([t for t in tests if not chosen or t.__name__ in chosen], work, certs)
     finally:
-        for agent in Agent.all:
-            if agent.process:
-                agent.process.kill()
-                agent.process.wait()
         shutil.rmtree(work, ignore_errors=True)
-    print(f"agent: {passed} passed, {failed} failed")
-    return failed != 0
+    good, bad = sum(c[0] for c in counts), sum(c[1] for c in counts)
+    print(f"agent: {good} passed, {bad} failed")
+    return bad != 0 or not good
 
 
 if __name__ == "__main__":

@@ -179,7 +179,9 @@ static int do_overwrite(struct job *j)
 
 static int do_resize(struct job *j)
 {
-	return fa_volume_resize(j->f, &j->call, j->args[1], number(j, 2), &j->e);
+	struct fa_volume v;
+
+	return fa_volume_resize(j->f, &j->call, j->args[1], number(j, 2), &j->arena, &v, &j->e);
 }
 
 static int do_rename(struct job *j)

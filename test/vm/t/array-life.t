@@ -230,6 +230,17 @@ check "import to the pod" returns pod:vm-103-disk-0 pve pod import vm-103-disk-0
 both=$(where pod vm-103-disk-0)
 check "zeros were not written" test "$(du -k "$(store_of "$(serial_of "$both")")" | cut -f1)" -lt 1024
 other=$(where vg vm-102-disk-1)
+exec 7<"$other" # as QEMU has it: nothing that O_EXCL would see
+check "no import over what is open" exits 2 array import "$other" <$V/stream
+check "with who has it" reads "process $$"
+exec 7<&-
+check "its content is still there" has_word "$other" before
+truncate -s 64M $V/foreign
+foreign=$(losetup -f --show $V/foreign)
+check "nor over what is no volume" exits 2 array import "$foreign" <$V/stream
+check "in words" reads "no volume of a FlashArray"
+check "it is untouched" same "$(du -k $V/foreign | cut -f1)" 0
+losetup -d "$foreign"
 check "free of a volume that is mapped" pve vg free vm-102-disk-1
 check "it is gone from this node" same "$(of_volume "$(serial_of "$other")")" ""
 
@@ -238,13 +249,13 @@ check "it is gone from this node" same "$(of_volume "$(serial_of "$other")")" ""
 check "active on both arrays" pve pod activate vm-103-disk-0
 check "four paths" path_count "$(serial_of "$both")" 4
 check "the content is equal" cmp "$both" "$(where vg vm-102-disk-0)"
-check "status says that all is well" until_true 45 array status
-check "with both volumes" reads "^OK - pve1: 2 of 2 arrays answer, 2 volumes mapped"
+both_well() { array status && reads "^OK - pve1: 2 of 2 arrays answer, 2 volumes mapped"; }
+check "status says that all is well, with both volumes" until_true 45 both_well
 cable out 10.9.0.4
 check "a path is lost" until_true 40 path_count "$(serial_of "$both")" 3
 check "the rest works" write_word "$both" three
-check "status counts them" until_true 60 exits 1 array status
-check "in words" reads "3 of 4"
+three_paths() { exits 1 array status && reads "3 of 4"; }
+check "status counts them, in words" until_true 60 three_paths
 cable in 10.9.0.4
 check "it comes back" until_true 60 path_count "$(serial_of "$both")" 4
 check "free of what is mapped on both" pve pod free vm-103-disk-0
