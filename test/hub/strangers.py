@@ -51,9 +51,15 @@ def rates():
         check("one IPv6 network has one rate", 200 in seen and 429 in seen, seen)
         check("another one has its own",
               hub.get("/api/v1/openapi.yaml", headers=through("2001:db8:0:2::1")).status == 200)
-        s = hub.socket(b"POST /login HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 2001:db8:0:1::ffff\r\n"
-                       b"X-Forwarded-Proto: https\r\nExpect: 100-continue\r\nContent-Length: 60000\r\n\r\n")
-        got = read_answer(s)
+        # A moment later the rate has room for one more, which the hub then waits for: tried anew.
+        for _ in range(10):
+            while hub.get("/api/v1/openapi.yaml", headers=through("2001:db8:0:1::ffff")).status != 429:
+                pass
+            s = hub.socket(b"POST /login HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 2001:db8:0:1::ffff\r\n"
+                           b"X-Forwarded-Proto: https\r\nExpect: 100-continue\r\nContent-Length: 60000\r\n\r\n")
+            got = read_answer(s)
+            if got.startswith(b"HTTP/1.1 429"):
+                break
         check("a rate counts before the body", got.startswith(b"HTTP/1.1 429"), got)
         s.close()
         token = hub.tokens(hub.org("objects"))
