@@ -8,7 +8,7 @@
 #include "hub/store_digest.h"
 #include "util/str.h"
 
-enum { MINUTE = 60, GUEST_SLOT = 300 };
+enum { MINUTE = 60, GUEST_SLOT = 300, HOUR = 3600 };
 
 static struct store_value val_buf(const struct buf *b)
 {
@@ -380,12 +380,26 @@ static int put_minute(struct store *s, const struct store_document *d, const str
 			 : 0;
 }
 
+/* The five minutes of an hour that @at is in. Those of one cluster begin in another minute than
+ * those of the next, so that a fleet does not write all its guests in one minute and none in four.
+ */
+static int64_t guest_slot(const char *cluster, int64_t at)
+{
+	int64_t hour = at / HOUR * HOUR, slot;
+	uint32_t sum = 0;
+
+	for (const char *p = cluster; *p; p++)
+		sum = sum * 31 + (unsigned char)*p;
+	slot = at - (at - sum % (GUEST_SLOT / MINUTE) * MINUTE) % GUEST_SLOT;
+	return slot > hour ? slot : hour;
+}
+
 static int put_history(struct store *s, const struct store_document *d, const struct digest *g,
 		       struct err *e)
 {
 	struct store_value node = val_text(d->node), at = val_int(d->collected_at);
 	struct store_value seq = val_int((int64_t)d->sequence);
-	int64_t taken = 0, slot = d->collected_at / GUEST_SLOT * GUEST_SLOT;
+	int64_t taken = 0, slot = guest_slot(d->cluster, d->collected_at);
 	int r = put_minute(s, d, g, e);
 
 	if (r < 0 || !g->n_guests)
@@ -550,7 +564,7 @@ static int ingest_forgotten(struct store *s, struct store_document *d, const str
 		r = put_minute(s, d, g, e);
 	if (r == 0 && g->n_guests)
 		r = STORE_RUN(s, SQL_GUEST_SLOT_LATE, NULL, NULL, NULL, e, KEY(d),
-			      val_int(d->collected_at / GUEST_SLOT * GUEST_SLOT),
+			      val_int(guest_slot(d->cluster, d->collected_at)),
 			      val_int(d->collected_at), val_text(d->node),
 			      val_int((int64_t)d->sequence), val_buf(&g->guests));
 	if (r == 0 && g->storages.p)
