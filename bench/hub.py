@@ -140,6 +140,9 @@ def main():
         rate, p99 = load.send(256, args.seconds)
         good = row("documents per second", f"{rate}", f"{bar}", rate >= bar)
         row("99th percentile under that load", f"{p99:.0f} ms")
+        if server:
+            # One that has run for a while has segments for its log; a new one fills each with zeros first.
+            server.sql("CHECKPOINT")
         time.sleep(2)
         _, p99 = load.send(256, args.seconds, rate / 4)
         good &= row("99th percentile at a quarter of it", f"{p99:.1f} ms", "25 ms", p99 <= 25)

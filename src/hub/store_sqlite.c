@@ -100,8 +100,9 @@ static int want_log(struct store *s, struct err *e)
 	return r;
 }
 
-/* FULL: a commit is on the disk when it returns. Pages of the log go back in small steps. Pages of
- * a new file are 8 KiB: fewer of them have to be split, and written, for what comes. */
+/* FULL: a commit is on the disk when it returns. Pages of the log go back in small steps: whoever
+ * commits the last of them waits until all are on the disk. Pages of a new file are 8 KiB: fewer of
+ * them have to be split, and written, for what comes. */
 static int configure(struct store *s, unsigned int flags, struct err *e)
 {
 	int r = 0;
@@ -114,7 +115,7 @@ static int configure(struct store *s, unsigned int flags, struct err *e)
 	if (r == 0)
 		r = lite_script(s,
 				"PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; "
-				"PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 8000; "
+				"PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 1000; "
 				"PRAGMA journal_size_limit = 134217728",
 				e);
 	return r;
