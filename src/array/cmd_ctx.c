@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "array/root_check.h"
+
 const char *array_session_path(const struct cli *cli, const char *path, struct arena *a)
 {
 	const char *root = cli_value(cli, "root");
@@ -21,8 +23,12 @@ int array_session_begin(struct array_session *ret, const struct cli *cli, struct
 	if (geteuid() != 0 && !cli_has(cli, "root"))
 		return err_set(e, -EPERM, "this is for root");
 	r = root_open(&ret->root, cli_value(cli, "root"), e);
-	if (r < 0)
+	if (r == 0)
+		r = array_root_check(&ret->root, e);
+	if (r < 0) {
+		root_close(&ret->root);
 		return r;
+	}
 	o = (struct array_ctx_options){
 		.root = &ret->root,
 		.lib_dir = array_session_path(cli, "/var/lib/pvewarden/array", a),

@@ -17,7 +17,9 @@ import time
 import urllib.request
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-PROGRAM = os.environ.get("PVEWARDEN", f"{TREE}/build-gcc/pvewarden")
+# It acts below any --root (meson setup -Dtest_power=true build-watch-test); the program itself does not.
+PROGRAM = os.environ.get("PVEWARDEN_TEST", f"{TREE}/build-watch-test/pvewarden")
+ITSELF = os.environ.get("PVEWARDEN", f"{TREE}/build-gcc/pvewarden")
 SIMULATOR = os.environ.get("ARRAYSIM", "")
 KILLS = int(os.environ.get("ARRAY_KILLS", "12"))
 ENV = {"PATH": os.environ["PATH"], "NO_COLOR": "1", "LC_ALL": "C.UTF-8", **{
@@ -444,6 +446,10 @@ def test_leftovers(node, sim):
         got = node.run("reap", *flags, "--node", "pve1")
         ok(f"reap {' '.join(flags)} shows what it would do and does nothing",
            got.returncode == 1 and b"vm-500-disk-0" in got.stdout and connections() == 2, got)
+    got = subprocess.run([ITSELF, "array", "reap", "--yes", "--node", "pve1", "--root", node.root], env=ENV,
+                         capture_output=True, timeout=100)
+    ok("the program itself refuses another root", got.returncode != 0 and b"--root" in got.stderr and
+       connections() == 2, got)
     got = node.run("reap", "--yes", "--node", "pve1")
     ok("reap --yes takes the connections away", got.returncode == 0 and connections() == 0, got,
        connections())
