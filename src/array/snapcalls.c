@@ -259,8 +259,7 @@ static int with_set(struct call *c, int (*run)(struct work *w, struct err *e), s
 	if (lock < 0)
 		return lock;
 	r = run(&w, e);
-	array_memo_forget(c->ctx->memo,
-			  arena_fmt(&c->arena, "snapshot %s ", c->conf.addresses[0].url));
+	snapshots_changed(c);
 	return r;
 }
 

@@ -555,6 +555,10 @@ def rollbacks():
     arrays.rest("POST", "volume-snapshots", {"source_names": "vg/" + guest[2]}, {"suffix": "snap-s"})
     check("rollback_possible: a disk that the guest's config uses no more",
           node.ask("rollback_possible", volname=guest[2], snap="s")["ok"])
+    for disk in guest:
+        node.call("snapshot_delete", volname=disk, snap="s")
+        r = node.ask("rollback_possible", volname=disk, snap="s")
+        check("rollback_possible: not of a snapshot that was removed a moment ago", refused(r, "ENOENT"), r)
     arrays.zero()
     check("rollback: done", node.call("rollback", volname=name, snap="s") is None)
     check("rollback: two requests", arrays.calls() == {"GET volumes": 1, "POST volumes": 1}, arrays.calls())
