@@ -293,6 +293,9 @@ static int delete_locked(struct work *w, struct err *e)
 
 	if (known < 0 && known != -ENOENT)
 		return known;
+	/* The set of a guest whose own snapshot of that name is being taken, perhaps. */
+	if (known == 0 && !snapset_has(&w->set, w->a->volname))
+		known = -ENOENT;
 	start_names(w, 1);
 	if (known == 0)
 		r = add_unclaimed(w, e);
