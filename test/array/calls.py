@@ -573,10 +573,22 @@ def test_snapshot_taken_anew_elsewhere():
     assert t.s.sim.read(tmp) == "second"
     t.s.sim.rest("DELETE", "connections", {"host_names": "pve2", "volume_names": name})
     assert t.read() == "third"
-    # Removed there, and not taken again.
-    assert t.ask("snapshot_delete", t.two)["ok"]
-    reply = t.ask("activate")
-    assert not reply["ok"] and reply["code"] == "ENOENT", reply
+    # Removed there, and not taken again; the array keeps it for who erred, or does not.
+    for safemode, code in ((False, "ENOENT"), (True, "ESTALE")):
+        t.s.sim.ask("POST", "/make", {"array": "fa1", "config": {"safemode": safemode}})
+        assert t.ask("snapshot_delete", t.two)["ok"]
+        t.one.open(tmp)
+        for state in ("read", "free"):
+            reply = t.ask("activate")
+            assert not reply["ok"] and reply["code"] == code, reply
+            assert (tmp in t.one.mapped()) == (state == "read")
+            t.one.release(tmp)
+        t.s.clean()
+        assert not t.temporary()
+        if not safemode:
+            t.take("fourth")
+            assert t.read() == "fourth"
+            tmp = t.stands()
     t.close()
 
 
