@@ -18,7 +18,7 @@ struct tmp {
 	const char *volname, *snap;
 	const char *name;   /* of the temporary volume */
 	const char *source; /* VOLUME.SUFFIX */
-	const char *origin; /* its id; NULL: not known */
+	const char *origin; /* that snapshot's id; NULL: not known */
 	bool overwrite, destroyed, made;
 	struct fa_volume volume;
 };
@@ -160,12 +160,48 @@ static bool is_mapped(struct call *c, const struct registry_entry *entry, const 
 	       attach_look(c, entry->serial, &here, NULL) == 0 && here.present;
 }
 
-/* What stands for a snapshot that is no more has nobody left to serve but who has it open. */
+/* Its name is this host's own: whoever else is connected was made so by hand, and may read what it
+ * has now. */
+static int is_alone_on(const struct tmp *t, const struct fa_connections *found, struct err *e)
+{
+	const struct array_conf *conf = &t->c->conf;
+
+	for (size_t i = 0; i < found->n; i++) {
+		const struct fa_connection *it = &found->items[i];
+		const char *who = it->host_group ? it->host_group : it->host;
+		const char *own = it->host_group ? conf->host_group : conf->host;
+
+		if (!who || !own || strcmp(who, own) != 0)
+			return err_set(e, -EBUSY,
+				       "%s stays as it is: it is connected to %s, which may read "
+				       "it: purevol disconnect it if nobody does",
+				       t->name, who ? who : "somebody unknown");
+	}
+	return 0;
+}
+
+static int is_alone(const struct tmp *t, struct err *e)
+{
+	CLEANUP(connected_done) struct connected who = {};
+	int ret;
+
+	if (!t->volume.name)
+		return 0;
+	ret = connected_read(t->c, &t->volume, &who, e);
+	for (size_t i = 0; i < who.n_arrays && ret == 0; i++)
+		ret = is_alone_on(t, &who.on[i].found, e);
+	return ret;
+}
+
+/* What stands for a snapshot that is no more has nobody left to serve but who reads it. */
 static void drop_orphan(const struct tmp *t)
 {
 	struct err why = {};
+	int ret = is_alone(t, &why);
 
-	if (attach_remove_snapshot(t->c, t->volname, t->snap, &why))
+	if (ret == 0)
+		ret = attach_remove_snapshot(t->c, t->volname, t->snap, &why);
+	if (ret)
 		call_log(t->c, 0, "%s", why.text);
 }
 
@@ -193,39 +229,6 @@ static int is_in_place(struct tmp *t, const struct registry_entry *entry, struct
 	return mapped && t->origin && strcmp(t->origin, entry->origin) == 0;
 }
 
-/* Its name is this host's own: whoever else is connected was made so by hand, and may read what it
- * has now. */
-static int is_alone_on(const struct tmp *t, const struct fa_connections *found, struct err *e)
-{
-	const struct array_conf *conf = &t->c->conf;
-
-	for (size_t i = 0; i < found->n; i++) {
-		const struct fa_connection *it = &found->items[i];
-		const char *who = it->host_group ? it->host_group : it->host;
-		const char *own = it->host_group ? conf->host_group : conf->host;
-
-		if (!who || !own || strcmp(who, own) != 0)
-			return err_set(e, -EBUSY,
-				       "%s is not made anew: it is connected to %s, which may read "
-				       "it: purevol disconnect it if nobody does",
-				       t->name, who ? who : "somebody unknown");
-	}
-	return 0;
-}
-
-static int is_alone(const struct tmp *t, struct err *e)
-{
-	CLEANUP(connected_done) struct connected who = {};
-	int ret;
-
-	if (!t->volume.name)
-		return 0;
-	ret = connected_read(t->c, &t->volume, &who, e);
-	for (size_t i = 0; i < who.n_arrays && ret == 0; i++)
-		ret = is_alone_on(t, &who.on[i].found, e);
-	return ret;
-}
-
 /* Its content is replaced: nobody may have the old one, not even in a cache. */
 static int make_way(const struct tmp *t, const struct registry_entry *entry, struct err *e)
 {
@@ -240,15 +243,6 @@ static int make_way(const struct tmp *t, const struct registry_entry *entry, str
 					"mapped, which is in the way",
 					t->snap)
 			     : ret;
-}
-
-static int remake(struct tmp *t, const struct registry_entry *entry, struct err *e)
-{
-	int ret = make_way(t, entry, e);
-
-	if (ret == 0)
-		ret = begin(t, e);
-	return ret ? ret : call_first(t->c, make, t, e);
 }
 
 /* It did not become a device. While the registry has it as one, it stays. @error may leave open
@@ -266,29 +260,41 @@ static void drop_useless(struct tmp *t, int error)
 		destroy_known(t);
 }
 
+static int make_and_attach(struct tmp *t, bool make_it, struct err *e)
+{
+	struct attach_target target;
+	int ret = 0;
+
+	if (make_it)
+		ret = begin(t, e);
+	if (make_it && ret == 0)
+		ret = call_first(t->c, make, t, e);
+	target = target_of(t);
+	if (ret == 0)
+		ret = attach_volume(t->c, &target, e);
+	if (ret)
+		drop_useless(t, ret);
+	return ret;
+}
+
 int attach_snapshot(struct call *c, const char *volname, const char *snap, const char **ret_serial,
 		    struct err *e)
 {
 	struct tmp t = { .c = c, .volname = volname, .snap = snap };
 	const struct registry_entry *entry;
-	struct attach_target target;
-	int ret = names_of(&t, e);
+	int in_place, ret = names_of(&t, e);
 
 	if (ret == 0)
 		ret = look_for(&t, e);
 	if (ret)
 		return ret;
 	entry = attach_entry(c, volname, snap);
-	ret = is_in_place(&t, entry, e);
+	in_place = is_in_place(&t, entry, e);
+	ret = in_place ? in_place : make_way(&t, entry, e);
+	/* What did not make way is not ours to drop: somebody may use it. */
 	if (ret < 0)
 		return ret;
-	ret = ret ? 0 : remake(&t, entry, e);
-	if (ret == 0) {
-		target = target_of(&t);
-		ret = attach_volume(c, &target, e);
-	}
-	if (ret)
-		drop_useless(&t, ret);
+	ret = make_and_attach(&t, !in_place, e);
 	*ret_serial = t.volume.serial;
 	return ret;
 }

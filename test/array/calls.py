@@ -592,6 +592,26 @@ def test_snapshot_taken_anew_elsewhere():
     t.close()
 
 
+def test_snapshot_left_and_used():
+    """What could not be destroyed, and somebody was connected to since, is neither made anew nor
+    destroyed."""
+    t = Snapped()
+    t.take("first")
+    t.read()
+    t.s.sim.fault(kind="status", status=400, array="fa1", method="PATCH", path="volumes", count=9)
+    assert t.ask("deactivate")["ok"] and t.stands() == ""
+    t.s.sim.well()
+    name, = t.temporary()
+    t.s.sim.ask("POST", "/set", {"array": "fa1", "config": {"destroys_connected": True}})
+    t.s.sim.rest("POST", "connections", {"host_names": "pve2", "volume_names": name})
+    t.refused(t.ask("activate"), "pve2", name)
+    assert t.temporary() == [name]
+    t.s.sim.rest("DELETE", "connections", {"host_names": "pve2", "volume_names": name})
+    assert t.read() == "first"
+    assert t.ask("snapshot_delete")["ok"]
+    t.close()
+
+
 def test_snapshot_taken_anew_unknown():
     """An entry that does not say of which snapshot: of an older version, or cut before it was."""
     t = Snapped()
