@@ -94,7 +94,7 @@ static int forget_entry(struct call *c, const struct attach_target *t,
 
 	if (!t->doomed)
 		return registry_drop(c->ctx->registry, gone->storage, gone->volname, gone->snap, e);
-	bare.serial = bare.volume_id = "";
+	bare.serial = bare.volume_id = bare.origin = "";
 	entry = attach_new_entry(c, &bare);
 	return attach_put(c, &entry, e);
 }

@@ -15,6 +15,7 @@
 struct attach_target {
 	const char *volname, *snap; /* snap "" for the volume itself */
 	const char *array_volume, *volume_id, *serial;
+	const char *origin; /* as registry_entry's; NULL: not known */
 	uint64_t size;
 	uint64_t connections; /* as fa_volume's */
 	bool doomed;	      /* destroyed next: an entry without serial stays until then */

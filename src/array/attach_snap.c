@@ -2,19 +2,23 @@
 #include "array/attach_snap.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "array/attach_step.h"
+#include "array/connected.h"
 #include "array/volumes.h"
+#include "util/clock.h"
 
 #define TAG "tmp"
+
+enum { CLOSING_MS = 3000, LOOK_AGAIN_MS = 100 };
 
 struct tmp {
 	struct call *c;
 	const char *volname, *snap;
-	const char *name; /* of the temporary volume */
-	const char *of;	  /* of the snapshot's, and its id; NULL: not known */
-	const char *of_id;
+	const char *name;   /* of the temporary volume */
 	const char *source; /* VOLUME.SUFFIX */
+	const char *origin; /* that snapshot's id; NULL: not known */
 	bool overwrite, destroyed, made;
 	struct fa_volume volume;
 };
@@ -32,7 +36,6 @@ static int names_of(struct tmp *t, struct err *e)
 	if (ret)
 		return ret;
 	t->name = arena_str(&c->arena, slice_of(name));
-	t->of = arena_str(&c->arena, slice_of(volume));
 	t->source = arena_fmt(&c->arena, "%s.%s", volume, suffix);
 	return 0;
 }
@@ -56,25 +59,20 @@ static struct attach_target target_of(const struct tmp *t)
 				       .array_volume = t->name,
 				       .volume_id = t->volume.id,
 				       .serial = t->volume.serial,
+				       .origin = t->origin,
 				       .size = t->volume.size,
 				       .connections = t->volume.connections };
 }
 
-static int list_both(struct fa *f, void *arg, struct err *e)
+static int list_it(struct fa *f, void *arg, struct err *e)
 {
 	struct tmp *t = arg;
-	const char *const names[] = { t->name, t->of };
 	struct fa_volumes found = {};
-	int ret = fa_volumes_list(f, &t->c->fa, names, ARRAY_SIZE(names), NULL, true, &t->c->arena,
-				  &found, e);
+	int ret = fa_volumes_list(f, &t->c->fa, &t->name, 1, NULL, true, &t->c->arena, &found, e);
 
 	for (size_t i = 0; ret == 0 && i < found.n; i++) {
 		const struct fa_volume *v = &found.items[i];
 
-		if (strcmp(v->name, t->of) == 0) {
-			t->of_id = v->id;
-			continue;
-		}
 		t->overwrite = true;
 		t->destroyed = v->destroyed;
 		if (!v->destroyed)
@@ -86,13 +84,18 @@ static int list_both(struct fa *f, void *arg, struct err *e)
 /* Is there one of this name? 0 also when there is none: t->volume.name is NULL then. */
 static int look_for(struct tmp *t, struct err *e)
 {
-	return call_first(t->c, list_both, t, e);
+	return call_first(t->c, list_it, t, e);
 }
 
-/* Made of a volume that had this name before, which another node has renamed or destroyed since. */
-static bool is_of_another(const struct tmp *t)
+static int find_origin(struct fa *f, void *arg, struct err *e)
 {
-	return t->of_id && t->volume.source_id && strcmp(t->of_id, t->volume.source_id) != 0;
+	struct tmp *t = arg;
+	struct fa_snapshot s;
+	int ret = fa_snapshot_get(f, &t->c->fa, t->source, &t->c->arena, &s, e);
+
+	if (ret == 0)
+		t->origin = s.id;
+	return ret;
 }
 
 static int make(struct fa *f, void *arg, struct err *e)
@@ -148,13 +151,98 @@ static void destroy_known(struct tmp *t)
 }
 
 /* This boot's, and nobody began to take it away. */
-static bool is_in_place(struct call *c, const struct registry_entry *entry, const struct tmp *t)
+static bool is_mapped(struct call *c, const struct registry_entry *entry, const struct tmp *t)
 {
 	struct map_state here = {};
 
 	return entry && entry->verified && !entry->leaving && t->volume.serial && !t->destroyed &&
-	       !is_of_another(t) && strcmp(entry->serial, t->volume.serial) == 0 &&
+	       strcmp(entry->serial, t->volume.serial) == 0 &&
 	       attach_look(c, entry->serial, &here, NULL) == 0 && here.present;
+}
+
+/* Its name is this host's own: whoever else is connected was made so by hand, and may read what it
+ * has now. */
+static int is_alone_on(const struct tmp *t, const struct fa_connections *found, struct err *e)
+{
+	const struct array_conf *conf = &t->c->conf;
+
+	for (size_t i = 0; i < found->n; i++) {
+		const struct fa_connection *it = &found->items[i];
+		const char *who = it->host_group ? it->host_group : it->host;
+		const char *own = it->host_group ? conf->host_group : conf->host;
+
+		if (!who || !own || strcmp(who, own) != 0)
+			return err_set(e, -EBUSY,
+				       "%s stays as it is: it is connected to %s, which may read "
+				       "it: purevol disconnect it if nobody does",
+				       t->name, who ? who : "somebody unknown");
+	}
+	return 0;
+}
+
+static int is_alone(const struct tmp *t, struct err *e)
+{
+	CLEANUP(connected_done) struct connected who = {};
+	int ret;
+
+	if (!t->volume.name)
+		return 0;
+	ret = connected_read(t->c, &t->volume, &who, e);
+	for (size_t i = 0; i < who.n_arrays && ret == 0; i++)
+		ret = is_alone_on(t, &who.on[i].found, e);
+	return ret;
+}
+
+/* What stands for a snapshot that is no more has nobody left to serve but who reads it. */
+static void drop_orphan(const struct tmp *t)
+{
+	struct err why = {};
+	int ret = is_alone(t, &why);
+
+	if (ret == 0)
+		ret = attach_remove_snapshot(t->c, t->volname, t->snap, &why);
+	if (ret)
+		call_log(t->c, 0, "%s", why.text);
+}
+
+/*
+ * 1: what is mapped here is of this very snapshot, which its name does not tell: any node may have
+ * removed that one and taken another, of another volume even. Asked before the copy is made, so
+ * that the origin that is kept of it is never younger than its content. Who heals wants what is
+ * mapped connected, whatever it is of.
+ */
+static int is_in_place(struct tmp *t, const struct registry_entry *entry, struct err *e)
+{
+	struct call *c = t->c;
+	bool mapped = is_mapped(c, entry, t);
+	int ret;
+
+	if (mapped && call_flag(c, "heal")) {
+		t->origin = entry->origin;
+		return 1;
+	}
+	ret = call_first(c, find_origin, t, e);
+	if (entry && (ret == -ENOENT || ret == -ESTALE))
+		drop_orphan(t);
+	if (ret)
+		return ret;
+	return mapped && t->origin && strcmp(t->origin, entry->origin) == 0;
+}
+
+/* Its content is replaced: nobody may have the old one, not even in a cache. */
+static int make_way(const struct tmp *t, const struct registry_entry *entry, struct err *e)
+{
+	struct attach_target target = target_of(t);
+	int ret = is_alone(t, e);
+
+	target.doomed = true;
+	if (ret == 0 && (entry || t->volume.serial))
+		ret = attach_remove(t->c, &target, e);
+	return ret == -EBUSY ? err_wrap(e, ret,
+					"snapshot %s is not known to be the one that this node has "
+					"mapped, which is in the way",
+					t->snap)
+			     : ret;
 }
 
 /* It did not become a device. While the registry has it as one, it stays. @error may leave open
@@ -172,36 +260,41 @@ static void drop_useless(struct tmp *t, int error)
 		destroy_known(t);
 }
 
+static int make_and_attach(struct tmp *t, bool make_it, struct err *e)
+{
+	struct attach_target target;
+	int ret = 0;
+
+	if (make_it)
+		ret = begin(t, e);
+	if (make_it && ret == 0)
+		ret = call_first(t->c, make, t, e);
+	target = target_of(t);
+	if (ret == 0)
+		ret = attach_volume(t->c, &target, e);
+	if (ret)
+		drop_useless(t, ret);
+	return ret;
+}
+
 int attach_snapshot(struct call *c, const char *volname, const char *snap, const char **ret_serial,
 		    struct err *e)
 {
 	struct tmp t = { .c = c, .volname = volname, .snap = snap };
 	const struct registry_entry *entry;
-	struct attach_target target;
-	int ret = names_of(&t, e);
+	int in_place, ret = names_of(&t, e);
 
 	if (ret == 0)
 		ret = look_for(&t, e);
 	if (ret)
 		return ret;
 	entry = attach_entry(c, volname, snap);
-	if (!is_in_place(c, entry, &t)) {
-		/* Its content is replaced: nobody may have the old one, not even in a cache. */
-		target = target_of(&t);
-		target.doomed = true;
-		if (entry || t.volume.serial)
-			ret = attach_remove(c, &target, e);
-		if (ret == 0)
-			ret = begin(&t, e);
-		if (ret == 0)
-			ret = call_first(c, make, &t, e);
-	}
-	if (ret == 0) {
-		target = target_of(&t);
-		ret = attach_volume(c, &target, e);
-	}
-	if (ret)
-		drop_useless(&t, ret);
+	in_place = is_in_place(&t, entry, e);
+	ret = in_place ? in_place : make_way(&t, entry, e);
+	/* What did not make way is not ours to drop: somebody may use it. */
+	if (ret < 0)
+		return ret;
+	ret = make_and_attach(&t, !in_place, e);
 	*ret_serial = t.volume.serial;
 	return ret;
 }
@@ -227,6 +320,31 @@ int attach_remove_snapshot(struct call *c, const char *volname, const char *snap
 	if (ret == 0)
 		destroy_known(&t);
 	return ret;
+}
+
+/* Who has just unmounted it lazily, as vzdump does, has it open for a moment longer. */
+static void await_close(struct call *c, const char *serial)
+{
+	int64_t until = clock_mono_ms() + CLOSING_MS;
+	struct map_state here = {};
+
+	while (attach_look(c, serial, &here, NULL) == 0 && here.present && !map_is_idle(&here) &&
+	       clock_mono_ms() < until && call_left(c, DETACH_RESERVE_MS))
+		(void)usleep(LOOK_AGAIN_MS * 1000);
+}
+
+int attach_end_snapshot(struct call *c, const char *volname, const char *snap, struct err *e)
+{
+	struct registry_entry entry;
+	int ret =
+		registry_find(c->ctx->registry, c->conf.storage, volname, snap, &c->arena, &entry);
+
+	if (ret == -ENOENT)
+		return 0;
+	if (ret == 0 && *entry.serial)
+		await_close(c, entry.serial);
+	ret = attach_remove_snapshot(c, volname, snap, e);
+	return ret ? err_wrap(e, ret, "snapshot %s is not removed", snap) : 0;
 }
 
 int attach_remove_snapshots(struct call *c, const char *volname, struct err *e)

@@ -31,6 +31,7 @@ struct registry_entry attach_new_entry(const struct call *c, const struct attach
 					.array_volume = t->array_volume,
 					.volume_id = t->volume_id ? t->volume_id : "",
 					.serial = t->serial,
+					.origin = t->origin ? t->origin : "",
 					.protocol = c->conf.protocol,
 					.size = t->size,
 					.since = clock_now() };

@@ -131,6 +131,17 @@ static bool has_line(const struct buf *lines, const char *wanted)
 	return false;
 }
 
+/* All that is remembered of snapshots begins with it. */
+static const char *memo_prefix(struct call *c)
+{
+	return arena_fmt(&c->arena, "snapshots %s ", c->conf.addresses[0].url);
+}
+
+void snapshots_changed(struct call *c)
+{
+	array_memo_forget(c->ctx->memo, memo_prefix(c));
+}
+
 /* Proxmox asks this twice a disk and then rolls back, so an answer serves for some seconds; the
  * rollback itself fails when the snapshot is gone by then. A disk that the guest's config has no
  * more, or that shares its guest with one the array does not know, is asked for alone. */
@@ -138,10 +149,10 @@ static int is_there(struct call *c, const struct snap_args *a, struct err *e)
 {
 	CLEANUP(buf_done) struct buf have = {};
 	struct seeing s = { .c = c, .a = a };
-	const char *of = c->conf.addresses[0].url;
-	const char *guest = arena_fmt(&c->arena, "snapshots %s %s,%" PRIu32 ".%s", of,
-				      c->conf.storage, a->parsed.vmid, a->suffix);
-	const char *one = arena_fmt(&c->arena, "snapshot %s %s.%s", of, a->full, a->suffix);
+	const char *of = memo_prefix(c);
+	const char *guest = arena_fmt(&c->arena, "%sguest %s,%" PRIu32 ".%s", of, c->conf.storage,
+				      a->parsed.vmid, a->suffix);
+	const char *one = arena_fmt(&c->arena, "%svolume %s.%s", of, a->full, a->suffix);
 	int r = array_memo_get(c->ctx->memo, guest, SEEN_MS, c->fa.deadline, fetch_guest, &s, &have,
 			       e);
 

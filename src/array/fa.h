@@ -139,6 +139,9 @@ struct fa_snapshots {
 
 int fa_snapshots_list(struct fa *f, const struct fa_call *c, const char *const *volumes, size_t n,
 		      bool destroyed, struct arena *a, struct fa_snapshots *ret, struct err *e);
+/* One, by VOLUME.SUFFIX. -ENOENT, -ESTALE. */
+int fa_snapshot_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
+		    struct fa_snapshot *ret, struct err *e);
 /* All of @volumes at one moment, in one call. -EEXIST: one of them has that suffix; nothing made.
  */
 int fa_snapshot_create(struct fa *f, const struct fa_call *c, const char *const *volumes, size_t n,

@@ -83,6 +83,23 @@ int fa_snapshots_named(struct fa *f, const struct fa_call *c, const char *const 
 	return list(f, c, true, names, n, true, a, ret, e);
 }
 
+int fa_snapshot_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
+		    struct fa_snapshot *ret, struct err *e)
+{
+	struct fa_snapshots found;
+	int r = fa_snapshots_named(f, c, &name, 1, a, &found, e);
+
+	if (r < 0)
+		return r;
+	if (!found.n)
+		return err_set(e, -ENOENT, "%s: there is no snapshot %s", fa_url(f), name);
+	if (found.items[0].destroyed)
+		return err_set(e, -ESTALE, "%s: snapshot %s is destroyed, not yet eradicated",
+			       fa_url(f), name);
+	*ret = found.items[0];
+	return 0;
+}
+
 /* --- one moment for all ---------------------------------------------------------------------- */
 
 struct taking {

@@ -141,6 +141,7 @@ static void copy_entry(struct registry_entry *ret, const struct registry_entry *
 	ret->array_volume = arena_str(a, slice_of(from->array_volume));
 	ret->volume_id = arena_str(a, slice_of(from->volume_id));
 	ret->serial = arena_str(a, slice_of(from->serial));
+	ret->origin = arena_str(a, slice_of(from->origin));
 }
 
 static struct registry_entry *entry_of(struct registry *r, const char *storage, const char *volname,

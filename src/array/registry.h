@@ -15,6 +15,7 @@ struct registry_entry {
 	const char *storage, *volname, *snap;	       /* snap "" for the volume itself */
 	const char *array_volume, *volume_id, *serial; /* "" while what stands for a snapshot is
 							   made or destroyed on the array */
+	const char *origin; /* of what stands for a snapshot: that one's id; "": not known */
 	enum array_protocol protocol;
 	uint64_t size;
 	int64_t since;

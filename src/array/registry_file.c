@@ -43,6 +43,7 @@ static bool read_row(struct registry_entry *ret, const json_t *row, const char *
 		.array_volume = json_text(row, "array_volume", a),
 		.volume_id = json_text(row, "volume_id", a),
 		.serial = json_text(row, "serial", a),
+		.origin = json_text(row, "origin", a) ?: "", /* older files have none */
 		.verified = json_is_true(json_object_get(row, "verified")) && boot &&
 			    strcmp(boot, boot_id) == 0,
 		.partial = json_is_true(json_object_get(row, "partial")),
@@ -89,6 +90,7 @@ static void print_row(struct jsonw *w, const struct registry_entry *it, const ch
 	jsonw_str(w, "array_volume", it->array_volume);
 	jsonw_str(w, "volume_id", it->volume_id);
 	jsonw_str(w, "serial", it->serial);
+	jsonw_str(w, "origin", it->origin);
 	jsonw_str(w, "protocol", protocols[it->protocol]);
 	jsonw_u64(w, "size", it->size);
 	jsonw_i64(w, "since", it->since);

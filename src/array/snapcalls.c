@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "array/attach.h"
+#include "array/attach_snap.h"
 #include "array/snapdisks.h"
 #include "array/snapset.h"
 #include "array/volumes.h"
@@ -259,8 +260,7 @@ static int with_set(struct call *c, int (*run)(struct work *w, struct err *e), s
 	if (lock < 0)
 		return lock;
 	r = run(&w, e);
-	array_memo_forget(c->ctx->memo,
-			  arena_fmt(&c->arena, "snapshot %s ", c->conf.addresses[0].url));
+	snapshots_changed(c);
 	return r;
 }
 
@@ -271,36 +271,82 @@ int call_snapshot(struct call *c, struct err *e)
 
 /* ---- snapshot_delete ---- */
 
+/* The disks whose snapshots go. Nobody else waits for the locks of several disks of a guest: the
+ * set's is held. */
+struct going {
+	const char **volnames;
+	int *locks;
+	size_t n, n_locked;
+};
+
+static void going_done(struct going *g)
+{
+	while (g->n_locked)
+		base_close_fd(&g->locks[--g->n_locked]);
+}
+
 /* Those of the set that nobody claimed: of a set that was taken they are this node's to remove. Of
  * one that was perhaps taken, only if the array shows it. */
-static int add_unclaimed(struct work *w, struct err *e)
+static int add_unclaimed(struct work *w, struct going *g, struct err *e)
 {
 	int r = w->set.taken ? 0 : list_members(w, e);
-	bool ours = w->set.taken || made_by_cut_call(w);
 
-	start_names(w, w->set.n + 1);
-	if (r < 0 || !ours)
+	if (r < 0 || !(w->set.taken || made_by_cut_call(w)))
 		return r;
-	for (size_t i = 0; i < w->set.n && r == 0; i++)
+	for (size_t i = 0; i < w->set.n; i++)
 		if (!w->set.members[i].claimed &&
 		    strcmp(w->set.members[i].volname, w->a->volname) != 0)
-			r = add_name(w, w->set.members[i].volname, true, e);
+			g->volnames[g->n++] = w->set.members[i].volname;
+	return 0;
+}
+
+/* What this node has mapped for them goes first, and comes back no more until they are gone: the
+ * next snapshot of that name would be taken for this one. */
+static int end_reading(struct work *w, struct going *g, struct err *e)
+{
+	struct call *c = w->c;
+	int r = 0;
+
+	g->locks = arena_alloc(&c->arena, g->n * sizeof(*g->locks));
+	for (size_t i = 0; i < g->n; i++) {
+		g->locks[i] = attach_lock(c, g->volnames[i], e);
+		if (g->locks[i] < 0)
+			return g->locks[i];
+		g->n_locked++;
+	}
+	for (size_t i = 0; i < g->n && r == 0; i++)
+		r = attach_end_snapshot(c, g->volnames[i], w->a->snap, e);
 	return r;
+}
+
+static int delete_going(struct work *w, const struct going *g, struct err *e)
+{
+	int r = 0;
+
+	start_names(w, g->n);
+	for (size_t i = 0; i < g->n && r == 0; i++)
+		r = add_name(w, g->volnames[i], true, e);
+	return r < 0 ? r : delete_names(w, e);
 }
 
 static int delete_locked(struct work *w, struct err *e)
 {
+	CLEANUP(going_done) struct going g = {};
 	int known = read_set(w, e), r = 0;
 
 	if (known < 0 && known != -ENOENT)
 		return known;
-	start_names(w, 1);
+	/* The set of a guest whose own snapshot of that name is being taken, perhaps. */
+	if (known == 0 && !snapset_has(&w->set, w->a->volname))
+		known = -ENOENT;
+	g.volnames = arena_alloc(&w->c->arena, (w->set.n + 1) * sizeof(*g.volnames));
+	g.volnames[g.n++] = w->a->volname;
 	if (known == 0)
-		r = add_unclaimed(w, e);
+		r = add_unclaimed(w, &g, e);
 	if (r == 0)
-		r = add_name(w, w->a->volname, true, e);
+		r = end_reading(w, &g, e);
 	if (r == 0)
-		r = delete_names(w, e);
+		r = delete_going(w, &g, e);
 	return r == 0 && known == 0 ? snapset_drop(&w->key, e) : r;
 }
 

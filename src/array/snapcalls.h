@@ -17,5 +17,9 @@ struct snap_args {
 /* "volname" and "snap", and what they are on the array. */
 int snap_args(struct call *c, struct snap_args *ret, struct err *e);
 
+/* After each snapshot that was taken or removed: nothing that was remembered of them is told again.
+ */
+void snapshots_changed(struct call *c);
+
 int call_snapshot(struct call *c, struct err *e);
 int call_snapshot_delete(struct call *c, struct err *e);

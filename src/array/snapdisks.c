@@ -77,6 +77,9 @@ void snapdisks_of(const struct guest *g, const char *storage, const char *snap, 
 		if (v->section != &g->sections[0] || !v->known_key || !v->storage ||
 		    strcmp(v->storage, storage) != 0 || !array_volname_parse(v->volname, &name))
 			continue;
+		/* Asked for by its name, it would be looked for in that guest's set. */
+		if (name.vmid != g->vmid)
+			continue;
 		if (is_taken(g, v->key, snap) && !snapdisks_have(ret, v->volname))
 			ret->volnames[ret->n++] = v->volname;
 	}

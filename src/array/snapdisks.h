@@ -5,7 +5,8 @@
  * Which disks of a guest Proxmox snapshots together: those of the current section of its config, of
  * VMs all drives that are no CD-ROM (a cloud-init drive is one; PVE::QemuConfig
  * __snapshot_create_vol_snapshot), of containers all volumes, and for vzdump only those that are
- * backed up (PVE::LXC::Config, the same function). Unused disks and RAM are not among them.
+ * backed up (PVE::LXC::Config, the same function). Unused disks and RAM are not among them, nor is
+ * a volume that is named as another guest's.
  */
 
 #include "pve/guest.h"

@@ -32,6 +32,11 @@ static struct snapset_member *find(const struct snapset *s, const char *volname)
 	return NULL;
 }
 
+bool snapset_has(const struct snapset *s, const char *volname)
+{
+	return find(s, volname) != NULL;
+}
+
 enum snapset_claim snapset_claim(struct snapset *s, const char *volname, int64_t now)
 {
 	struct snapset_member *m = find(s, volname);

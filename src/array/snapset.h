@@ -38,6 +38,8 @@ struct snapset_key {
 void snapset_begin(struct snapset *ret, const char *const *volnames, size_t n, int64_t now,
 		   struct arena *a);
 
+bool snapset_has(const struct snapset *s, const char *volname);
+
 enum snapset_claim {
 	SNAPSET_CLAIMED, /* it was waiting, and is claimed now */
 	SNAPSET_STRANGE, /* none of the set's */

@@ -108,11 +108,14 @@ def end_all():
 
 class Sim:
     """arraysim with @n arrays, fa1, fa2, ...: each with two portals of iSCSI, two of NVMe, two ports of
-    Fibre Channel, and nothing else."""
+    Fibre Channel, and nothing else. With @content volumes are files."""
 
-    def __init__(self, n=1, api="2.26"):
+    def __init__(self, n=1, api="2.26", content=False):
         self.names = tuple(f"fa{i + 1}" for i in range(n))
         args = [f"{BUILD}/test/arraysim", "--control", "0", "--api", api]
+        self.files = tempfile.TemporaryDirectory(prefix="array-content-") if content else None
+        if content:
+            args += ["--backend", "files", self.files.name]
         for i, name in enumerate(self.names):
             args += ["--array", f"{name}=0"]
             for port in (1, 2):
@@ -159,6 +162,15 @@ class Sim:
     def volume(self, name):
         """The volume of that name, destroyed or not; None without one."""
         return next((v for v in self.state()["volumes"] if v["name"] == name), None)
+
+    def write(self, serial, text):
+        """Where a volume begins."""
+        with open(f"{self.files.name}/{serial}.img", "r+b") as f:
+            f.write(text.ljust(64).encode())
+
+    def read(self, serial):
+        with open(f"{self.files.name}/{serial.upper()}.img", "rb") as f:
+            return f.read(64).decode().strip(" \0")
 
     def connections(self):
         """(array, host or host group, volume) of all."""
@@ -214,6 +226,8 @@ class Sim:
     def close(self):
         self.process.terminate()
         self.process.wait(timeout=20)
+        if self.files:
+            self.files.cleanup()
 
 
 # ---- a node ----

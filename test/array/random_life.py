@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Two nodes, one array or a pod over two, and guests that live on them: random calls with faults, kills,
 crashes and migrations, as Proxmox makes them and as it never would, against a model. No volume is lost;
-none is destroyed, renamed, overwritten or taken away while somebody has it open, on either node; none
-is mapped under two names; nothing is mapped or connected that no registry knows; and when all is well
+none is destroyed, renamed, overwritten or taken away while somebody has it open, on either node; a
+snapshot is read with the content that its volume had when it was taken; none is mapped under two names; nothing is mapped or connected that no registry knows; and when all is well
 again everything can be taken away. random_life.py [SEED...], each with one array and with two;
 STEPS=200."""
 import os
@@ -26,7 +26,7 @@ KILLED = 0.06
 class Life:
     def __init__(self, seed, arrays):
         self.rng = random.Random(seed)
-        self.sim = Sim(arrays)
+        self.sim = Sim(arrays, content=True)
         self.sim.furnish()
         place = {"podname": "pod"} if arrays > 1 else {}
         self.nodes = [Node(self.sim, n, delay_ms=2, **place) for n in NODES]
@@ -35,7 +35,9 @@ class Life:
         self.running = {}  # guest: nodes that it runs on; two while it migrates
         self.disks = {}  # serial: [name, guest]; what was made and nobody asked to free
         self.opened = set()  # (node index, serial)
-        self.snaps = {}  # serial: names of its snapshots
+        self.snaps = {}  # serial: {snapshot that was taken: content}
+        self.reading = {}  # (node index, serial of what stands for a snapshot): content
+        self.writes = 0
         self.made = {}  # guest: node and time of its last alloc
         self.is_down = False
         self.trail = []
@@ -176,25 +178,64 @@ class Life:
 
     def snapshot(self, _):
         guest = self.rng.choice(GUESTS)
-        name = f"s{self.rng.randrange(3)}"
+        name = f"s{self.rng.randrange(2)}"
+        for serial in self.of(guest):
+            self.writes += 1
+            self.sim.write(serial, f"write {self.writes}")
         for serial in self.of(guest):
             if self.good(self.at[guest], "snapshot", volname=self.name(serial), snap=name):
-                self.snaps.setdefault(serial, set()).add(name)
+                self.snaps.setdefault(serial, {})[name] = self.content_of(serial, name)
 
-    def read_snapshot(self, _):
-        """A backup: what stands for the snapshot, mapped for a while; sometimes forgotten."""
-        found = [s for s in sorted(self.snaps) if s in self.disks and self.snaps[s]]
-        if not found:
+    def content_of(self, serial, name):
+        """Of the snapshot that the array has; None without one."""
+        volume = next(v for v in self.sim.state()["volumes"] if v["serial"] == serial)
+        found = [s for s in volume["snapshots"] if s["suffix"] == f"snap-{name}" and not s["destroyed"]]
+        return self.sim.read(found[0]["serial"]) if found else None
+
+    def some_snapshot(self):
+        found = [(s, n) for s in sorted(self.snaps) if s in self.disks for n in sorted(self.snaps[s])]
+        return self.rng.choice(found) if found else (None, None)
+
+    def read_snapshot(self, i):
+        """A backup or a clone: what stands for the snapshot, mapped for a while; mostly forgotten."""
+        serial, snap = self.some_snapshot()
+        if not serial:
             return
-        serial = self.rng.choice(found)
-        i, snap = self.at[self.disks[serial][1]], sorted(self.snaps[serial])[0]
         reply = self.ask(i, "activate", volname=self.name(serial), snap=snap)
         if reply and reply["ok"]:
-            shown = {v["serial"].lower(): v for v in self.sim.state()["volumes"]}
-            tmp = shown[reply["result"]["path"][-24:]]
-            assert tmp["source"]["name"] and tmp["source"]["id"] == shown[serial.lower()]["id"], "another's content"
-        if self.rng.random() < 0.7:
+            tmp, content = reply["result"]["path"][-24:].upper(), self.content_of(serial, snap)
+            assert tmp in self.nodes[i].mapped() and content is not None, "of a snapshot that is not there"
+            assert self.sim.read(tmp) == content, f"{snap}: {self.sim.read(tmp)} instead of {content}"
+            if self.rng.random() < 0.3 and (i, tmp) not in self.reading:
+                self.nodes[i].open(tmp)
+                self.reading[i, tmp] = content
+                return
+        if self.rng.random() < 0.3:
             self.ask(i, "deactivate", volname=self.name(serial), snap=snap)
+
+    def end_reading(self, _):
+        for i, tmp in list(self.reading):
+            self.nodes[i].release(tmp)
+            del self.reading[i, tmp]
+
+    def delete_snapshot(self, i):
+        """And mostly taken anew, of another content, on whatever node."""
+        serial, snap = self.some_snapshot()
+        if not serial:
+            return
+        name = self.name(serial)
+        here = [e["serial"] for e in self.nodes[i].registry() if e["volname"] == name and e["snap"] == snap]
+        done = self.good(i, "snapshot_delete", volname=name, snap=snap)
+        assert not (done and any((i, t) in self.reading for t in here)), "removed while it is read here"
+        if not done:
+            return
+        assert self.content_of(serial, snap) is None
+        self.snaps[serial].pop(snap)
+        if self.rng.random() < 0.8:
+            self.writes += 1
+            self.sim.write(serial, f"write {self.writes}")
+            if self.good(1 - i if self.rng.random() < 0.5 else i, "snapshot", volname=name, snap=snap):
+                self.snaps[serial][snap] = f"write {self.writes}"
 
     # ---- whatever state it is in, on whatever node ----
 
@@ -281,6 +322,7 @@ class Life:
         self.nodes[i].kill()
         self.nodes[i].boot()
         self.opened = {(n, s) for n, s in self.opened if n != i}
+        self.reading = {key: text for key, text in self.reading.items() if key[0] != i}
         for guest in list(self.running):
             self.running[guest].discard(i)
             if self.at[guest] == i and self.running[guest]:
@@ -320,6 +362,13 @@ class Life:
             for serial in (s for n, s in self.opened if n == i):
                 assert serial in node.mapped() and serial in alive, f"{serial}: open, gone"
                 assert (node.name, serial) in connected, f"{serial}: open, not connected"
+            for n, serial in self.reading:
+                if n == i:
+                    assert serial in node.mapped() and serial in alive, f"{serial}: read, gone"
+                    assert self.sim.read(serial) == self.reading[n, serial], f"{serial}: changed while it is read"
+        stands = {v["name"] for v in state["volumes"] if not v["destroyed"] and "tmp-" in v["name"]}
+        known = {e["array_volume"] for node in self.nodes for e in node.registry()}
+        assert stands <= known, f"nobody knows of {stands - known}"
 
     # ---- the end ----
 
@@ -328,6 +377,7 @@ class Life:
         for i, serial in self.opened:
             self.nodes[i].release(serial)
         self.opened.clear()
+        self.end_reading(0)
         self.running.clear()
         self.write_guests()
         for node in self.nodes:
@@ -343,8 +393,9 @@ class Life:
         ops = [self.alloc] * 4 + [self.power_on] * 6 + [self.power_off] * 3 + [self.migrate] * 5 + \
               [self.activate] * 2 + [self.deactivate] * 3 + [self.free] * 2 + [self.rename] * 3 + \
               [self.fault] * 2 + [self.well] * 2 + \
-              [self.move, self.snapshot, self.read_snapshot, self.path, self.resize, self.rollback,
-               self.outage, self.crash]
+              [self.snapshot] * 2 + [self.read_snapshot, self.delete_snapshot] * 3 + \
+              [self.end_reading] * 2 + \
+              [self.move, self.path, self.resize, self.rollback, self.outage, self.crash]
         for _ in range(STEPS):
             self.rng.choice(ops)(self.rng.randrange(2))
             self.check()

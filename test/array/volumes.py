@@ -528,6 +528,43 @@ def containers():
     end(arrays, node)
 
 
+def names_of_two():
+    """A guest that has a disk which is named as another guest's, whichever is asked for first, whether
+    that guest is there or not."""
+    for disks in (["vm-100-disk-0", "vm-200-disk-0"], ["vm-200-disk-0", "vm-100-disk-0"]):
+        for other in ("", "scsi0: pure:vm-100-disk-1,size=1M\n"):
+            arrays, node = stage()
+            for name in ["vm-100-disk-1", *disks, "vm-200-disk-1"]:
+                node.call("alloc", vmid=int(name.split("-")[1]), name=name, size_kib=1024)
+            node.guest(200, "".join(f"scsi{i}: pure:{d},size=1M\n" for i, d in enumerate([*disks, "vm-200-disk-1"])))
+            if other:
+                node.guest(100, other)
+            for disk in [*disks, "vm-200-disk-1"]:
+                r = node.ask("snapshot", volname=disk, snap="s")
+                check(f"snapshot of a guest with {disks}: {disk}", r["ok"], r)
+            check("snapshot: each of them, and no more", snapped(arrays, "snap-s")[0] ==
+                  ["vm-100-disk-0", "vm-200-disk-0", "vm-200-disk-1"], snapped(arrays, "snap-s"))
+            for disk in [*disks, "vm-200-disk-1"]:
+                check(f"rollback_possible: {disk}", node.ask("rollback_possible", volname=disk, snap="s")["ok"])
+                r = node.ask("snapshot_delete", volname=disk, snap="s")
+                check(f"snapshot_delete: {disk}", r["ok"], r)
+            check("snapshot_delete: all are gone", snapped(arrays, "snap-s")[0] == [], snapped(arrays, "snap-s"))
+            end(arrays, node)
+
+
+def delete_beside_a_set():
+    """Of a disk that is named as this guest's and is none of its set: that stays, its call still runs."""
+    arrays, node = three_disks()
+    arrays.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-3"}, {"suffix": "snap-s"})
+    node.call("snapshot", volname=DISKS[0], snap="s")
+    node.call("snapshot_delete", volname="vm-100-disk-3", snap="s")
+    check("snapshot_delete: beside a set", snapped(arrays, "snap-s")[0] == DISKS, snapped(arrays, "snap-s"))
+    for disk in DISKS[1:]:
+        r = node.ask("snapshot", volname=disk, snap="s")
+        check("snapshot: the set is claimed as if nothing had been", r["ok"], r)
+    end(arrays, node)
+
+
 # ---- rollback ----
 
 def rollbacks():
@@ -555,6 +592,10 @@ def rollbacks():
     arrays.rest("POST", "volume-snapshots", {"source_names": "vg/" + guest[2]}, {"suffix": "snap-s"})
     check("rollback_possible: a disk that the guest's config uses no more",
           node.ask("rollback_possible", volname=guest[2], snap="s")["ok"])
+    for disk in guest:
+        node.call("snapshot_delete", volname=disk, snap="s")
+        r = node.ask("rollback_possible", volname=disk, snap="s")
+        check("rollback_possible: not of a snapshot that was removed a moment ago", refused(r, "ENOENT"), r)
     arrays.zero()
     check("rollback: done", node.call("rollback", volname=name, snap="s") is None)
     check("rollback: two requests", arrays.calls() == {"GET volumes": 1, "POST volumes": 1}, arrays.calls())
@@ -889,7 +930,7 @@ def debug_lines():
 
 TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames, frees,
          free_in_use, free_faults, free_two_arrays, snapshots, unclaimed, cut_snapshots, snapshot_faults,
-         containers, rollbacks, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two,
+         containers, names_of_two, delete_beside_a_set, rollbacks, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two,
          changing, debug_lines)
 
 if __name__ == "__main__":

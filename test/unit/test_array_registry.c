@@ -61,6 +61,7 @@ static struct registry_entry entry_named(const char *volname)
 					.array_volume = "vg/vm-100-disk-0",
 					.volume_id = "id",
 					.serial = SERIAL,
+					.origin = "snapshot's id",
 					.size = 1 << 20,
 					.since = 1700000000,
 					.verified = true };
@@ -98,6 +99,7 @@ static void test_kept(void **state)
 	assert_int_equal(find(two, "vm-100-disk-0", &a, &found), 0);
 	assert_true(found.verified);
 	assert_string_equal(found.serial, SERIAL);
+	assert_string_equal(found.origin, "snapshot's id");
 	put(two, "vm-100-disk-1", 0);
 	assert_int_equal(find(one, "vm-100-disk-1", &a, &found), 0);
 	assert_int_equal(registry_drop(one, "pure", "vm-100-disk-0", "", NULL), 0);

@@ -57,7 +57,20 @@ static void drives_of_a_vm(void **state)
 {
 	(void)state;
 	check("etc/pve/nodes/pve1/qemu-server/100.conf", vm, 100, "s1",
-	      "vm-100-disk-0 vm-100-disk-1 vm-200-disk-5 vm-100-disk-2");
+	      "vm-100-disk-0 vm-100-disk-1 vm-100-disk-2");
+}
+
+/* Named as another guest's, it is asked for as that one's: it would be taken twice. */
+static void not_what_is_named_as_another_guests(void **state)
+{
+	static const char text[] = "scsi0: pure:base-200-disk-0,size=8G\n"
+				   "scsi1: pure:vm-100-disk-0,size=8G\n"
+				   "scsi2: pure:vm-200-disk-0,size=8G\n"
+				   "scsi3: pure:vm-2000-disk-0,size=8G\n";
+
+	(void)state;
+	check("etc/pve/nodes/pve1/qemu-server/200.conf", text, 200, "s1",
+	      "base-200-disk-0 vm-200-disk-0");
 }
 
 static void volumes_of_a_container(void **state)
@@ -90,6 +103,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(drives_of_a_vm),
+		cmocka_unit_test(not_what_is_named_as_another_guests),
 		cmocka_unit_test(volumes_of_a_container),
 		cmocka_unit_test(a_guest_of_another_node_is_not_here),
 	};

@@ -53,6 +53,8 @@ my %method = (
     rollback => sub { my ($s, $c, $volume, $snap) = @_;
         $plugin->volume_rollback_is_possible($c, $s, $volume, $snap, []);
         $plugin->volume_snapshot_rollback($c, $s, $volume, $snap) },
+    unsnapshot => sub { my ($s, $c, $volume, $snap) = @_;
+        $plugin->volume_snapshot_delete($c, $s, $volume, $snap) },
     snapshots => sub { my ($s, $c, $volume) = @_;
         join(' ', sort keys %{ $plugin->volume_snapshot_info($c, $s, $volume) }) },
     list => sub { my ($s, $c) = @_;

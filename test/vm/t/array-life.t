@@ -117,6 +117,21 @@ check "given back" pve vg deactivate $disk s1
 check "its device is gone" same "$(of_volume "$(serial_of "$snapshot")")" ""
 check "and nobody sees what stood for it" returns "vg:$disk" pve vg list
 
+# A backup of a container, twice: nothing is given back but the snapshot.
+for word in later between; do
+	check "written" write_word "$dev" $word
+	check "a snapshot for a backup" pve vg snapshot $disk vzdump
+	check "activated" pve vg activate $disk vzdump
+	snapshot=$(where vg $disk vzdump)
+	check "has what is there now" has_word "$snapshot" $word
+	exec 7<"$snapshot"
+	check "while it is read it stays" refused_with "process $$" pve vg unsnapshot $disk vzdump
+	exec 7<&-
+	check "removed" pve vg unsnapshot $disk vzdump
+	check "with its device" same "$(of_volume "$(serial_of "$snapshot")")" ""
+done
+check "written" write_word "$dev" later
+
 # --- away, while iscsid rescans ----------------------------------------------------
 
 (while [ ! -e $V/stop ]; do iscsiadm -m session -R; sleep 0.2; done) >/dev/null 2>&1 7<&- 8<&- 9<&- &
