@@ -53,7 +53,7 @@ struct map_state {
 	struct devno dev;
 	uint64_t size; /* bytes, as the kernel knows it */
 	enum map_in_use in_use;
-	char why[128]; /* who holds it, or why it is not known */
+	char why[256]; /* who holds it, or why it is not known */
 	unsigned int paths, paths_ok;
 	bool mismatched; /* paths of several sizes, or a path that says another identity */
 };
