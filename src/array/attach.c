@@ -99,12 +99,21 @@ static int forget_entry(struct call *c, const struct attach_target *t,
 	return attach_put(c, &entry, e);
 }
 
+/* A disk is deleted here, whatever the array does. A namespace goes by itself, and stays while the
+ * array shows it: by a host group, or because nobody could end the connection. Then it is enough
+ * that nobody has it open. */
+static bool is_to_vanish(const struct registry_entry *entry, enum attach_off off)
+{
+	return entry->protocol != ARRAY_NVME_TCP || off == ATTACH_OFF;
+}
+
 static int remove_steps(struct call *c, const struct attach_target *t,
 			const struct registry_entry *before, const struct registry_entry *entry,
 			const struct plan *p, struct err *e)
 {
 	struct map_left left = {};
-	int unreached = 0, ret = attach_put(c, entry, e);
+	enum attach_off off = ATTACH_MAYBE_SHOWN;
+	int ret = attach_put(c, entry, e);
 
 	if (ret)
 		return ret;
@@ -116,12 +125,13 @@ static int remove_steps(struct call *c, const struct attach_target *t,
 	if (ret)
 		return ret;
 	if (p->steps & PLAN_DISCONNECT)
-		unreached = attach_disconnect(c, name_there(c, t, entry), entry->serial);
-	if (p->steps & PLAN_FORGET)
+		off = attach_disconnect(c, name_there(c, t, entry), entry->serial);
+	if (p->steps & PLAN_FORGET && is_to_vanish(entry, off))
 		ret = workers_forget(c->ctx->workers, &left, attach_time(c, 0), e);
-	if (ret == 0 && !unreached)
-		ret = attach_drop_aliases(c, entry, e);
-	if (ret || unreached)
+	if (ret || off == ATTACH_UNREACHED)
+		return ret;
+	ret = attach_drop_aliases(c, entry, e);
+	if (ret)
 		return ret;
 	return forget_entry(c, t, entry, e);
 }
@@ -291,7 +301,7 @@ static int follow_size(struct call *c, const struct attach_target *t, struct map
  * now: its entry is about to go. */
 static int disconnect_old(struct call *c, const struct registry_entry *old, struct err *e)
 {
-	return attach_disconnect(c, NULL, old->serial) ? not_off(old, e) : 0;
+	return attach_disconnect(c, NULL, old->serial) == ATTACH_UNREACHED ? not_off(old, e) : 0;
 }
 
 static int make_way(struct call *c, const struct attach_target *t,

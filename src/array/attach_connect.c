@@ -182,16 +182,19 @@ static int disconnect_name(struct fa *f, const struct links *l, const char *name
 	return ret == -ENOENT || ret == -ESTALE ? 1 : ret;
 }
 
+/* 1: nothing of this host's own; who else is connected may be a host group that it is in. */
 static int disconnect_serial(struct fa *f, struct links *l, struct err *e)
 {
 	struct fa_volume v;
 	int ret = fa_volume_by_serial(f, &l->fa, l->serial, &link_of(l, f)->arena, &v, e);
 
-	if (ret == -ENOENT || (ret == 0 && l->volume && strcmp(v.name, l->volume) == 0))
-		return 0;
-	if (ret == 0)
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	if (!l->volume || strcmp(v.name, l->volume) != 0)
 		ret = disconnect_name(f, l, v.name, e);
-	return ret < 0 ? ret : 0;
+	else
+		ret = 1;
+	return ret > 0 && v.connections == 0 ? 0 : ret;
 }
 
 static int disconnect_one(struct fa *f, void *arg, struct err *e)
@@ -202,20 +205,22 @@ static int disconnect_one(struct fa *f, void *arg, struct err *e)
 	return ret > 0 ? disconnect_serial(f, l, e) : ret;
 }
 
-int attach_disconnect(struct call *c, const char *array_volume, const char *serial)
+enum attach_off attach_disconnect(struct call *c, const char *array_volume, const char *serial)
 {
 	CLEANUP(links_done) struct links l = { .c = c, .volume = array_volume, .serial = serial };
 	struct err why[ARRAY_ADDRESSES_MAX] = {};
 	int error[ARRAY_ADDRESSES_MAX] = {};
 	size_t n = call_arrays(c);
-	int ret = 0;
+	enum attach_off ret = ATTACH_OFF;
 
 	l.fa = bounded(c, n, 0);
 	fa_each(c->arrays, n, disconnect_one, &l, error, why);
 	for (size_t i = 0; i < n; i++) {
-		if (!error[i])
+		if (error[i] > 0 && ret == ATTACH_OFF)
+			ret = ATTACH_MAYBE_SHOWN;
+		if (error[i] >= 0)
 			continue;
-		ret = 1;
+		ret = ATTACH_UNREACHED;
 		call_log(c, 0,
 			 "%s may still be connected to %s on %s: %s; `pvewarden array reap` takes "
 			 "it away",

@@ -110,7 +110,7 @@ int attach_drop_device(struct call *c, const char *serial, enum array_protocol p
 	int ret = workers_detach(c->ctx->workers, serial, protocol,
 				 attach_time(c, DETACH_RESERVE_MS), &left, e);
 
-	if (ret == 0)
+	if (ret == 0 && protocol != ARRAY_NVME_TCP)
 		ret = workers_forget(c->ctx->workers, &left, attach_time(c, 0), e);
 	return ret;
 }

@@ -31,14 +31,20 @@ int attach_put(struct call *c, const struct registry_entry *entry, struct err *e
  */
 int attach_connect(struct call *c, const struct attach_target *t, struct map_want *ret,
 		   bool *partial, struct err *e);
+enum attach_off {
+	ATTACH_OFF,	    /* no array shows it to this host any more */
+	ATTACH_MAYBE_SHOWN, /* this host's own connections have ended; a host group's may be there
+			     */
+	ATTACH_UNREACHED,   /* an array was not reached, and was named in the log */
+};
 /*
  * This host's connections of the volume of @serial, on all arrays. It may have been renamed since,
  * by another node: where nothing is connected under @array_volume, it is looked for by its serial.
- * NULL: that name is known to be another volume's. Positive: an array was not reached, and was
- * named in the log.
+ * NULL: that name is known to be another volume's.
  */
-int attach_disconnect(struct call *c, const char *array_volume, const char *serial);
+enum attach_off attach_disconnect(struct call *c, const char *array_volume, const char *serial);
 
-/* A device whose array keeps its connection, or whose volume is another one's by now. */
+/* A device that is still connected; of a namespace, which nothing takes away then, only the proof
+ * that nobody has it open. */
 int attach_drop_device(struct call *c, const char *serial, enum array_protocol protocol,
 		       struct err *e);

@@ -5,13 +5,14 @@
 #include "array/cmd_ctx.h"
 #include "array/diagnose.h"
 #include "array/show_status.h"
+#include "blk/mpathd.h"
 #include "cmd.h"
 #include "pve/session.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/term.h"
 
-enum { DIAGNOSE_MS = 25000 };
+enum { DIAGNOSE_MS = 25000, MPATHD_MS = 4500 };
 
 const struct cli_option array_status_options[] = {
 	{ "diagnose", "STORAGE", "look at everything that a storage needs, with what to do" },
@@ -44,6 +45,7 @@ static int look(struct diagnosis *d, struct array_session *s, const char *id,
 		struct array_storages *storages, struct err *e)
 {
 	const struct array_storage *storage;
+	CLEANUP(buf_done) struct buf running = {};
 	int r = array_storages_read(storages, &s->root, s->ctx.node, e);
 
 	if (r < 0)
@@ -63,7 +65,8 @@ static int look(struct diagnosis *d, struct array_session *s, const char *id,
 	diagnose_secret(d, &storage->conf);
 	diagnose_arrays(d, s->ctx.pool, &storage->conf, clock_mono_ms() + DIAGNOSE_MS);
 	diagnose_links(d, &s->root, &storage->conf);
-	diagnose_multipath(d, &s->root, &storage->conf);
+	(void)mpathd_ask(MPATHD_ADDRESS, "show config", MPATHD_MS, &running, NULL);
+	diagnose_multipath(d, &s->root, &storage->conf, running.len ? buf_str(&running) : NULL);
 	diagnose_lvm(d, &s->root);
 	return 0;
 }

@@ -96,9 +96,9 @@ static int weigh(struct call *c, const char *full, struct connected *ret, const 
 	if (answered && silent_are_out(c, ret, answered)) {
 		call_log(
 			c, 0,
-			"%s: connections of %s remain on %s, where the pod is not online: pvewarden "
-			"array heal removes them when it is back",
-			c->conf.storage, full, fa_url(ret->on[silent].array));
+			"%s: %s does not answer, and the pod is not online there: who is connected "
+			"to %s there does not count",
+			c->conf.storage, fa_url(ret->on[silent].array), full);
 		return 0;
 	}
 	return err_set(e, ret->on[silent].result, "who is connected to %s is not known: %s", full,
@@ -203,8 +203,15 @@ static int drop_one(struct fa *f, void *arg, struct err *e)
 	struct connected_on *on = place_of(d->w, f);
 	int r;
 
-	if (on->result < 0)
+	if (on->result < 0) {
+		call_log(
+			d->c, 0,
+			"%s: its connections on %s remain. When that array is back, this node's is "
+			"for `pvewarden array reap`; those of other nodes end when the destroyed "
+			"volume is eradicated, or by purevol disconnect --host HOST %s there",
+			d->full, fa_url(f), d->full);
 		return 0;
+	}
 	r = drop_side(d, f, on, false, e);
 	return r < 0 ? r : drop_side(d, f, on, true, e);
 }

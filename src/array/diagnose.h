@@ -50,9 +50,9 @@ void diagnose_secret(struct diagnosis *d, const struct array_conf *conf);
 /* This node's initiators, sessions and ports, against what d->arrays has. */
 void diagnose_links(struct diagnosis *d, const struct root *root, const struct array_conf *conf);
 
-/* multipath and LVM. */
-void diagnose_multipath(struct diagnosis *d, const struct root *root,
-			const struct array_conf *conf);
+/* multipath and LVM. @running: what multipathd answers to "show config"; NULL: not known. */
+void diagnose_multipath(struct diagnosis *d, const struct root *root, const struct array_conf *conf,
+			const char *running);
 void diagnose_lvm(struct diagnosis *d, const struct root *root);
 
 /* 0, 1 or 2 by the worst line. */

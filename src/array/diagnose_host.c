@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "array/diagnose.h"
-#include "array/mpconf.h"
+#include "array/mpblacklist.h"
 #include "util/str.h"
 
 enum {
@@ -83,67 +83,65 @@ static void diagnose_find(struct diagnosis *d, const struct mpconf *c)
 			      find);
 }
 
-/* Whether an entry may match ours; exact where it is a plain word, careful where it is a pattern.
- */
-static bool may_match(const struct mpconf_line *l)
+static void diagnose_blacklist(struct diagnosis *d, const struct mpconf *c,
+			       enum array_protocol protocol)
 {
-	const char *v = l->value;
+	struct mpblacklist_kind kind;
+	bool lifted;
+	const struct mpconf_line *found = mpblacklist_find(c, protocol, &kind, &lifted);
 
-	if (strcmp(l->key, "wwid") == 0)
-		return strstr(v, "3624a937") || strcmp(v, ".*") == 0 || strcmp(v, "*") == 0;
-	if (strcmp(l->key, "devnode") == 0)
-		return strcmp(v, "*") == 0 || strcmp(v, ".*") == 0 || strstr(v, "^sd") ||
-		       strncmp(v, "sd", 2) == 0;
-	if (strcmp(l->key, "vendor") == 0)
-		return strcmp(v, ".*") == 0 || strcmp(v, "*") == 0 ||
-		       slice_holds_nocase(slice_of(v), "pure");
-	return false;
-}
-
-static bool has_exception(const struct mpconf *c)
-{
-	for (size_t i = 0; i < c->n; i++)
-		if (slice_starts(slice_of(c->items[i].section), "blacklist_exceptions") &&
-		    may_match(&c->items[i]))
-			return true;
-	return false;
-}
-
-static void diagnose_blacklist(struct diagnosis *d, const struct mpconf *c)
-{
-	const struct mpconf_line *found = NULL;
-
-	for (size_t i = 0; i < c->n && !found; i++) {
-		const char *section = c->items[i].section;
-
-		if ((strcmp(section, "blacklist") == 0 ||
-		     strcmp(section, "blacklist/device") == 0) &&
-		    may_match(&c->items[i]))
-			found = &c->items[i];
-	}
-	if (!found)
-		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL,
-			      "the blacklist does not name FlashArray volumes");
-	else if (has_exception(c))
+	if (found)
+		diagnosis_add(
+			d, DIAGNOSIS_BAD, "multipath",
+			arena_fmt(&d->arena,
+				  "take that entry out, or lift it by an exception of its own "
+				  "kind in " CONF ": blacklist_exceptions { %s }; systemctl "
+				  "reload multipathd",
+				  kind.exception),
+			"the blacklist has %s \"%s\", which keeps our volumes away", found->key,
+			found->value);
+	else if (lifted)
 		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL,
 			      "the blacklist has an exception for FlashArray volumes");
 	else
-		diagnosis_add(d, DIAGNOSIS_BAD, "multipath",
-			      "add to " CONF ": blacklist_exceptions { wwid \"3624a9370.*\" "
-			      "property \"(SCSI_IDENT_|ID_WWN)\" }; systemctl reload multipathd",
-			      "the blacklist has %s \"%s\", which keeps our volumes away",
-			      found->key, found->value);
+		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL,
+			      "the blacklist does not name FlashArray volumes");
+}
+
+/* The one that holds for our disks; "0" is "fail". NULL: not set. */
+static const char *retry_of(const struct mpconf *c)
+{
+	const char *ret = mpconf_get(c, "overrides", "no_path_retry");
+
+	if (!ret)
+		ret = mpconf_device(c, "devices/device", "pure", "no_path_retry");
+	if (!ret)
+		ret = mpconf_get(c, "defaults", "no_path_retry");
+	return ret && strcmp(ret, "0") == 0 ? "fail" : ret;
+}
+
+/* multipathd reads its files when it is told to. */
+static void diagnose_running(struct diagnosis *d, const struct mpconf *files, const char *running)
+{
+	CLEANUP(mpconf_done) struct mpconf c = {};
+	const char *said = retry_of(files), *is;
+
+	if (!said || !running)
+		return;
+	mpconf_parse(&c, slice_of(running), &d->arena);
+	is = retry_of(&c);
+	if (!is || strcmp(is, said) != 0)
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath", "systemctl reload multipathd",
+			      "multipathd has not read its files since they changed: they say "
+			      "no_path_retry %s, and it goes by %s",
+			      said, is ?: "its default");
 }
 
 static void diagnose_retry(struct diagnosis *d, const struct mpconf *c)
 {
-	const char *retry = mpconf_get(c, "overrides", "no_path_retry");
+	const char *retry = retry_of(c);
 	uint32_t n;
 
-	if (!retry)
-		retry = mpconf_device(c, "devices/device", "pure", "no_path_retry");
-	if (!retry)
-		retry = mpconf_get(c, "defaults", "no_path_retry");
 	if (!retry)
 		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
 			      "no_path_retry 10 in a device section for vendor PURE",
@@ -216,7 +214,8 @@ static void diagnose_shipped(struct diagnosis *d, const struct root *root)
 			      strerror(-r));
 }
 
-void diagnose_multipath(struct diagnosis *d, const struct root *root, const struct array_conf *conf)
+void diagnose_multipath(struct diagnosis *d, const struct root *root, const struct array_conf *conf,
+			const char *running)
 {
 	CLEANUP(mpconf_done) struct mpconf c = {};
 
@@ -232,8 +231,9 @@ void diagnose_multipath(struct diagnosis *d, const struct root *root, const stru
 	diagnose_daemon(d, root);
 	diagnose_shipped(d, root);
 	diagnose_find(d, &c);
-	diagnose_blacklist(d, &c);
+	diagnose_blacklist(d, &c, conf->protocol);
 	diagnose_retry(d, &c);
+	diagnose_running(d, &c, running);
 }
 
 /* --- LVM ------------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
 #include <stdio.h>
 
 #include "array/diagnose.h"
@@ -347,6 +348,7 @@ static void diagnose_nvme(struct diagnosis *d, const struct root *root,
 	const char *nqn = read_id(root, "etc/nvme/hostnqn", NULL, &d->arena);
 	const char *native =
 		read_id(root, "sys/module/nvme_core/parameters/multipath", NULL, &d->arena);
+	struct stat st;
 
 	if (!nqn)
 		diagnosis_add(d, DIAGNOSIS_BAD, "initiator",
@@ -360,6 +362,13 @@ static void diagnose_nvme(struct diagnosis *d, const struct root *root,
 			      "-u, restart",
 			      "the kernel's own NVMe multipathing is %s",
 			      native ? "off" : "not there: nvme_core is not loaded");
+	if (root_stat(root, "dev/nvme-fabrics", &st) == -ENOENT)
+		diagnosis_add(
+			d, DIAGNOSIS_BAD, "nvme",
+			"modprobe nvme-tcp; /usr/lib/modules-load.d/pvewarden-array.conf does "
+			"it at boot",
+			"/dev/nvme-fabrics is not there, by which arrays are connected: the "
+			"module nvme-tcp is not loaded");
 	(void)each(root, "nvme", add_controller, &l);
 	diagnose_all_ports(d, &l, &kind);
 }

@@ -53,7 +53,7 @@ struct map_state {
 	struct devno dev;
 	uint64_t size; /* bytes, as the kernel knows it */
 	enum map_in_use in_use;
-	char why[128]; /* who holds it, or why it is not known */
+	char why[256]; /* who holds it, or why it is not known */
 	unsigned int paths, paths_ok;
 	bool mismatched; /* paths of several sizes, or a path that says another identity */
 };
@@ -105,8 +105,9 @@ int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, s
  * removes the map, sets its disks offline. Where no path works, and nobody but udev's probe has the
  * map open, I/O is made to fail instead of waiting, so that the probe ends; what anybody else waits
  * for is left alone, and all is put back when the map stays. map_forget: after the disconnect,
- * deletes the disks that still say this identity, looks that nothing is left. @left: what to give
- * map_forget, filled by map_detach.
+ * deletes the disks that still say this identity, looks that nothing is left; a namespace is only
+ * waited for, and stays as long as an array shows it. @left: what to give map_forget, filled by
+ * map_detach.
  */
 struct map_left {
 	char serial[ARRAY_SERIAL_LEN + 1];

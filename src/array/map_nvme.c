@@ -99,8 +99,17 @@ static void nudge(struct map_job *j, const struct map_want *want)
 			      map_job_left(j, RESCAN_MS), slots, NULL);
 }
 
-/* @size 0: any. @gone: until it has disappeared; without a path it does so when one comes back and
- * the array shows it no more. */
+/* @gone: until it has disappeared; without a path it does so when one comes back and the array
+ * shows it no more. Else until it has @size, 0 for any; with @want one of its paths has to work,
+ * too: what is left of an earlier connection has none on a living controller. */
+static bool is_awaited(const struct nvme_ns *ns, bool present, const struct map_want *want,
+		       bool gone, uint64_t size)
+{
+	if (gone)
+		return !present || !ns->paths_live;
+	return present && (!want || ns->paths_live) && (!size || ns->size == size);
+}
+
 static int await(struct map_job *j, const char *serial, const struct map_want *want, bool gone,
 		 uint64_t size, struct nvme_ns *ret, struct err *e)
 {
@@ -112,9 +121,9 @@ static int await(struct map_job *j, const char *serial, const struct map_want *w
 
 		if (r < 0)
 			return r;
-		if (gone ? !present || !ret->paths_live : present && (!size || ret->size == size))
+		if (is_awaited(ret, present, want, gone, size))
 			return 0;
-		if (map_job_left(j, 1) == 0 && present && !gone)
+		if (map_job_left(j, 1) == 0 && present && !gone && size && ret->size != size)
 			return err_set(e, -EUCLEAN, "%s has %llu bytes, on the array it has %llu",
 				       ret->name, (unsigned long long)ret->size,
 				       (unsigned long long)size);
@@ -122,8 +131,8 @@ static int await(struct map_job *j, const char *serial, const struct map_want *w
 			return err_set(e, -ETIMEDOUT,
 				       gone ? "the namespace has not gone: is its connection to "
 					      "this host still on the array?"
-					    : "the namespace did not appear: is its connection to "
-					      "this host on the array?");
+					    : "the namespace did not appear, or without a path: is "
+					      "its connection to this host on the array?");
 		if (clock_boot_ms() - nudged >= NUDGE_MS) {
 			nudge(j, want);
 			nudged = clock_boot_ms();

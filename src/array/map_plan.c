@@ -119,17 +119,36 @@ bool map_plan_is_part(const struct map_holder *holder, const char *uuid)
 	return id.kind == DM_UUID_PART && slice_eq(id.rest, uuid);
 }
 
-static void name_holder(const struct map_holder *h, char *why, size_t size)
+static bool is_lvm(const char *dm_uuid)
 {
-	struct dm_uuid id = dmuuid_parse(h->dm_uuid);
+	struct dm_uuid id = dmuuid_parse(dm_uuid);
+
+	return id.kind == DM_UUID_LVM || id.kind == DM_UUID_LVM_INTERNAL;
+}
+
+void map_plan_name_holder(const char *dm_name, const char *dm_uuid, const char *name, char *why,
+			  size_t size)
+{
 	struct dm_lvm_name lvm;
 
-	if (id.kind == DM_UUID_LVM || id.kind == DM_UUID_LVM_INTERNAL) {
-		dmname_split(&lvm, h->dm_name);
-		(void)snprintf(why, size, "LVM volume group %.60s is active on it", lvm.vg);
+	if (is_lvm(dm_uuid)) {
+		dmname_split(&lvm, dm_name);
+		(void)snprintf(
+			why, size,
+			"LVM volume group %s is active on it: vgchange -an %s; keep LVM away "
+			"from guests' disks (global_filter in /etc/lvm/lvm.conf)",
+			lvm.vg, lvm.vg);
 	} else {
-		(void)snprintf(why, size, "%.90s stands on it", *h->dm_name ? h->dm_name : h->name);
+		(void)snprintf(why, size, "%.90s stands on it", *dm_name ? dm_name : name);
 	}
+}
+
+static void name_part_user(const struct map_holder *h, char *why, size_t size)
+{
+	if (is_lvm(h->above_uuid))
+		map_plan_name_holder(h->above_name, h->above_uuid, "", why, size);
+	else
+		(void)snprintf(why, size, "its partition %.90s is open", h->dm_name);
 }
 
 enum map_in_use map_plan_use(const char *uuid, uint32_t open_count,
@@ -141,7 +160,7 @@ enum map_in_use map_plan_use(const char *uuid, uint32_t open_count,
 		const struct map_holder *h = &holders[i];
 
 		if (!map_plan_is_part(h, uuid)) {
-			name_holder(h, why, size);
+			map_plan_name_holder(h->dm_name, h->dm_uuid, h->name, why, size);
 			return MAP_OPEN;
 		}
 		if (h->open_count < 0) {
@@ -149,7 +168,7 @@ enum map_in_use map_plan_use(const char *uuid, uint32_t open_count,
 			return MAP_UNKNOWN;
 		}
 		if (h->open_count > 0 || h->held) {
-			(void)snprintf(why, size, "its partition %.90s is open", h->dm_name);
+			name_part_user(h, why, size);
 			return MAP_OPEN;
 		}
 	}

@@ -45,9 +45,10 @@ enum map_deed map_plan_place(const struct map_seen *seen);
 
 /* A device that stands on a volume's map or disk. */
 struct map_holder {
-	char name[SYSDISK_NAME_MAX];			   /* "dm-9" */
-	char dm_name[DM_NAME_SIZE], dm_uuid[DM_UUID_SIZE]; /* "" of others */
-	int64_t open_count;				   /* -1: not known */
+	char name[SYSDISK_NAME_MAX];				 /* "dm-9" */
+	char dm_name[DM_NAME_SIZE], dm_uuid[DM_UUID_SIZE];	 /* "" of others */
+	char above_name[DM_NAME_SIZE], above_uuid[DM_UUID_SIZE]; /* what stands on it itself */
+	int64_t open_count;					 /* -1: not known */
 	bool held;
 };
 
@@ -66,6 +67,10 @@ struct map_openers {
 enum map_in_use map_plan_use(const char *uuid, uint32_t open_count,
 			     const struct map_holder *holders, size_t n,
 			     const struct map_openers *openers, char *why, size_t size);
+
+/* Who it is, and for a volume group how to end it. */
+void map_plan_name_holder(const char *dm_name, const char *dm_uuid, const char *name, char *why,
+			  size_t size);
 
 /*
  * May I/O that waits for a path of a map which is to go be made to fail? Only when none works, and

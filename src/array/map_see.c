@@ -112,6 +112,13 @@ void map_view_done(struct map_view *v)
 
 /* --- who uses it ------------------------------------------------------------ */
 
+static void read_dm(const struct root *root, const char *name, char ret_name[DM_NAME_SIZE],
+		    char ret_uuid[DM_UUID_SIZE])
+{
+	sysdisk_attr(root, name, "dm/name", ret_name, DM_NAME_SIZE);
+	sysdisk_attr(root, name, "dm/uuid", ret_uuid, DM_UUID_SIZE);
+}
+
 static void read_holder(struct map_holder *ret, const struct root *root, const char *name,
 			struct arena *a)
 {
@@ -119,10 +126,11 @@ static void read_holder(struct map_holder *ret, const struct root *root, const c
 	struct dm_dev d;
 
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
-	sysdisk_attr(root, name, "dm/name", ret->dm_name, sizeof(ret->dm_name));
-	sysdisk_attr(root, name, "dm/uuid", ret->dm_uuid, sizeof(ret->dm_uuid));
+	read_dm(root, name, ret->dm_name, ret->dm_uuid);
 	sysdisk_holders(root, name, &above);
 	ret->held = above.n > 0;
+	if (ret->held)
+		read_dm(root, above.items[0].text, ret->above_name, ret->above_uuid);
 	ret->open_count = -1;
 	if (*ret->dm_uuid && dmdev_find(&d, ret->dm_uuid, a, NULL) == 0)
 		ret->open_count = d.open_count;
@@ -274,10 +282,10 @@ static enum map_in_use disk_use(const struct root *root, const char *name,
 	*why = '\0';
 	sysdisk_holders(root, name, &holders);
 	if (holders.n) {
-		char dm[DM_NAME_SIZE];
+		char dm[DM_NAME_SIZE], uuid[DM_UUID_SIZE];
 
-		sysdisk_attr(root, holders.items[0].text, "dm/name", dm, sizeof(dm));
-		(void)snprintf(why, size, "%.100s stands on it", *dm ? dm : holders.items[0].text);
+		read_dm(root, holders.items[0].text, dm, uuid);
+		map_plan_name_holder(dm, uuid, holders.items[0].text, why, size);
 		return MAP_OPEN;
 	}
 	if (find_user_of(root, name, known, why, size, &passing, &blind))

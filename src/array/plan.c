@@ -64,8 +64,10 @@ void plan_activate(const struct plan_activate_in *in, struct plan *ret)
 		return;
 	}
 	ret->steps = PLAN_PUT | PLAN_CONNECT | PLAN_ATTACH | PLAN_VERIFY;
-	/* What is open works, whatever was begun with it; else half a device makes way first. */
-	if (in->entry && in->entry->leaving && here->present && map_is_idle(here))
+	/* What is open works, whatever was begun with it; else half a device makes way first. A
+	 * namespace is never half there. */
+	if (in->entry && in->entry->leaving && in->entry->protocol != ARRAY_NVME_TCP &&
+	    here->present && map_is_idle(here))
 		ret->steps |= PLAN_CLEAN;
 	plan_old(in, ret);
 }

@@ -29,7 +29,7 @@ enum plan_step {
 struct plan {
 	unsigned int steps;
 	int refuse; /* 0 or -errno, with why */
-	char why[256];
+	char why[512];
 };
 
 struct plan_activate_in {

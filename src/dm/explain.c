@@ -373,15 +373,15 @@ static void explain_leftover(struct words *w)
 
 static void explain_array(struct words *w)
 {
-	bool gone = w->v->cause == DM_CAUSE_VOLUME_GONE;
+	bool gone = w->v->cause == DM_CAUSE_VOLUME_GONE, ours = w->v->array->registered;
 
 	set(w,
 	    gone ? SAY(w, "the FlashArray volume%s%s no longer exists",
 		       w->v->array->volume ? " " : "",
 		       w->v->array->volume ? w->v->array->volume : "")
 		 : "the FlashArray volume is not connected to this node any more",
-	    "I/O to it hangs or fails, and LVM commands may hang with it", NULL,
-	    "pvewarden array reap");
+	    "I/O to it hangs or fails, and LVM commands may hang with it",
+	    ours ? NULL : ARRAY_MAP_BY_HAND, ours ? "pvewarden array reap" : NULL);
 }
 
 static void explain_fine(struct words *w)

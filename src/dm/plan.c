@@ -81,7 +81,8 @@ static bool refuse_by_class(struct draft *d)
 		return refuse(d, "something that it takes to judge could not be read: nothing is "
 				 "touched");
 	if (v->class == DM_ARRAY_GONE)
-		return refuse(d, "maps of the array are not cleaned here: pvewarden array reap");
+		return REFUSE(d, "maps of the array are not cleaned here: %s",
+			      v->array->registered ? "pvewarden array reap" : ARRAY_MAP_BY_HAND);
 	if (step_for(v) == DM_STEP_NONE) {
 		struct dm_explanation text;
 

@@ -50,6 +50,7 @@ static void take_maps(struct array_state *ret, const json_t *rows, struct arena 
 		if (!wwid || !parse_state(json_str(row, "state"), &m->state))
 			continue;
 		m->wwid = arena_str(a, slice_of(wwid));
+		m->registered = !json_is_false(json_object_get(row, "registered"));
 		m->volume = volume ? arena_str(a, slice_of(volume)) : NULL;
 		ret->n_maps++;
 	}

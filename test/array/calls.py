@@ -10,6 +10,7 @@ import lib
 from lib import Node, Sim
 
 GIB = 1 << 30
+NQN = "nqn.2014-08.org.nvmexpress:uuid:pve1"
 
 
 class Stage:
@@ -807,7 +808,7 @@ def round_trip(s, want):
 
 def test_nvme():
     for arrays in (1, 2):
-        s = Stage(arrays, initiator="nqn.2014-08.org.nvmexpress:uuid:pve1", protocol="nvme")
+        s = Stage(arrays, initiator=NQN, protocol="nvme")
         found = round_trip(s, lambda x: "/dev/disk/by-id/nvme-eui.00" + x[:14].lower() + "24a937" + x[14:].lower())
         assert found["protocol"] == 2 and found["host_nqn"].endswith("uuid:pve1"), found
         assert found["host_id"] == "pve1-id" and len(found["ports"]) == 2 * arrays, found
@@ -858,9 +859,79 @@ def test_host_group():
     s.close()
 
 
+def nvme_stage(**more):
+    return Stage(initiator=NQN, protocol="nvme", **more)
+
+
+def test_nvme_host_group():
+    """A namespace stays while its group's connection does: the volume is off this node when nobody has
+    it open."""
+    full = "vg/vm-100-disk-0"
+    for config in ({"purestorage-hostgroup": "cluster"}, {}):
+        s = nvme_stage(**config)
+        s.sim.make(host_groups=[{"name": "cluster", "hosts": ["pve1"]}])
+        serial = s.disk("vm-100-disk-0")
+        # Without the option an administrator has connected the group by hand.
+        s.sim.rest("POST", "connections", {"host_group_names": "cluster", "volume_names": full})
+        for _ in range(2):
+            s.act("activate", "vm-100-disk-0")
+            assert s.node.registry()[0]["verified"]
+            s.node.open(serial)
+            s.fails("EBUSY", "deactivate", "vm-100-disk-0")
+            s.node.release(serial)
+            s.act("deactivate", "vm-100-disk-0")
+            assert s.node.mapped() == {serial} and not s.node.registry(), s.node.registry()
+            assert s.sim.connections() == {("fa1", "cluster", full)}, s.sim.connections()
+        s.act("activate", "vm-100-disk-0")
+        s.node.guest(100, "scsi0: pure:vm-100-disk-0,size=1G\n")
+        s.act("free", "vm-100-disk-0")
+        assert not s.sim.volumes() and not s.sim.connections() and not s.node.registry()
+        s.close()
+
+
+def test_nvme_unreached():
+    """The array does not end the connection when a guest stops: its namespace stays, and is taken as it
+    is when the guest starts again; a later removal ends it."""
+    s = nvme_stage()
+    serial = s.disk("vm-100-disk-0")
+    for after in ("activate", "deactivate", "free"):
+        s.act("activate", "vm-100-disk-0")
+        s.sim.fault("status", "DELETE", "connections", status=403, count=-1)
+        reply = s.node.ask("deactivate", volname="vm-100-disk-0")
+        assert reply["ok"] and any("reap" in text for _, text in reply["log"]), reply
+        entry, = s.node.registry()
+        assert entry["leaving"] and s.node.mapped() == {serial}, entry
+        s.sim.no_faults()
+        s.node.events()
+        s.act(after, "vm-100-disk-0")
+        if after == "activate":
+            assert s.node.events() == [f"attach {serial}"] and s.node.registry()[0]["verified"]
+            s.act("deactivate", "vm-100-disk-0")
+        s.clean()
+    s.close()
+
+
+def test_nvme_name_reused():
+    """The name is another volume's by now: the old one's namespace goes with its connection."""
+    s = nvme_stage()
+    old = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.sim.rest("PATCH", "volumes", {"names": "vg/vm-100-disk-0"}, {"name": "vg/elsewhere"})
+    new = s.disk("vm-100-disk-0")
+    s.node.open(old)
+    s.node.restart()
+    assert "another volume" in s.fails("EBUSY", "activate", "vm-100-disk-0")
+    s.node.release(old)
+    s.act("activate", "vm-100-disk-0")
+    entry, = s.node.registry()
+    assert entry["serial"] == new and new in s.node.mapped()
+    assert s.sim.connected("vg/vm-100-disk-0") == ["pve1"] and not s.sim.connected("vg/elsewhere")
+    s.close()
+
+
 def test_fault_at_each_connect():
     """Other protocols and the group lose nothing by a request that is cut or refused."""
-    for more in ({"protocol": "nvme", "initiator": "nqn.2014-08.org.nvmexpress:uuid:pve1"},
+    for more in ({"protocol": "nvme", "initiator": NQN},
                  {"protocol": "fc", "initiator": "10:00:00:00:00:00:00:A1"}, {"purestorage-multipath": "0"}):
         s = Stage(**more)
         s.disk("vm-100-disk-0")

@@ -10,7 +10,8 @@
  *   SERIAL.foreign  made by the test: one of its paths leads to another volume
  *   SERIAL.unknown   made by the test: whether somebody has cannot be told
  *   SERIAL.want   what map_attach() was asked for the last time, as JSON
- *   SERIAL.left   disks that map_detach() left for map_forget()
+ *   SERIAL.left   disks that map_detach() left for map_forget(). A namespace has none: it stays as
+ *                 long as an array shows it
  *   events        one line an act, for what is asserted of their order
  *
  * PLAYED_DIR, PLAYED_HOST (the host's name on the arrays), PLAYED_CONTROL (the simulator's port),
@@ -299,8 +300,11 @@ int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms
 	note("detach", serial);
 	if (there(serial, ".open") || there(serial, ".unknown"))
 		return err_set(e, -EBUSY, "held by the test");
-	*left = (struct map_left){ .protocol = protocol, .n = 1 };
+	*left = (struct map_left){ .protocol = protocol };
 	(void)snprintf(left->serial, sizeof(left->serial), "%s", serial);
+	if (protocol == ARRAY_NVME_TCP)
+		return 0;
+	left->n = 1;
 	(void)snprintf(left->disks[0], sizeof(left->disks[0]), "sda");
 	path_of(serial, "", path);
 	path_of(serial, ".left", kept);
@@ -310,11 +314,14 @@ int map_detach(const char *serial, enum array_protocol protocol, int deadline_ms
 
 int map_forget(const struct map_left *left, int deadline_ms, struct err *e)
 {
+	bool nvme = left->protocol == ARRAY_NVME_TCP, shown = look_there(left->serial).arrays > 0;
 	char path[256];
 
-	(void)deadline_ms, (void)e;
-	note(look_there(left->serial).arrays ? "forget-connected" : "forget", left->serial);
-	path_of(left->serial, ".left", path);
+	(void)deadline_ms;
+	note(shown ? "forget-connected" : "forget", left->serial);
+	if (nvme && shown)
+		return err_set(e, -ETIMEDOUT, "the namespace of %s has not gone", left->serial);
+	path_of(left->serial, nvme ? "" : ".left", path);
 	(void)unlink(path);
 	return 0;
 }

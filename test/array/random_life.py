@@ -3,9 +3,9 @@
 """Two nodes, one array or a pod over two, and guests that live on them: random calls with faults, kills,
 crashes and migrations, as Proxmox makes them and as it never would, against a model. No volume is lost;
 none is destroyed, renamed, overwritten or taken away while somebody has it open, on either node; a
-snapshot is read with the content that its volume had when it was taken; none is mapped under two names; nothing is mapped or connected that no registry knows; and when all is well
-again everything can be taken away. random_life.py [SEED...], each with one array and with two;
-STEPS=200."""
+snapshot is read with the content that its volume had when it was taken; none is mapped under two names;
+nothing is mapped or connected that no registry knows; and when all is well again everything can be taken
+away. random_life.py [SEED...], each with one array and with two, the first also over NVMe; STEPS=200."""
 import os
 import random
 import sys
@@ -24,11 +24,13 @@ KILLED = 0.06
 
 
 class Life:
-    def __init__(self, seed, arrays):
-        self.rng = random.Random(seed)
+    def __init__(self, seed, arrays, nvme):
+        self.rng, self.nvme = random.Random(seed), nvme
         self.sim = Sim(arrays, content=True)
         self.sim.furnish()
         place = {"podname": "pod"} if arrays > 1 else {}
+        if nvme:
+            place["protocol"] = "nvme"
         self.nodes = [Node(self.sim, n, delay_ms=2, **place) for n in NODES]
         self.prefix = "pod::" if arrays > 1 else "vg/"
         self.at = {g: i % 2 for i, g in enumerate(GUESTS)}  # guest: the node that its config is on
@@ -59,6 +61,13 @@ class Life:
 
     def is_open(self, serial):
         return any(s == serial for _, s in self.opened)
+
+    def end_of_path(self, serial):
+        return (serial[:14] + "24a937" + serial[14:] if self.nvme else serial).lower()
+
+    def is_off(self, i, serial):
+        """A namespace goes by itself, some time after no array shows it."""
+        return self.nvme or serial not in self.nodes[i].mapped()
 
     def write_guests(self):
         for guest, i in self.at.items():
@@ -119,7 +128,7 @@ class Life:
             reply = self.ask(i, "activate", volname=self.name(serial))
             if not reply or not reply["ok"]:
                 return False
-            assert reply["result"]["path"].endswith(serial.lower()), reply
+            assert reply["result"]["path"].endswith(self.end_of_path(serial)), reply
             assert serial in self.nodes[i].mapped()
         for serial in serials:
             self.nodes[i].open(serial)
@@ -135,7 +144,7 @@ class Life:
             return  # forgotten
         for serial in serials:
             if self.good(i, "deactivate", volname=self.name(serial)):
-                assert serial not in self.nodes[i].mapped()
+                assert self.is_off(i, serial)
 
     def power_on(self, _):
         guest = self.some_guest(running=False)
@@ -203,7 +212,9 @@ class Life:
             return
         reply = self.ask(i, "activate", volname=self.name(serial), snap=snap)
         if reply and reply["ok"]:
-            tmp, content = reply["result"]["path"][-24:].upper(), self.content_of(serial, snap)
+            tmp, = (v["serial"] for v in self.sim.state()["volumes"]
+                    if reply["result"]["path"].endswith(self.end_of_path(v["serial"])))
+            content = self.content_of(serial, snap)
             assert tmp in self.nodes[i].mapped() and content is not None, "of a snapshot that is not there"
             assert self.sim.read(tmp) == content, f"{snap}: {self.sim.read(tmp)} instead of {content}"
             if self.rng.random() < 0.3 and (i, tmp) not in self.reading:
@@ -243,7 +254,7 @@ class Life:
         serial = self.some_disk()
         reply = self.ask(i, "path", volname=self.name(serial)) if serial else None
         if reply and reply["ok"] and i == self.at[self.disks[serial][1]]:
-            assert reply["result"]["path"].endswith(serial.lower()), reply
+            assert reply["result"]["path"].endswith(self.end_of_path(serial)), reply
 
     def activate(self, i):
         serial = self.some_disk()
@@ -256,7 +267,7 @@ class Life:
             return
         done = self.good(i, "deactivate", volname=self.name(serial))
         assert not (done and (i, serial) in self.opened), "taken away while it is open"
-        assert not done or serial not in self.nodes[i].mapped()
+        assert not done or self.is_off(i, serial)
 
     def resize(self, i):
         serial = self.some_disk()
@@ -354,7 +365,7 @@ class Life:
             entries = node.registry()
             known = [e["serial"] for e in entries]
             for serial in node.mapped():
-                assert serial in known, f"{serial} is mapped on {node.name} without an entry"
+                assert self.nvme or serial in known, f"{serial} is mapped on {node.name} without an entry"
                 active = [e for e in entries if e["serial"] == serial and e["verified"]]
                 assert len(active) <= 1, f"mapped under two names: {active}"
             for host, serial in connected:
@@ -383,7 +394,8 @@ class Life:
         for node in self.nodes:
             for e in node.registry():
                 node.call("deactivate", volname=e["volname"], **({"snap": e["snap"]} if e["snap"] else {}))
-            assert not node.mapped() and not node.registry(), (node.mapped(), node.registry())
+            assert self.nvme or not node.mapped(), node.mapped()
+            assert not node.registry(), node.registry()
         assert not self.sim.connections(), self.sim.connections()
         for v in self.nodes[0].call("list"):
             self.nodes[0].call("free", volname=v["volname"])
@@ -410,9 +422,9 @@ class Life:
             node.close()
 
 
-def life_of(seed, arrays):
+def life_of(seed, arrays, nvme=False):
     def test():
-        life = Life(seed, arrays)
+        life = Life(seed, arrays, nvme)
         try:
             life.run()
         except Exception as e:  # told with the way there
@@ -420,11 +432,11 @@ def life_of(seed, arrays):
             raise RuntimeError(f"{type(e).__name__}: {e}\n{words}") from e
         print(f"# seed {seed}, {arrays} array{'s' * (arrays > 1)}, {STEPS} steps: {life.done}")
         life.close()
-    test.__name__ = f"seed_{seed}_with_{arrays}"
+    test.__name__ = f"seed_{seed}_with_{arrays}" + "_nvme" * nvme
     return test
 
 
 if __name__ == "__main__":
     seeds = [int(a) for a in sys.argv[1:]] or SEEDS
     del sys.argv[1:]
-    lib.run([life_of(seed, n) for seed in seeds for n in (1, 2)])
+    lib.run([life_of(seed, n) for seed in seeds for n in (1, 2)] + [life_of(seeds[0], n, True) for n in (1, 2)])

@@ -388,6 +388,8 @@ def free_two_arrays():
     r = node.ask("free", volname=name)
     check("free: the pod is not online there, and the array does: done, and said", r["ok"] and
           warned(r, "not online") and arrays.volume(full)["destroyed"], r)
+    check("free: and how its connections there end", warned(r, "purevol disconnect --host HOST " + full) and
+          not warned(r, "array heal"), r)
     end(arrays, node)
 
 

@@ -148,6 +148,7 @@ static void nvme(void **state)
 	(void)state;
 	tree_make(&t);
 	put(&t, "etc/nvme/hostnqn", "nqn.2014-08.org.nvmexpress:uuid:1\n");
+	put(&t, "dev/nvme-fabrics", "");
 	put(&t, "sys/module/nvme_core/parameters/multipath", "Y\n");
 	put(&t, "sys/class/nvme/nvme0/transport", "tcp\n");
 	put(&t, "sys/class/nvme/nvme0/subsysnqn", "nqn.2010-06.com.purestorage:flasharray.1\n");
@@ -162,6 +163,12 @@ static void nvme(void **state)
 	one_array(&d, &host, ports, 1);
 	diagnose_links(&d, &t.root, &conf);
 	assert_int_equal(level_of(&d, "multipathing is off"), DIAGNOSIS_BAD);
+	assert_int_equal(level_of(&d, "/dev/nvme-fabrics"), -1);
+	diagnosis_done(&d);
+	assert_int_equal(unlinkat(t.root.fd, "dev/nvme-fabrics", 0), 0);
+	one_array(&d, &host, ports, 1);
+	diagnose_links(&d, &t.root, &conf);
+	assert_int_equal(level_of(&d, "/dev/nvme-fabrics is not there"), DIAGNOSIS_BAD);
 	diagnosis_done(&d);
 	tree_done(&t);
 }
@@ -177,7 +184,7 @@ static int multipath(const char *text, const char *words)
 	tree_make(&t);
 	put(&t, "proc/net/unix", "0: 2 0 10000 1 1 1 @/org/kernel/linux/storage/multipathd\n");
 	put(&t, "etc/multipath.conf", text);
-	diagnose_multipath(&d, &t.root, &conf);
+	diagnose_multipath(&d, &t.root, &conf, NULL);
 	assert_int_equal(level_of(&d, "multipathd runs"), DIAGNOSIS_OK);
 	ret = level_of(&d, words);
 	diagnosis_done(&d);
@@ -225,11 +232,18 @@ static int shipped(const char *text, const char *words)
 	tree_make(&t);
 	if (text)
 		put(&t, "etc/multipath/conf.d/pvewarden-purestorage.conf", text);
-	diagnose_multipath(&d, &t.root, &conf);
+	diagnose_multipath(&d, &t.root, &conf, NULL);
 	ret = level_of(&d, words);
 	diagnosis_done(&d);
 	tree_done(&t);
 	return ret;
+}
+
+static void read_shipped(struct buf *ret)
+{
+	assert_int_equal(file_read_at(AT_FDCWD, FIXTURES "/../../units/multipath-purestorage.conf",
+				      65536, ret),
+			 0);
 }
 
 static void multipath_shipped(void **state)
@@ -237,9 +251,7 @@ static void multipath_shipped(void **state)
 	CLEANUP(buf_done) struct buf ours = {};
 
 	(void)state;
-	assert_int_equal(file_read_at(AT_FDCWD, FIXTURES "/../../units/multipath-purestorage.conf",
-				      65536, &ours),
-			 0);
+	read_shipped(&ours);
 	assert_int_equal(shipped(buf_str(&ours), "pvewarden-purestorage.conf is there, version"),
 			 DIAGNOSIS_OK);
 	assert_int_equal(shipped(buf_str(&ours), "no_path_retry is 12"), DIAGNOSIS_OK);
@@ -251,6 +263,83 @@ static void multipath_shipped(void **state)
 	assert_int_equal(shipped("", "which version it is"), DIAGNOSIS_WARNING);
 	assert_int_equal(shipped("# pvewarden multipath 99\n", "is version 99, and"),
 			 DIAGNOSIS_WARNING);
+}
+
+/* A blacklist is lifted by exceptions of its own kind alone; the package's file has two kinds. */
+static void multipath_blacklist(void **state)
+{
+	static const struct {
+		const char *conf;
+		int level;
+	} rows[] = {
+		{ "", DIAGNOSIS_OK },
+		{ "blacklist { devnode \"^sd[a-z]\" }", DIAGNOSIS_BAD },
+		{ "blacklist { devnode \"^(ram|loop|sda$)\" }", DIAGNOSIS_OK },
+		{ "blacklist { devnode \"!^(sd[a-z]|dasd[a-z])\" }", DIAGNOSIS_OK },
+		{ "blacklist { devnode \".*\" }\nblacklist_exceptions { devnode \"^sd[a-z]+\" }",
+		  DIAGNOSIS_OK },
+		{ "blacklist { devnode \".*\" }\nblacklist_exceptions { devnode \"^sda$\" }",
+		  DIAGNOSIS_BAD },
+		{ "blacklist { wwid \".*\" }", DIAGNOSIS_OK },
+		{ "blacklist { device { vendor \".*\" product \".*\" } }", DIAGNOSIS_OK },
+		{ "blacklist { protocol \"scsi:(iscsi|sas)\" }", DIAGNOSIS_BAD },
+		{ "blacklist { protocol \"scsi:fcp\" }", DIAGNOSIS_OK },
+		{ "blacklist { property \"ID_SERIAL\" }", DIAGNOSIS_BAD },
+		{ "blacklist { property \"ID_ATA\" }", DIAGNOSIS_OK },
+	};
+	struct array_conf conf = { .protocol = ARRAY_ISCSI, .multipath = true };
+	CLEANUP(buf_done) struct buf ours = {};
+
+	(void)state;
+	read_shipped(&ours);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct diagnosis d = {};
+		struct tree t;
+
+		tree_make(&t);
+		put(&t, "etc/multipath.conf", rows[i].conf);
+		put(&t, "etc/multipath/conf.d/pvewarden-purestorage.conf", buf_str(&ours));
+		diagnose_multipath(&d, &t.root, &conf, NULL);
+		if (level_of(&d, "blacklist") != rows[i].level)
+			fail_msg("%s", rows[i].conf);
+		diagnosis_done(&d);
+		tree_done(&t);
+	}
+}
+
+/* What multipathd itself goes by, where that is not what the files say. */
+static void multipath_in_force(void **state)
+{
+	static const struct {
+		const char *running;
+		int level;
+	} rows[] = {
+		{ NULL, DIAGNOSIS_OK },
+		{ "devices {\n\tdevice {\n\t\tvendor \"PURE\"\n\t\tproduct \"FlashArray\"\n"
+		  "\t\tno_path_retry 12\n\t}\n}\n",
+		  DIAGNOSIS_OK },
+		{ "devices {\n\tdevice {\n\t\tvendor \"PURE\"\n\t\tproduct \"FlashArray\"\n"
+		  "\t\tno_path_retry \"fail\"\n\t}\n}\n",
+		  DIAGNOSIS_WARNING },
+		{ "devices {\n\tdevice {\n\t\tvendor \"PURE\"\n\t}\n}\n", DIAGNOSIS_WARNING },
+	};
+	struct array_conf conf = { .protocol = ARRAY_ISCSI, .multipath = true };
+	CLEANUP(buf_done) struct buf ours = {};
+
+	(void)state;
+	read_shipped(&ours);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct diagnosis d = {};
+		struct tree t;
+
+		tree_make(&t);
+		put(&t, "etc/multipath/conf.d/pvewarden-purestorage.conf", buf_str(&ours));
+		diagnose_multipath(&d, &t.root, &conf, rows[i].running);
+		if (level_of(&d, "no_path_retry") != rows[i].level)
+			fail_msg("row %zu", i);
+		diagnosis_done(&d);
+		tree_done(&t);
+	}
 }
 
 static void lvm(void **state)
@@ -331,6 +420,8 @@ int main(void)
 		cmocka_unit_test(nvme),
 		cmocka_unit_test(multipath_conf),
 		cmocka_unit_test(multipath_shipped),
+		cmocka_unit_test(multipath_blacklist),
+		cmocka_unit_test(multipath_in_force),
 		cmocka_unit_test(lvm),
 		cmocka_unit_test(remedies_name_the_storage),
 		cmocka_unit_test(where_the_token_stands),

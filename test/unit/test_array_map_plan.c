@@ -169,7 +169,7 @@ static void who_counts_as_a_user(void **state)
 	struct map_holder other = { .name = "dm-7",
 				    .dm_name = "y-part1",
 				    .dm_uuid = "part1-mpath-3624a9370ffff" };
-	char why[128];
+	char why[256];
 
 	(void)state;
 	assert_int_equal(map_plan_use(UUID, 0, NULL, 0, NULL, why, sizeof(why)), MAP_FREE);
@@ -186,7 +186,15 @@ static void who_counts_as_a_user(void **state)
 	part.open_count = -1;
 	assert_int_equal(map_plan_use(UUID, 1, &part, 1, NULL, why, sizeof(why)), MAP_UNKNOWN);
 	assert_int_equal(map_plan_use(UUID, 1, &lvm, 1, NULL, why, sizeof(why)), MAP_OPEN);
-	assert_non_null(strstr(why, "vg-inner is active"));
+	assert_string_equal(why,
+			    "LVM volume group vg-inner is active on it: vgchange -an vg-inner; "
+			    "keep LVM away from guests' disks (global_filter in "
+			    "/etc/lvm/lvm.conf)");
+	part.open_count = 1;
+	(void)snprintf(part.above_name, sizeof(part.above_name), "%s", lvm.dm_name);
+	(void)snprintf(part.above_uuid, sizeof(part.above_uuid), "%s", lvm.dm_uuid);
+	assert_int_equal(map_plan_use(UUID, 1, &part, 1, NULL, why, sizeof(why)), MAP_OPEN);
+	assert_non_null(strstr(why, "vgchange -an vg-inner;"));
 	assert_int_equal(map_plan_use(UUID, 1, &stranger, 1, NULL, why, sizeof(why)), MAP_OPEN);
 	assert_non_null(strstr(why, "md0"));
 	assert_int_equal(map_plan_use(UUID, 1, &other, 1, NULL, why, sizeof(why)), MAP_OPEN);

@@ -23,6 +23,9 @@ static const struct registry_entry verified = { .serial = SERIAL, .verified = tr
 					       .verified = true,
 					       .partial = true },
 				   leaving = { .serial = SERIAL, .leaving = true },
+				   leaving_nvme = { .serial = SERIAL,
+						    .leaving = true,
+						    .protocol = ARRAY_NVME_TCP },
 				   another = { .serial = OTHER, .verified = true };
 /* Devices. */
 static const struct map_state
@@ -80,6 +83,8 @@ static void test_activate(void **state)
 		{ &leaving, &good, NULL, 1, false, WHOLE | PLAN_CLEAN, 0 },
 		{ &leaving, &open_, NULL, 1, false, WHOLE, 0 },
 		{ &leaving, &none, NULL, 1, false, WHOLE, 0 },
+		/* a namespace is taken as it is */
+		{ &leaving_nvme, &good, NULL, 1, false, WHOLE, 0 },
 		/* the name was another volume's */
 		{ &another, &none, &none, 0, false, WHOLE, 0 },
 		{ &another, &none, &good, 0, false, WHOLE | PLAN_DETACH_OLD, 0 },

@@ -417,6 +417,45 @@ static void remedies(void **state)
 	fixture_done(&f);
 }
 
+/* `array reap` takes away only what pvewarden's registry has. */
+static void remedy_of_an_array_volume(void **state)
+{
+	static const struct {
+		const char *registered, *command;
+	} rows[] = {
+		{ "", "pvewarden array reap" },
+		{ ", \"registered\": true", "pvewarden array reap" },
+		{ ", \"registered\": false", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(arena_done) struct arena a = {};
+		struct dm_explanation text;
+		struct fx_map *map;
+		struct fixture f;
+
+		(void)node_make(&f);
+		map = fixture_raw(&f, "3624a93700001", "mpath-3624a93700001");
+		fixture_target(&f, map, "0 8192 multipath 0 0 1 1 round-robin 0 1 1 8:16 1");
+		tree_write(
+			&f.tree, "run/pvewarden/array/array.json",
+			arena_fmt(&f.arena,
+				  "{\"schema\": \"pvewarden.array/1\", \"time\": "
+				  "\"2026-11-21T04:04:00Z\", \"maps\": [{\"wwid\": "
+				  "\"3624a93700001\", \"state\": \"gone\", \"volume\": \"v\"%s}]}",
+				  rows[i].registered));
+		(void)fixture_check(&f, NULL);
+		text = explain(&f, map, &a);
+		if (rows[i].command)
+			assert_string_equal(text.command, rows[i].command);
+		else
+			assert_null(text.command);
+		assert_int_equal(!rows[i].command, strstr(text.remedy, "multipath -f") != NULL);
+		fixture_done(&f);
+	}
+}
+
 static void blockers_of_ids(void **state)
 {
 	static const struct {
@@ -535,6 +574,7 @@ int main(void)
 		cmocka_unit_test(views),
 		cmocka_unit_test(hostile_names),
 		cmocka_unit_test(remedies),
+		cmocka_unit_test(remedy_of_an_array_volume),
 		cmocka_unit_test(blockers_of_ids),
 		cmocka_unit_test(next_ids),
 		cmocka_unit_test(typed_ids),

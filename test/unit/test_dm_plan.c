@@ -189,6 +189,15 @@ static void array_gone(struct stage *s)
 		   "\"v\"}]}");
 }
 
+static void array_gone_not_ours(struct stage *s)
+{
+	array_gone(s);
+	tree_write(&s->f.tree, "run/pvewarden/array/array.json",
+		   "{\"schema\": \"pvewarden.array/1\", \"time\": \"2026-11-21T04:04:00Z\", "
+		   "\"maps\": [{\"wwid\": \"3624a93700001\", \"state\": \"gone\", "
+		   "\"registered\": false}]}");
+}
+
 /* Blind, running, moved, open */
 
 static void blind_ghost(struct stage *s)
@@ -696,6 +705,7 @@ static const struct trial trials[] = {
 	{ "unknown", vg_not_seen, NOT("volume group") },
 	{ "unknown, nobody's", vg_of_nobody_not_seen, NOTHING, LEFT_OUT },
 	{ "array-gone", array_gone, NOT("pvewarden array reap") },
+	{ "array-gone, not ours", array_gone_not_ours, NOT("multipath -f") },
 	{ "array-gone, asked for", array_gone, NOT("array reap"), ONLY(DM_ARRAY_GONE) },
 
 	{ "blind", blind_ghost, NOT("could not be read: nothing is touched") },
