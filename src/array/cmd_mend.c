@@ -110,13 +110,14 @@ static void show_blind(struct mending *m)
 			labelled(m, TERM_YELLOW, "no answer", m->survey.arrays[i].why);
 }
 
-/* What nobody but a person may touch. */
+/* What nobody but a person may touch, of what this verb is about. */
 static void show_rest(struct mending *m)
 {
 	for (size_t i = 0; i < m->findings.n; i++) {
 		const struct finding *f = &m->findings.items[i];
 
-		if (f->map->entry || f->level == FINDING_NOTICE)
+		if (f->map->entry || f->level == FINDING_NOTICE ||
+		    finding_is_for_heal(f) == m->verb->asks)
 			continue;
 		escaped(m, TERM_BOLD, f->volume);
 		buf_adds(&m->out, "  (not in pvewarden's registry: not touched)\n");
@@ -209,8 +210,7 @@ static void work(struct mending *m)
 	for (size_t i = 0; i < m->mends.n; i++)
 		if (!take(m, &m->mends.items[i]))
 			break;
-	if (m->verb->asks)
-		show_rest(m);
+	show_rest(m);
 	if (!m->mends.n)
 		buf_addf(&m->out, "%s\n", m->verb->nothing);
 	else if (m->dry)
