@@ -431,7 +431,7 @@ static void find_of_stranger(struct findings *f, const struct survey *s, size_t 
 	find_in_use(f, s, at, survey_storage_of(s, is->storage));
 	x = add(f, s, at, FINDING_UNREGISTERED, FINDING_NOTICE);
 	x->what = "mapped by something else than pvewarden";
-	x->remedy = "none: it is taken over when its guest starts, or is moved";
+	x->remedy = "none: it is taken over when its guest starts, is moved or backed up";
 }
 
 void findings_of(struct findings *ret, const struct survey *s)
