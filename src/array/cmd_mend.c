@@ -46,6 +46,7 @@ struct verb {
 struct mending {
 	const struct cli *cli;
 	const struct verb *verb;
+	const char *storage; /* NULL: all */
 	struct array_session session;
 	struct survey survey;
 	struct findings findings;
@@ -110,14 +111,22 @@ static void show_blind(struct mending *m)
 			labelled(m, TERM_YELLOW, "no answer", m->survey.arrays[i].why);
 }
 
-/* What nobody but a person may touch. */
+static bool is_rest(const struct mending *m, const struct finding *f)
+{
+	return !f->map->entry && f->level != FINDING_NOTICE &&
+	       finding_is_for_heal(f) != m->verb->asks &&
+	       (!m->storage || (f->storage && strcmp(f->storage, m->storage) == 0));
+}
+
+/* What nobody but a person may touch, of what this verb is about. */
 static void show_rest(struct mending *m)
 {
 	for (size_t i = 0; i < m->findings.n; i++) {
 		const struct finding *f = &m->findings.items[i];
 
-		if (f->map->entry || f->level == FINDING_NOTICE)
+		if (!is_rest(m, f))
 			continue;
+		m->skipped += !m->verb->asks;
 		escaped(m, TERM_BOLD, f->volume);
 		buf_adds(&m->out, "  (not in pvewarden's registry: not touched)\n");
 		labelled(m, TERM_YELLOW, "because", f->what);
@@ -209,9 +218,8 @@ static void work(struct mending *m)
 	for (size_t i = 0; i < m->mends.n; i++)
 		if (!take(m, &m->mends.items[i]))
 			break;
-	if (m->verb->asks)
-		show_rest(m);
-	if (!m->mends.n)
+	show_rest(m);
+	if (!m->mends.n && !m->skipped)
 		buf_addf(&m->out, "%s\n", m->verb->nothing);
 	else if (m->dry)
 		buf_addf(&m->out, "Nothing was done%s.\n",
@@ -227,7 +235,7 @@ static void work(struct mending *m)
 static int run(const struct cli *cli, const struct verb *verb)
 {
 	const char *storage = cli->n_operands ? cli->operands[0] : NULL;
-	struct mending m = { .cli = cli, .verb = verb };
+	struct mending m = { .cli = cli, .verb = verb, .storage = storage };
 	struct err e = {};
 	int r = array_session_begin(&m.session, cli, &e);
 

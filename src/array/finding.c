@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "array/map_plan.h"
 #include "array/plan.h"
 
 const char *finding_kind_name(enum finding_kind k)
@@ -30,11 +31,16 @@ const char *finding_level_name(enum finding_level l)
 	return names[l];
 }
 
+bool finding_is_for_heal(const struct finding *f)
+{
+	return f->kind == FINDING_MISSING_CONNECTION || f->kind == FINDING_PATHS ||
+	       f->kind == FINDING_SIZE;
+}
+
 /* Only what the registry has: what somebody else has mapped is reported and never touched. */
 bool finding_heals(const struct finding *f)
 {
-	return f->map->entry && (f->kind == FINDING_MISSING_CONNECTION ||
-				 f->kind == FINDING_PATHS || f->kind == FINDING_SIZE);
+	return f->map->entry && finding_is_for_heal(f);
 }
 
 bool finding_reaps(const struct finding *f)
@@ -108,12 +114,21 @@ static bool state_of(const struct said *said, const struct survey_map *m, enum a
 	return true;
 }
 
-/* The storage that a volume belongs to by its name, for what no registry knows. */
-static const char *storage_by_name(const struct survey *s, const char *volume)
+static bool has(const struct survey *s, const struct survey_storage *row, const char *serial)
+{
+	for (size_t i = 0; i < row->n_arrays; i++)
+		if (survey_volume(&s->arrays[row->arrays[i]], serial))
+			return true;
+	return false;
+}
+
+/* The storage that a volume belongs to by its name and its arrays, for what no registry knows. */
+static const char *storage_by_name(const struct survey *s, const char *serial, const char *volume)
 {
 	for (size_t i = 0; i < s->storages.n; i++)
 		if (!s->storages.items[i].problem &&
-		    array_volname_of(&s->storages.items[i].conf, volume))
+		    array_volname_of(&s->storages.items[i].conf, volume) &&
+		    has(s, &s->rows[i], serial))
 			return s->storages.items[i].id;
 	return NULL;
 }
@@ -146,7 +161,7 @@ static void judge(struct finding_map *ret, const struct survey *s, const struct 
 	if (m->entry)
 		ret->storage = m->entry->storage;
 	else if (ret->volume)
-		ret->storage = storage_by_name(s, ret->volume);
+		ret->storage = storage_by_name(s, m->serial, ret->volume);
 }
 
 /* --- what differs ---------------------------------------------------------------------------- */
@@ -162,6 +177,14 @@ static struct finding *add(struct findings *f, const struct survey *s, size_t at
 				 .volume = f->maps[at].volume ?: s->maps[at].serial,
 				 .storage = f->maps[at].storage };
 	return ret;
+}
+
+/* A stranger's map is healed once it is ours. */
+static const char *healed_by(const struct survey_map *m)
+{
+	return m->entry ? "pvewarden array heal"
+			: "start, move or back up its guest: that makes the map pvewarden's, and "
+			  "mends it";
 }
 
 static const char *in_use(const struct survey_map *m)
@@ -187,7 +210,7 @@ static void find_connections(struct findings *f, const struct survey *s, size_t 
 		x->what =
 			arena_fmt(&f->arena, "not connected to host %s on %s: no path leads there",
 				  a->host, a->url);
-		x->remedy = "pvewarden array heal";
+		x->remedy = healed_by(&s->maps[at]);
 	}
 }
 
@@ -204,8 +227,68 @@ static void find_paths(struct findings *f, const struct survey *s, size_t at)
 	if (st->mismatched) {
 		x = add(f, s, at, FINDING_PATHS, FINDING_CRITICAL);
 		x->what = "its paths do not agree in size or identity";
-		x->remedy = "pvewarden array heal";
+		x->remedy = healed_by(&s->maps[at]);
 	}
+}
+
+static bool is_of(const struct survey_port *p, const struct survey_array *a)
+{
+	for (size_t i = 0; i < a->ports.n; i++) {
+		const char *id =
+			p->protocol == ARRAY_FC ? a->ports.items[i].wwn : a->ports.items[i].iqn;
+
+		if (id && map_plan_is_port(p->protocol, id, p->at.id))
+			return true;
+	}
+	return false;
+}
+
+/* An array that shows the volume to this node has that port. */
+static bool leads_to(const struct survey *s, const struct survey_storage *row,
+		     const struct survey_port *p, const char *serial)
+{
+	for (size_t i = 0; i < row->n_arrays; i++) {
+		const struct survey_array *a = &s->arrays[row->arrays[i]];
+		const struct fa_volume *v = a->asked ? survey_volume(a, serial) : NULL;
+
+		if (v && !v->destroyed && is_connected(a, v->name) && is_of(p, a))
+			return true;
+	}
+	return false;
+}
+
+static const char *name_way(struct arena *a, const char *before, const struct scsi_port *p)
+{
+	return arena_fmt(a, "%s%s%s (host%u)", before ?: "", before ? ", " : "",
+			 *p->portal ? p->portal : p->id, p->host);
+}
+
+/* Nobody looks for the volume on a session that comes, or comes back, after it was mapped. One that
+ * is being mapped at this moment is not done yet. */
+static void find_lacking(struct findings *f, const struct survey *s, size_t at,
+			 const struct survey_storage *row)
+{
+	const struct survey_map *m = &s->maps[at];
+	const struct array_conf *conf = &row->storage->conf;
+	const char *ways = NULL;
+	struct finding *x;
+
+	if (!conf->multipath || (m->entry && (!m->entry->verified || !m->settled)))
+		return;
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const struct survey_port *p = &s->ports[i];
+
+		if (p->protocol == conf->protocol && survey_lacks(m, p) &&
+		    leads_to(s, row, p, m->serial))
+			ways = name_way(&f->arena, ways, &p->at);
+	}
+	if (!ways)
+		return;
+	x = add(f, s, at, FINDING_PATHS, FINDING_WARNING);
+	x->lacking = true;
+	x->what = arena_fmt(&f->arena, "no path over %s, which %s", ways,
+			    conf->protocol == ARRAY_FC ? "this node sees" : "it is logged in to");
+	x->remedy = healed_by(m);
 }
 
 static void find_size(struct findings *f, const struct survey *s, size_t at)
@@ -219,15 +302,16 @@ static void find_size(struct findings *f, const struct survey *s, size_t at)
 	x = add(f, s, at, FINDING_SIZE, FINDING_WARNING);
 	x->what = arena_fmt(&f->arena, "the array has %llu bytes, the device %llu",
 			    (unsigned long long)is->size, (unsigned long long)st->size);
-	x->remedy = "pvewarden array heal";
+	x->remedy = healed_by(&s->maps[at]);
 }
 
-/* What is mapped by us and belongs here. */
+/* What is mapped and belongs here. */
 static void find_in_use(struct findings *f, const struct survey *s, size_t at,
 			const struct survey_storage *row)
 {
 	find_connections(f, s, at, row);
 	find_paths(f, s, at);
+	find_lacking(f, s, at, row);
 	find_size(f, s, at);
 }
 
@@ -334,15 +418,20 @@ static void find_of_stranger(struct findings *f, const struct survey *s, size_t 
 	const struct finding_map *is = &f->maps[at];
 	struct finding *x;
 
-	if (!is->storage || !is->known)
+	if (!is->storage)
 		return;
-	if (is->state != ARRAY_MAP_CONNECTED) {
+	if (is->known && is->state != ARRAY_MAP_CONNECTED) {
 		find_lost(f, s, at);
 		return;
 	}
+	if (!is->known) {
+		find_paths(f, s, at);
+		return;
+	}
+	find_in_use(f, s, at, survey_storage_of(s, is->storage));
 	x = add(f, s, at, FINDING_UNREGISTERED, FINDING_NOTICE);
 	x->what = "mapped by something else than pvewarden";
-	x->remedy = "none: it is taken over when its guest starts, or is moved";
+	x->remedy = "none: it is taken over when its guest starts, is moved or backed up";
 }
 
 void findings_of(struct findings *ret, const struct survey *s)

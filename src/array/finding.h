@@ -11,7 +11,7 @@
 
 enum finding_kind {
 	FINDING_MISSING_CONNECTION, /* connected on one of its arrays, and not on another */
-	FINDING_PATHS,		    /* some of its paths have failed, or do not agree */
+	FINDING_PATHS,		    /* some of its paths have failed, lack, or do not agree */
 	FINDING_SIZE,		    /* the array has another size than the device */
 	FINDING_GONE,	       /* there is a device, and the volume is destroyed or not there */
 	FINDING_NOT_CONNECTED, /* there is a device, and no connection to this host */
@@ -31,6 +31,7 @@ struct finding {
 	enum finding_level level;
 	const struct survey_map *map;
 	const struct survey_array *array; /* of a missing connection */
+	bool lacking;			  /* of paths: a way to its arrays works and has none */
 	const char *volume, *storage, *what, *remedy;
 };
 
@@ -60,6 +61,8 @@ void findings_done(struct findings *f);
 const char *finding_kind_name(enum finding_kind k);
 const char *finding_level_name(enum finding_level l);
 
+/* What `array heal` mends where the registry has the map, and what it names where not. */
+bool finding_is_for_heal(const struct finding *f);
 /* What `array heal` mends, and what `array reap` takes away. */
 bool finding_heals(const struct finding *f);
 bool finding_reaps(const struct finding *f);

@@ -12,7 +12,7 @@
 #include "array/name.h"
 #include "blk/devno.h"
 
-enum { MAP_PORTS_MAX = 32, MAP_ARRAYS_MAX = ARRAY_ADDRESSES_MAX };
+enum { MAP_PORTS_MAX = 32, MAP_ARRAYS_MAX = ARRAY_ADDRESSES_MAX, MAP_WAYS_MAX = 64 };
 
 /* Plain memory throughout: these structs travel between processes. */
 struct map_array { /* one array that the volume is connected on */
@@ -71,9 +71,15 @@ int map_look(const char *serial, enum array_protocol protocol, struct map_state 
 /*
  * All volumes of any FlashArray that this node has: maps, and disks without a map. Memory is @a's.
  */
+struct map_way { /* a session, or a remote port of FC, as SCSI numbers it */
+	uint32_t host, channel, target;
+};
 struct map_found {
 	char serial[ARRAY_SERIAL_LEN + 1];
 	struct map_state state;
+	bool ways_known; /* a multipath map of SCSI disks, and all of its paths' ways fit */
+	size_t n_ways;
+	struct map_way ways[MAP_WAYS_MAX]; /* each once */
 };
 struct map_list {
 	struct map_found *items;

@@ -26,12 +26,16 @@ static bool same_wwpn(const char *a, const char *b)
 	}
 }
 
+bool map_plan_is_port(enum array_protocol protocol, const char *said, const char *kernels)
+{
+	return protocol == ARRAY_FC ? same_wwpn(said, kernels) : strcmp(said, kernels) == 0;
+}
+
 static bool is_ones_port(const struct map_array *array, const struct scsi_port *port,
 			 enum array_protocol protocol)
 {
 	for (size_t i = 0; i < array->n_ports && i < MAP_PORTS_MAX; i++)
-		if (protocol == ARRAY_FC ? same_wwpn(array->ports[i].id, port->id)
-					 : strcmp(array->ports[i].id, port->id) == 0)
+		if (map_plan_is_port(protocol, array->ports[i].id, port->id))
 			return true;
 	return false;
 }

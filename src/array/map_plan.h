@@ -24,6 +24,9 @@ struct map_places {
 int map_plan_places(const struct map_want *want, const struct scsi_ports *ports,
 		    struct map_places *ret, struct err *e);
 
+/* Is a port, by its WWPN or IQN as the array writes it, the one that the kernel calls @kernels? */
+bool map_plan_is_port(enum array_protocol protocol, const char *said, const char *kernels);
+
 /* What is known of an address. */
 struct map_seen {
 	bool present;

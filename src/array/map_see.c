@@ -464,6 +464,30 @@ static bool is_known(const struct all *all, const char *serial)
 	return false;
 }
 
+static bool has_way(const struct map_found *f, const struct scsi_address *at)
+{
+	for (size_t i = 0; i < f->n_ways; i++)
+		if (f->ways[i].host == at->host && f->ways[i].channel == at->channel &&
+		    f->ways[i].target == at->target)
+			return true;
+	return false;
+}
+
+/* A disk that multipathd has not taken is no path. */
+static void note_ways(const struct map_view *v, struct map_found *ret)
+{
+	ret->ways_known = v->mapped;
+	vec_each (d, &v->disks) {
+		if (!map_view_in_map(v, d) || has_way(ret, &d->at))
+			continue;
+		if (ret->n_ways < MAP_WAYS_MAX)
+			ret->ways[ret->n_ways++] =
+				(struct map_way){ d->at.host, d->at.channel, d->at.target };
+		else
+			ret->ways_known = false;
+	}
+}
+
 static int add_scsi(struct all *all, const char *serial, struct err *e)
 {
 	struct map_found found = {};
@@ -474,8 +498,10 @@ static int add_scsi(struct all *all, const char *serial, struct err *e)
 		return 0;
 	r = view_read(&v, all->root, serial, &all->disks, e);
 	(void)snprintf(found.serial, sizeof(found.serial), "%s", serial);
-	if (r == 0)
+	if (r == 0) {
 		view_state(&v, all->root, all, &found.state);
+		note_ways(&v, &found);
+	}
 	if (r == 0 && found.state.present)
 		*vec_push(all) = found;
 	map_view_done(&v);

@@ -15,7 +15,9 @@ enum { STOP_S = 5 };
 
 struct tried {
 	char serial[ARRAY_SERIAL_LEN + 1];
-	int64_t at; /* CLOCK_BOOTTIME, ms */
+	bool lacking;	    /* for its paths; else for a connection */
+	unsigned int times; /* again */
+	int64_t at;	    /* CLOCK_BOOTTIME, ms */
 };
 
 struct publisher {
@@ -41,10 +43,20 @@ void publisher_count(struct publisher *p, bool failed)
 
 /* --- the document ---------------------------------------------------------------------------- */
 
-static bool has_connection_to_heal(const struct findings *f)
+static bool is_missing_connection(const struct finding *f)
+{
+	return f->kind == FINDING_MISSING_CONNECTION && finding_heals(f);
+}
+
+static bool is_lacking_path(const struct finding *f)
+{
+	return f->lacking && finding_heals(f);
+}
+
+static bool has_some_to_heal(const struct findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (f->items[i].kind == FINDING_MISSING_CONNECTION && finding_heals(&f->items[i]))
+		if (is_missing_connection(&f->items[i]) || is_lacking_path(&f->items[i]))
 			return true;
 	return false;
 }
@@ -76,7 +88,7 @@ static bool publish(struct publisher *p)
 	survey_make(&s, p->ctx, &p->memory, true, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
 	write_document(p, &s, &f);
-	return has_connection_to_heal(&f);
+	return has_some_to_heal(&f);
 }
 
 /* Waits so long, or until stopped: then false. */
@@ -112,40 +124,76 @@ static void *write_run(void *arg)
 
 /* --- healing --------------------------------------------------------------------------------- */
 
-static struct tried *tried_of(struct publisher *p, const char *serial)
+static struct tried *tried_of(struct publisher *p, const struct finding *f)
 {
 	vec_each (t, p) {
-		if (strcmp(t->serial, serial) == 0)
+		if (strcmp(t->serial, f->map->serial) == 0 && t->lacking == f->lacking)
 			return t;
 	}
 	return NULL;
 }
 
-static void heal(struct publisher *p, const struct mend *m, int64_t now)
+/* A way over which the volume cannot be seen at all is tried less and less often. */
+static int64_t wait_of(const struct tried *t)
 {
-	const struct finding *f = m->finding;
-	struct tried *t = tried_of(p, f->map->serial);
-	struct err e = {};
-	int r;
+	unsigned int doubled = !t->lacking		     ? 0
+			       : t->times < HEAL_DOUBLED_MAX ? t->times
+							     : HEAL_DOUBLED_MAX;
 
-	if (t && now - t->at < (int64_t)HEAL_AGAIN_S * 1000)
-		return;
-	r = heal_one(p->ctx, m, &e);
-	if (r == 0) {
-		atomic_fetch_add(&p->healed, 1);
-		log_info("%s: was %s; it is connected again", f->volume, f->what);
-	} else if (r != -ECANCELED) {
-		log_warn("%s: %s, and that could not be mended: %s", f->volume, f->what, e.text);
-	}
-	if (!t)
+	return ((int64_t)HEAL_AGAIN_S * 1000) << doubled;
+}
+
+static bool is_due(struct publisher *p, const struct finding *f, int64_t now)
+{
+	const struct tried *t = tried_of(p, f);
+
+	return !t || now - t->at >= wait_of(t);
+}
+
+static void remember(struct publisher *p, const struct finding *f, int64_t now)
+{
+	struct tried *t = tried_of(p, f);
+
+	if (!t) {
 		t = vec_push(p);
-	memcpy(t->serial, f->map->serial, sizeof(t->serial));
+		*t = (struct tried){ .lacking = f->lacking };
+		memcpy(t->serial, f->map->serial, sizeof(t->serial));
+	} else {
+		/* It would have been tried before, had it lacked all the time. */
+		t->times = now - t->at > 2 * wait_of(t) ? 0 : t->times + 1;
+	}
 	t->at = now;
 }
 
-static bool is_missing_connection(const struct finding *f)
+static void heal(struct publisher *p, const struct mend *m, int64_t now)
 {
-	return f->kind == FINDING_MISSING_CONNECTION && finding_heals(f);
+	const struct finding *f = m->finding;
+	struct err e = {};
+	int r = heal_one(p->ctx, m, &e);
+	if (r == 0) {
+		atomic_fetch_add(&p->healed, 1);
+		log_info(f->lacking ? "%s: %s: its paths were looked for again"
+				    : "%s: was %s; it is connected again",
+			 f->volume, f->what);
+	} else if (r != -ECANCELED) {
+		log_warn("%s: %s, and that could not be mended: %s", f->volume, f->what, e.text);
+	}
+	remember(p, f, now);
+}
+
+static void heal_some(struct publisher *p, const struct survey *s, const struct findings *f,
+		      bool (*wanted)(const struct finding *), size_t *done)
+{
+	CLEANUP(mends_done) struct mends m = {};
+	int64_t now = clock_boot_ms();
+
+	mends_of(&m, s, f, wanted, NULL);
+	for (size_t i = 0; i < m.n && *done < HEAL_AT_ONCE; i++) {
+		if (!is_due(p, m.items[i].finding, now))
+			continue;
+		++*done;
+		heal(p, &m.items[i], now);
+	}
 }
 
 /* Looks anew: what the document saw may have passed. */
@@ -153,18 +201,12 @@ static void heal_round(struct publisher *p)
 {
 	CLEANUP(survey_done) struct survey s = {};
 	CLEANUP(findings_done) struct findings f = {};
-	CLEANUP(mends_done) struct mends m = {};
-	int64_t now = clock_boot_ms();
+	size_t done = 0;
 
 	survey_make(&s, p->ctx, NULL, false, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
-	mends_of(&m, &s, &f, is_missing_connection, NULL);
-	for (size_t i = 0, done = 0; i < m.n && done < HEAL_AT_ONCE; i++) {
-		const struct tried *t = tried_of(p, m.items[i].finding->map->serial);
-
-		done += !t || now - t->at >= (int64_t)HEAL_AGAIN_S * 1000;
-		heal(p, &m.items[i], now);
-	}
+	heal_some(p, &s, &f, is_missing_connection, &done);
+	heal_some(p, &s, &f, is_lacking_path, &done);
 }
 
 static void *heal_run(void *arg)

@@ -3,8 +3,8 @@
 
 /*
  * What arrayd does unasked, in two threads that no request waits for: it writes array.json every
- * 20 s, and when an array of a pod is back without connections for volumes that are in use here, it
- * connects them again, a few at a time.
+ * 20 s, and when an array of a pod is back without connections for volumes that are in use here, or
+ * a session without paths, it connects them again and looks for the paths, a few at a time.
  */
 
 #include "array/call.h"
@@ -14,6 +14,7 @@ enum {
 	PUBLISH_DEADLINE_MS = 12000, /* for all that a survey asks */
 	HEAL_AT_ONCE = 8,	     /* volumes a round */
 	HEAL_AGAIN_S = 300,	     /* one that could not be healed waits so long */
+	HEAL_DOUBLED_MAX = 8,	     /* and for paths that still lack twice as long, so often */
 };
 
 struct publisher;

@@ -9,6 +9,7 @@
 void survey_memory_done(struct survey_memory *m)
 {
 	vec_free(m);
+	vec_free(&m->ports);
 }
 
 const struct survey_storage *survey_storage_of(const struct survey *s, const char *id)
@@ -143,7 +144,7 @@ struct asking {
 	struct survey *s;
 	struct survey_memory *memory;
 	struct fa_call call;
-	bool search;
+	bool search, ports;
 	int64_t now;
 };
 
@@ -247,6 +248,8 @@ static int ask_one(const struct asking *q, size_t array, struct err *e)
 	if (r >= 0 && n)
 		r = fa_volumes_list(a->fa, &q->call, names, n, NULL, true, &a->arena, &a->named, e);
 	a->asked = r >= 0;
+	if (r >= 0 && q->ports)
+		r = fa_ports_get(a->fa, &q->call, &a->arena, &a->ports, e);
 	return r;
 }
 
@@ -431,6 +434,8 @@ void survey_make(struct survey *ret, struct array_ctx *ctx, struct survey_memory
 
 	*ret = (struct survey){ .now = clock_now() };
 	look_at_node(ret, ctx);
+	survey_ports(ret, ctx->root, memory, q.now);
+	q.ports = survey_may_lack(ret);
 	find_arrays(ret, ctx);
 	ask_all(&q);
 	if (wants_search(ret, memory, q.now)) {

@@ -8,12 +8,14 @@
 
 #include "array/call.h"
 #include "array/storages.h"
+#include "blk/scsi.h"
 
 enum {
 	SURVEY_ABOUT_S = 600,	 /* an array's name and version are asked for so often */
 	SURVEY_IDLE_S = 60,	 /* and so often where nothing is mapped: is it there? */
 	SURVEY_SEARCH_S = 60,	 /* a volume that is not under its name is searched so often */
 	SURVEY_STRANGER_S = 600, /* one that no registry knows, so often */
+	SURVEY_PORT_S = 30,	 /* a port has to work so long before a path over it is missed */
 };
 
 /* One array as this node's host object sees it. */
@@ -27,6 +29,7 @@ struct survey_array {
 	struct fa_about about;
 	struct fa_volumes named, all; /* by the names of the registry; by the storages' prefixes */
 	struct fa_connections connections; /* of this host */
+	struct fa_ports ports;		   /* asked for where a way may lack a path; else none */
 	struct fa_counters counters;
 	struct arena arena;
 };
@@ -48,6 +51,13 @@ struct survey_map {
 			 listed */
 };
 
+/* A session of iSCSI, or a remote port of FC, of this node. */
+struct survey_port {
+	struct scsi_port at;
+	enum array_protocol protocol;
+	bool settled; /* it has worked for a while: who scans by himself has had the time */
+};
+
 struct survey {
 	int64_t now; /* Unix seconds */
 	struct array_storages storages;
@@ -56,11 +66,24 @@ struct survey {
 	size_t n_arrays;
 	struct survey_map *maps;
 	size_t n_maps;
+	struct survey_port *ports; /* read after the devices: what has gone since lacks nothing */
+	size_t n_ports;
 	struct worker_stuck stuck[16];
 	size_t n_stuck;
 	const char *blind[4]; /* what could not be looked at */
 	size_t n_blind;
 	struct arena arena;
+};
+
+/* A port that works, and since when it was seen to; CLOCK_BOOTTIME, ms. */
+struct survey_since {
+	struct map_way way;
+	enum array_protocol protocol;
+	int64_t since;
+};
+struct survey_sinces {
+	struct survey_since *items; /* VEC() */
+	size_t n, cap;
 };
 
 /* What one survey leaves for the next. A zeroed struct is an empty memory. */
@@ -77,6 +100,7 @@ struct survey_memory {
 		int64_t at; /* CLOCK_BOOTTIME, ms */
 	} abouts[16];
 	size_t n_abouts;
+	struct survey_sinces ports;
 };
 void survey_memory_done(struct survey_memory *m);
 
@@ -90,6 +114,17 @@ void survey_done(struct survey *s);
 
 /* The row of a registry entry's storage; NULL when storage.cfg does not have it for this node. */
 const struct survey_storage *survey_storage_of(const struct survey *s, const char *id);
+
+/*
+ * This node's ways to any array, for the maps that are in @s already: one that has worked for
+ * SURVEY_PORT_S counts, and without a @memory any that works.
+ */
+void survey_ports(struct survey *s, const struct root *root, struct survey_memory *memory,
+		  int64_t now);
+/* Some way works, and some map has no path over it: whose it is the arrays say, asked only then. */
+bool survey_may_lack(const struct survey *s);
+/* A way that works, and no path of @m's map goes over it. */
+bool survey_lacks(const struct survey_map *m, const struct survey_port *p);
 
 /* What @a says of that serial: live, destroyed, or NULL. */
 const struct fa_volume *survey_volume(const struct survey_array *a, const char *serial);

@@ -297,6 +297,68 @@ def test_registry_damaged():
     s.close()
 
 
+def add_session(node, host, iqn, portal, state="LOGGED_IN"):
+    """A session of iSCSI as /sys has it, on a SCSI host of its own."""
+    at = f"sys/devices/platform/host{host}/session{host}/iscsi_session/session{host}"
+    link = node.path(f"sys/class/iscsi_session/session{host}")
+    for name, text in (("targetname", iqn), ("state", state), ("target_id", "0")):
+        node.write(f"{at}/{name}", text + "\n")
+    address, port = portal.split(":")
+    node.write(f"sys/class/iscsi_connection/connection{host}:0/persistent_address", address + "\n")
+    node.write(f"sys/class/iscsi_connection/connection{host}:0/persistent_port", port + "\n")
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    if not os.path.lexists(link):
+        os.symlink(f"../../../{at}", link)
+
+
+def test_sessions_without_a_path():
+    """A session that came after the activation: seen, and looked at for this volume, at each array;
+    the arrays are asked for their ports only then."""
+    s = Stage(2)
+    s.node.write("etc/pve/storage.cfg", "purestorage: pure\n"
+                 + "".join(f"\t{k} {v}\n" for k, v in s.config.items() if k != "type"))
+    serial = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    with open(f"{s.node.devices}/{serial}.want", encoding="ascii") as f:
+        ports = [p.split()[1:] for p in json.load(f)["ports"]]
+    assert len(ports) == 4, ports
+    for host, (iqn, portal) in enumerate(ports):
+        add_session(s.node, host, iqn, portal)
+    add_session(s.node, 4, "iqn.2000-01.other:target", "10.9.9.9:3260")
+    ways = f"devices/{serial}.ways"
+    s.node.write(ways, "0\n1\n2\n3\n4\n")
+    s.node.restart()
+    s.sim.zero()
+    s.node.events()
+    assert s.node.heal() == {"found": [], "mended": []}
+    assert not any("ports" in call for call in s.sim.counted()), s.sim.counted()
+    s.node.write(ways, "0\n1\n2\n")
+    found = s.node.heal()
+    assert found["mended"] == [0] and len(found["found"]) == 1, found
+    assert found["found"][0] == f"no path over {ports[3][1]} (host3), which it is logged in to", found
+    counted = s.sim.counted()
+    assert counted["fa1 GET ports"] == counted["fa2 GET ports"] == 1, counted
+    assert s.node.events() == [f"attach {serial}"]
+    # Its answer is kept; what is not logged in is not missed, nor what the array does not show.
+    add_session(s.node, 3, *ports[3], state="FAILED")
+    assert s.node.heal() == {"found": [], "mended": []} and not s.node.events()
+    assert not any("ports" in call for call in s.sim.counted())
+    add_session(s.node, 3, *ports[3])
+    # Of a map that the registry does not know the same is said, and nothing done.
+    s.node.kill()
+    os.unlink(s.node.path("var/lib/pvewarden/array/registry.json"))
+    s.node.start()
+    found = s.node.heal()
+    assert found["mended"] == [] and found["found"][0].startswith("no path over"), found
+    assert not s.node.events() and len(s.sim.connections()) == 2
+    s.act("activate", "vm-100-disk-0")
+    s.node.write(ways, "0\n1\n2\n3\n")
+    assert s.node.heal() == {"found": [], "mended": []}
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
+    s.close()
+
+
 def test_heal_of_what_left():
     """A guest is moved away between healing's look and its deed: nothing comes back."""
     s = Stage()

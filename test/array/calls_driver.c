@@ -7,14 +7,18 @@
  *   calls_driver ROOT NODE
  *
  * A line on stdin is a request and its reply one line on stdout; a list of requests is made all at
- * once, each in a thread, and answered by the list of their replies.
+ * once, each in a thread, and answered by the list of their replies. The line "heal" has all mended
+ * that can be, and is answered by what was found.
  */
 
 #include <pthread.h>
 #include <stdio.h>
 
 #include "array/ctx.h"
+#include "array/heal.h"
+#include "util/clock.h"
 #include "util/json.h"
+#include "util/jsonw.h"
 #include "util/str.h"
 
 enum { THREADS_MAX = 64 };
@@ -55,6 +59,30 @@ static void run_list(struct array_ctx *ctx, const json_t *list)
 	printf("]\n");
 }
 
+static void run_heal(struct array_ctx *ctx)
+{
+	CLEANUP(survey_done) struct survey s = {};
+	CLEANUP(findings_done) struct findings f = {};
+	CLEANUP(mends_done) struct mends m = {};
+	CLEANUP(buf_done) struct buf out = {};
+	struct jsonw w;
+
+	survey_make(&s, ctx, NULL, false, clock_mono_ms() + 20000);
+	findings_of(&f, &s);
+	mends_of(&m, &s, &f, finding_heals, NULL);
+	jsonw_begin_row(&w, &out);
+	jsonw_array(&w, "found");
+	for (size_t i = 0; i < f.n; i++)
+		jsonw_str(&w, NULL, f.items[i].what);
+	jsonw_close(&w);
+	jsonw_array(&w, "mended");
+	for (size_t i = 0; i < m.n; i++)
+		jsonw_i64(&w, NULL, heal_one(ctx, &m.items[i], NULL));
+	jsonw_close(&w);
+	jsonw_end(&w);
+	printf("%.*s\n", SLICE_ARG(slice_rtrim(buf_slice(&out))));
+}
+
 static void run_line(struct array_ctx *ctx, char *line)
 {
 	struct job job = { .ctx = ctx, .request = line };
@@ -62,6 +90,8 @@ static void run_line(struct array_ctx *ctx, char *line)
 
 	if (*line == '[' && json_parse(slice_of(line), "the list", &doc, NULL) == 0) {
 		run_list(ctx, doc);
+	} else if (strcmp(line, "\"heal\"\n") == 0) {
+		run_heal(ctx);
 	} else {
 		(void)run(&job);
 		printf("%s", buf_str(&job.reply));

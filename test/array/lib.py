@@ -362,6 +362,11 @@ class Node:
         self.send(requests)
         return self.receive()
 
+    def heal(self):
+        """What a survey finds; all that can be is mended."""
+        self.send("heal")
+        return self.receive()
+
     def many(self, times, method, **args):
         return self.at_once([self.request(method, **args)] * times)
 

@@ -9,6 +9,7 @@
  *   SERIAL.open   made by the test: somebody has it open
  *   SERIAL.foreign  made by the test: one of its paths leads to another volume
  *   SERIAL.unknown   made by the test: whether somebody has cannot be told
+ *   SERIAL.ways   made by the test: the SCSI hosts that its paths go over, a line each
  *   SERIAL.want   what map_attach() was asked for the last time, as JSON
  *   SERIAL.left   disks that map_detach() left for map_forget(). A namespace has none: it stays as
  *                 long as an array shows it
@@ -203,6 +204,21 @@ int map_look(const char *serial, enum array_protocol protocol, struct map_state 
 	return 0;
 }
 
+static void read_ways(struct map_found *f)
+{
+	CLEANUP(buf_done) struct buf text = {};
+	struct slice rest, line;
+	char path[256];
+
+	path_of(f->serial, ".ways", path);
+	if (file_read_at(AT_FDCWD, path, 4096, &text))
+		return;
+	f->ways_known = true;
+	rest = buf_slice(&text);
+	while (f->n_ways < MAP_WAYS_MAX && slice_split(&rest, '\n', &line))
+		f->n_ways += str_to_u32(line, &f->ways[f->n_ways].host);
+}
+
 int map_list(struct map_list *ret, struct arena *a, struct err *e)
 {
 	DIR *dir = opendir(env("PLAYED_DIR"));
@@ -216,8 +232,10 @@ int map_list(struct map_list *ret, struct arena *a, struct err *e)
 		if (!array_serial_ok(d->d_name))
 			continue;
 		f = vec_push(&found);
+		*f = (struct map_found){};
 		(void)snprintf(f->serial, sizeof(f->serial), "%.24s", d->d_name);
 		(void)map_look(f->serial, ARRAY_ISCSI, &f->state, e);
+		read_ways(f);
 	}
 	if (dir)
 		(void)closedir(dir);

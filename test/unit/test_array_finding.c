@@ -28,13 +28,16 @@ struct stage {
 	struct registry_entry entry;
 	struct map_found found;
 	struct survey_map map;
+	struct fa_port fa_ports[2];
+	struct survey_port ports[4];
 	struct findings f;
 };
 
 static void set(struct stage *g)
 {
 	*g = (struct stage){
-		.storage = { .id = "pure", .conf = { .storage = "pure", .prefix = "pod::" } },
+		.storage = { .id = "pure",
+			     .conf = { .storage = "pure", .prefix = "pod::", .multipath = true } },
 		.entry = { .storage = "pure",
 			   .volname = "vm-100-disk-0",
 			   .snap = "",
@@ -63,14 +66,36 @@ static void set(struct stage *g)
 						      .named = { &g->volumes[i], 1 },
 						      .connections = { &g->connections[i], 1 } };
 	}
-	g->map = (struct survey_map){ .serial = SERIAL, .entry = &g->entry, .found = &g->found };
+	g->map = (struct survey_map){
+		.serial = SERIAL, .entry = &g->entry, .found = &g->found, .settled = true
+	};
+	/* Two sessions to each array, and a path over each. */
+	g->found.ways_known = true;
+	for (uint32_t i = 0; i < 4; i++) {
+		g->found.ways[g->found.n_ways++].host = i;
+		g->ports[i] = (struct survey_port){
+			.at = { .host = i,
+				.id = "iqn.a",
+				.portal = "10.0.0.1:3260",
+				.usable = true },
+			.settled = true,
+		};
+		if (i >= 2)
+			(void)snprintf(g->ports[i].at.id, sizeof(g->ports[i].at.id), "iqn.b");
+	}
+	for (size_t i = 0; i < 2; i++) {
+		g->fa_ports[i].iqn = i ? "iqn.b" : "iqn.a";
+		g->arrays[i].ports = (struct fa_ports){ &g->fa_ports[i], 1 };
+	}
 	g->s = (struct survey){ .now = NOW,
 				.storages = { .items = &g->storage, .n = 1 },
 				.rows = &g->row,
 				.arrays = g->arrays,
 				.n_arrays = 2,
 				.maps = &g->map,
-				.n_maps = 1 };
+				.n_maps = 1,
+				.ports = g->ports,
+				.n_ports = 4 };
 }
 
 /* The only finding's kind, FINDING_MAX without any. */
@@ -244,6 +269,158 @@ static void paths_and_size(void **state)
 	findings_done(&g.f);
 }
 
+/* What each spoils of a map that has no path over the last session. */
+static void lacks(struct stage *g)
+{
+	g->found.n_ways--;
+}
+static void lacks_both(struct stage *g)
+{
+	g->found.n_ways = 2;
+}
+static void of_a_stranger(struct stage *g)
+{
+	lacks(g);
+	g->map.entry = NULL;
+}
+static void over_another_channel(struct stage *g)
+{
+	g->found.ways[3].channel = 1;
+}
+static void over_another_target(struct stage *g)
+{
+	g->found.ways[3].target = 1;
+}
+static void by_fc(struct stage *g)
+{
+	lacks(g);
+	g->storage.conf.protocol = ARRAY_FC;
+	g->fa_ports[1] = (struct fa_port){ .wwn = "52:4A:93:70:00:00:00:01" };
+	g->ports[3].protocol = ARRAY_FC;
+	(void)snprintf(g->ports[3].at.id, sizeof(g->ports[3].at.id), "524a937000000001");
+}
+static void logged_out(struct stage *g)
+{
+	lacks(g);
+	g->ports[3].at.usable = false;
+}
+static void just_come(struct stage *g)
+{
+	lacks(g);
+	g->ports[3].settled = false;
+}
+static void another_arrays(struct stage *g)
+{
+	lacks(g);
+	(void)snprintf(g->ports[3].at.id, sizeof(g->ports[3].at.id), "iqn.c");
+}
+static void another_protocol(struct stage *g)
+{
+	lacks(g);
+	g->storage.conf.protocol = ARRAY_FC;
+}
+/* The volume is on the first array alone, as without a pod. */
+static void not_on_that_array(struct stage *g)
+{
+	lacks_both(g);
+	g->arrays[1].named.n = g->arrays[1].connections.n = 0;
+}
+static void that_array_is_silent(struct stage *g)
+{
+	lacks_both(g);
+	silent(&g->arrays[1]);
+}
+static void its_ports_are_not_known(struct stage *g)
+{
+	lacks_both(g);
+	g->arrays[1].ports.n = 0;
+}
+static void without_multipath(struct stage *g)
+{
+	lacks(g);
+	g->storage.conf.multipath = false;
+}
+static void no_map_of_scsi(struct stage *g)
+{
+	g->found.n_ways = 0;
+	g->found.ways_known = false;
+}
+static void being_mapped(struct stage *g)
+{
+	lacks(g);
+	g->entry.verified = false;
+	g->entry.since = NOW - 20;
+}
+static void being_changed(struct stage *g)
+{
+	lacks(g);
+	g->map.settled = false;
+}
+
+/* A session that came after the activation, or came back: nobody looks there for the volume. */
+static void paths_that_lack(void **state)
+{
+	static const struct {
+		void (*spoil)(struct stage *g);
+		bool lacking;
+	} cases[] = {
+		{ lacks, true },
+		{ lacks_both, true },
+		{ of_a_stranger, true },
+		{ over_another_channel, true },
+		{ over_another_target, true },
+		{ by_fc, true },
+		{ logged_out, false },
+		{ just_come, false },
+		{ another_arrays, false },
+		{ another_protocol, false },
+		{ not_on_that_array, false },
+		{ that_array_is_silent, false },
+		{ its_ports_are_not_known, false },
+		{ without_multipath, false },
+		{ no_map_of_scsi, false },
+		{ being_mapped, false },
+		{ being_changed, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct stage g;
+		size_t n = 0;
+
+		set(&g);
+		cases[i].spoil(&g);
+		findings_of(&g.f, &g.s);
+		vec_each (x, &g.f) {
+			n += x->lacking;
+			if (!x->lacking)
+				continue;
+			assert_int_equal(x->kind, FINDING_PATHS);
+			assert_int_equal(x->level, FINDING_WARNING);
+			assert_int_equal(finding_heals(x), g.map.entry != NULL);
+		}
+		if (n != cases[i].lacking)
+			print_error("case %zu\n", i);
+		assert_int_equal(n, cases[i].lacking);
+		findings_done(&g.f);
+	}
+}
+
+/* It says which. */
+static void ways_are_named(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	lacks_both(&g);
+	g.ports[2].at.portal[0] = '\0';
+	assert_int_equal(look(&g), FINDING_PATHS);
+	assert_string_equal(g.f.items[0].what, "no path over iqn.b (host2), 10.0.0.1:3260 (host3), "
+					       "which it is logged in to");
+	findings_done(&g.f);
+}
+
 static void of_an_earlier_boot(void **state)
 {
 	struct stage g;
@@ -293,7 +470,6 @@ static void without_device(void **state)
 	(void)state;
 	set(&g);
 	g.map.found = NULL;
-	g.map.settled = true;
 	assert_int_equal(look(&g), FINDING_PATHS);
 	assert_int_equal(g.f.items[0].level, FINDING_WARNING);
 	assert_true(finding_heals(&g.f.items[0]));
@@ -303,7 +479,6 @@ static void without_device(void **state)
 	/* No array answers: that there is no device is seen all the same. */
 	set(&g);
 	g.map.found = NULL;
-	g.map.settled = true;
 	silent(&g.arrays[0]);
 	silent(&g.arrays[1]);
 	assert_int_equal(look(&g), FINDING_PATHS);
@@ -312,7 +487,6 @@ static void without_device(void **state)
 	/* Only an entry is left of it. */
 	set(&g);
 	g.map.found = NULL;
-	g.map.settled = true;
 	g.volumes[0].destroyed = g.volumes[1].destroyed = true;
 	assert_int_equal(look(&g), FINDING_GONE);
 	assert_true(finding_reaps(&g.f.items[0]));
@@ -321,7 +495,6 @@ static void without_device(void **state)
 
 	set(&g);
 	g.map.found = NULL;
-	g.map.settled = true;
 	g.arrays[0].connections.n = g.arrays[1].connections.n = 0;
 	assert_int_equal(look(&g), FINDING_NOT_CONNECTED);
 	assert_true(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
@@ -330,11 +503,11 @@ static void without_device(void **state)
 	/* Being mapped or taken away at this moment, or nothing could be looked at. */
 	set(&g);
 	g.map.found = NULL;
+	g.map.settled = false;
 	assert_int_equal(look(&g), FINDING_MAX);
 	findings_done(&g.f);
 	set(&g);
 	g.map.found = NULL;
-	g.map.settled = true;
 	g.s.n_blind = 1;
 	assert_int_equal(look(&g), FINDING_MAX);
 	findings_done(&g.f);
@@ -383,6 +556,68 @@ static void of_others(void **state)
 	findings_done(&g.f);
 }
 
+/* Until a start makes it ours, what lacks is named, and not healed. */
+static void of_a_stranger_that_is_connected(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.map.entry = NULL;
+	g.arrays[1].connections.n = 0;
+	g.found.state.paths_ok = 0;
+	g.volumes[0].size = 2ULL * GIB;
+	findings_of(&g.f, &g.s);
+	assert_int_equal(g.f.n, 4);
+	assert_int_equal(g.f.items[0].kind, FINDING_MISSING_CONNECTION);
+	assert_int_equal(g.f.items[1].kind, FINDING_PATHS);
+	assert_int_equal(g.f.items[1].level, FINDING_CRITICAL);
+	assert_int_equal(g.f.items[2].kind, FINDING_SIZE);
+	assert_int_equal(g.f.items[3].kind, FINDING_UNREGISTERED);
+	vec_each (x, &g.f) {
+		assert_string_equal(x->storage, "pure");
+		assert_null(strstr(x->remedy, "heal"));
+		assert_false(finding_heals(x) || finding_reaps(x));
+	}
+	findings_done(&g.f);
+
+	/* Not connected on one array, the other silent: what this node sees is said all the same.
+	 */
+	set(&g);
+	g.map.entry = NULL;
+	g.arrays[1].connections.n = 0;
+	silent(&g.arrays[0]);
+	g.found.state.paths_ok = 0;
+	assert_int_equal(look(&g), FINDING_PATHS);
+	assert_int_equal(g.f.items[0].level, FINDING_CRITICAL);
+	findings_done(&g.f);
+}
+
+/* The name alone is no storage's: another one on other arrays has volumes of such names too. */
+static void of_the_storage_that_has_its_array(void **state)
+{
+	struct array_storage storages[2];
+	struct survey_storage rows[2];
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.map.entry = NULL;
+	g.arrays[0].named.n = g.arrays[0].connections.n = 0;
+	storages[0] = storages[1] = g.storage;
+	storages[0].id = "other";
+	rows[0] =
+		(struct survey_storage){ .storage = &storages[0], .arrays = { 0 }, .n_arrays = 1 };
+	rows[1] =
+		(struct survey_storage){ .storage = &storages[1], .arrays = { 1 }, .n_arrays = 1 };
+	g.s.storages.items = storages;
+	g.s.storages.n = 2;
+	g.s.rows = rows;
+	assert_int_equal(look(&g), FINDING_UNREGISTERED);
+	assert_string_equal(g.f.items[0].storage, "pure");
+	findings_done(&g.f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,9 +627,13 @@ int main(void)
 		cmocka_unit_test(not_connected),
 		cmocka_unit_test(missing_connection),
 		cmocka_unit_test(paths_and_size),
+		cmocka_unit_test(paths_that_lack),
+		cmocka_unit_test(ways_are_named),
 		cmocka_unit_test(of_an_earlier_boot),
 		cmocka_unit_test(without_device),
 		cmocka_unit_test(of_others),
+		cmocka_unit_test(of_a_stranger_that_is_connected),
+		cmocka_unit_test(of_the_storage_that_has_its_array),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,7 +252,34 @@ must rest fa2 DELETE connections '"host_names":"pve1","volume_names":"pod::vm-10
 check "without the service, a connection taken away: heal says what it would do" exits 1 array heal --dry-run
 check "the adapter still has an answer" returns "$both" pve pod path vm-104-disk-0
 check "heal does it" array heal
+
+# --- a session that comes after the activation --------------------------------------------------
+
+session() { must iscsiadm -m node -p 10.9.0.4:3260 "$1"; } # -l, -u; nobody scans by himself
+check "four paths again" until_true 30 path_count "$(serial_of "$both")" 4
+check "given back" pve pod deactivate vm-104-disk-0
+session -u
+check "active over the sessions that there are" pve pod activate vm-104-disk-0
+check "three paths" path_count "$(serial_of "$both")" 3
+check "nothing lacks" exits 0 array heal
+session -l
+check "a portal's session comes: it is seen that its path lacks" exits 1 array heal --dry-run
+check "with its portal" reads "no path over 10.9.0.4:3260"
+check "the adapter finds all in order" pve pod activate vm-104-disk-0
+check "and three paths" path_count "$(serial_of "$both")" 3
+check "heal looks for it there" array heal
+check "four paths" until_true 30 path_count "$(serial_of "$both")" 4
+check "and then nothing lacks" exits 0 array heal
+check "in words" reads "Nothing to heal"
+exec 7<"$both" # a guest runs with it
+session -u
+check "a session ends under a guest" until_true 30 path_count "$(serial_of "$both")" 3
+session -l
 serve
+check "it is back: a call that starts the service finds all in order" pve pod activate vm-104-disk-0
+check "the service looks for the path" until_true 150 path_count "$(serial_of "$both")" 4
+check "and says so" grep -q "no path over 10.9.0.4:3260" $V/arrayd.log
+exec 7<&-
 
 # --- destroyed behind our back --------------------------------------------------------------------
 
