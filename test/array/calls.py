@@ -4,6 +4,7 @@
 what an outage or a kill leaves. calls.py [PATTERN...]"""
 import json
 import os
+import socket
 import time
 
 import lib
@@ -203,6 +204,154 @@ def test_first_array_down():
     s.sim.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": "offline"})
     reply = s.node.ask("size", s.config, volname="vm-100-disk-9", timeout=10)
     assert not reply["ok"] and reply["code"] != "ENOENT", reply
+    s.close()
+
+
+# ---- an array that takes connections and says nothing ----
+
+# What each call may take of its time, and then of the next: docs/array.md, 4.
+SILENT = (("check_connection", {}, 4), ("status", {}, 4), ("size", {"volname": "vm-100-disk-0"}, 3),
+          ("path", {"volname": "vm-100-disk-0"}, 10), ("list", {}, 30),
+          ("alloc", {"vmid": 100, "size_kib": 1024}, 50),
+          ("snapshot", {"volname": "vm-100-disk-0", "snap": "a"}, 50),
+          ("resize", {"volname": "vm-100-disk-0", "size": 2 * GIB, "running": 0}, 50),
+          ("activate", {"volname": "vm-100-disk-0"}, 60))
+
+
+def timed(call):
+    begun = time.monotonic()
+    return call(), time.monotonic() - begun
+
+
+def silence(s, array):
+    s.sim.fault(kind="hang", array=array, count=-1, ms=120000)
+
+
+def silent_first_array(method, args, limit, warm):
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    if warm:
+        s.node.call("list", s.config)
+        time.sleep(5.1)
+    silence(s, "fa1")
+    reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+    assert reply["ok"] and reply["result"] is not False, (method, reply)
+    assert took < min(limit - 1, 14), (method, took)
+    s.sim.counted()
+    # Its silence is remembered, by all calls: the other one is asked first.
+    reply, took = timed(lambda: s.node.ask("size", s.config, volname="vm-100-disk-0"))
+    assert reply["ok"] and took < 0.8, (method, took)
+    found = s.sim.counted()
+    assert found == {"fa2 GET arrays": 1, "fa2 GET pods": 1, "fa2 GET volumes": 1}, found
+    s.close()
+
+
+def test_silent_first_array():
+    """A site without power: each call has its answer from the other array, in time."""
+    for method, args, limit in SILENT[:5]:
+        silent_first_array(method, args, limit, warm=False)
+
+
+def test_silent_first_array_kept_connection():
+    for method, args, limit in SILENT[:5]:
+        silent_first_array(method, args, limit, warm=True)
+
+
+def test_silent_first_array_changes():
+    for method, args, limit in SILENT[5:]:
+        silent_first_array(method, args, limit, warm=True)
+
+
+def test_silent_at_once():
+    """The second call of each kind asks the silent array no more, or not for long."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.disk("vm-100-disk-1")
+    silence(s, "fa1")
+    assert s.node.call("check_connection", s.config) is True
+    for method, args, _ in SILENT:
+        reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+        assert reply["ok"], (method, reply)
+        assert took < (6 if method == "activate" else 1), (method, took)
+    s.sim.well()
+    s.close()
+
+
+def test_deaf_port():
+    """It accepts, and nobody is behind it: as a host does that has stopped."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        addresses = [f"http://127.0.0.1:{deaf.getsockname()[1]}", s.config["address"].split(",")[1]]
+        s.config = {**s.config, "address": ",".join(addresses)}
+        for n, (method, args, limit) in enumerate(SILENT):
+            reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+            assert reply["ok"] and reply["result"] is not False, (method, reply)
+            assert took < (limit - 1 if n == 0 else 6 if method == "activate" else 1), (method, took)
+        entry, = s.node.registry()
+        assert entry["partial"] and s.sim.connections() == {("fa2", "pve1", "pod::vm-100-disk-0")}
+    s.close()
+
+
+def test_silent_then_well():
+    """One answer, and it is asked first again."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    silence(s, "fa1")
+    s.act("activate", "vm-100-disk-0")
+    assert s.node.registry()[0]["partial"]
+    s.sim.well()
+    s.act("activate", "vm-100-disk-0")
+    assert not s.node.registry()[0]["partial"] and len(s.sim.connections()) == 2
+    s.sim.counted()
+    s.act("size", "vm-100-disk-0")
+    assert s.sim.counted() == {"fa1 GET volumes": 1}
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
+    s.close()
+
+
+def test_silent_second_array():
+    """It takes part of the time that the first connection has, and less of the next."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.disk("vm-100-disk-1")
+    silence(s, "fa2")
+    for name, limit in (("vm-100-disk-0", 20), ("vm-100-disk-1", 6)):
+        reply, took = timed(lambda: s.node.ask("activate", s.config, volname=name))
+        assert reply["ok"] and took < limit, (reply, took)
+        assert any("is not connected on" in l for _, l in reply["log"]), reply
+    _, took = timed(lambda: s.act("deactivate", "vm-100-disk-0"))
+    assert took < 6, took
+    s.close()
+
+
+def test_silent_unknown_change():
+    """A change that the first array took and did not answer is not sent to the other one."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.sim.fault(kind="hang-after", array="fa1", method="PATCH", path="volumes", count=-1, ms=120000)
+    s.sim.counted()
+    reply, took = timed(lambda: s.node.ask("resize", s.config, volname="vm-100-disk-0", size=2 * GIB,
+                                           running=0))
+    assert reply["ok"] and took < 20, (reply, took)  # it was read again
+    assert "fa2 PATCH volumes" not in s.sim.counted()
+    s.close()
+
+
+def test_all_silent():
+    """Each call ends within its own time, and says who did not answer."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    silence(s, "fa1")
+    silence(s, "fa2")
+    for _ in range(2):
+        for method, args, limit in SILENT[:4]:
+            reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+            assert took < limit + 0.5, (method, took)
+            said = " ".join(l for _, l in reply["log"]) + reply.get("error", "")
+            assert not reply["ok"] or reply["result"] is False, (method, reply)
+            assert "127.0.0.1" in said and "no answer" in said, (method, reply)
     s.close()
 
 
