@@ -355,6 +355,73 @@ def test_all_silent():
     s.close()
 
 
+# ---- what is done unasked ----
+
+def until(what, limit):
+    """What is said in the end, and how long that took."""
+    begun = time.monotonic()
+    while not (found := what()):
+        assert time.monotonic() - begun < limit, f"not within {limit} s"
+        time.sleep(0.1)
+    return found, time.monotonic() - begun
+
+
+def storages(s, n):
+    """The storage `pure`, and others like it, in storage.cfg."""
+    s.node.write("etc/pve/storage.cfg", "".join(
+        f"purestorage: {name}\n" + "".join(f"\t{k} {v}\n" for k, v in s.config.items() if k != "type")
+        + "\n" for name in ["pure"] + [f"p{i}" for i in range(1, n)]))
+
+
+def test_document_with_silent_array():
+    """Many storages on an array that says nothing: the document does not wait for each."""
+    s = Stage()
+    storages(s, 9)
+    silence(s, "fa1")
+    s.node.publish()
+    doc, took = until(s.node.document, 60)
+    assert took < 14, took
+    assert len(doc["storages"]) == 9 and all(r["problem"] for r in doc["storages"]), doc["storages"]
+    assert doc["arrays"][0]["answer"] == "EHOSTUNREACH", doc["arrays"]
+    s.sim.well()
+    s.close()
+
+
+def test_document_with_silent_first_array():
+    """The other array serves: no storage is out of reach."""
+    s = Stage(2)
+    storages(s, 9)
+    silence(s, "fa1")
+    s.node.publish()
+    doc, took = until(s.node.document, 60)
+    assert took < 14, took
+    assert not any(r.get("problem") for r in doc["storages"]), doc["storages"]
+    assert [a["answer"] for a in doc["arrays"]] == ["EHOSTUNREACH", "ok"], doc["arrays"]
+    s.sim.well()
+    s.close()
+
+
+def test_heal_of_many():
+    """More than one round has: they follow each other without waiting for a document. The array
+    that is back knows no session of before."""
+    s = Stage(2)
+    storages(s, 1)
+    names = [f"vm-100-disk-{i}" for i in range(20)]
+    for name in names:
+        s.disk(name)
+    s.act("activate", names[0])
+    s.sim.down("fa2")
+    for name in names[1:]:
+        s.act("activate", name)
+    assert len(s.sim.connections()) == 21
+    s.sim.up("fa2", forget_sessions=True)
+    s.node.publish()
+    # Less than the twenty seconds from one document to the next.
+    until(lambda: len(s.sim.connections()) == 40, 15)
+    until(lambda: not any(e["partial"] for e in s.node.registry()), 5)
+    s.close()
+
+
 def test_all_down():
     s = Stage()
     s.disk("vm-100-disk-0")
