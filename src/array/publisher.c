@@ -121,15 +121,20 @@ static struct tried *tried_of(struct publisher *p, const char *serial)
 	return NULL;
 }
 
-static void heal(struct publisher *p, const struct mend *m, int64_t now)
+static bool was_tried(struct publisher *p, const struct mend *m, int64_t now)
+{
+	const struct tried *t = tried_of(p, m->finding->map->serial);
+
+	return t && now - t->at < (int64_t)HEAL_AGAIN_S * 1000;
+}
+
+static bool heal(struct publisher *p, const struct mend *m, int64_t now)
 {
 	const struct finding *f = m->finding;
 	struct tried *t = tried_of(p, f->map->serial);
 	struct err e = {};
 	int r;
 
-	if (t && now - t->at < (int64_t)HEAL_AGAIN_S * 1000)
-		return;
 	r = heal_one(p->ctx, m, &e);
 	if (r == 0) {
 		atomic_fetch_add(&p->healed, 1);
@@ -141,6 +146,7 @@ static void heal(struct publisher *p, const struct mend *m, int64_t now)
 		t = vec_push(p);
 	memcpy(t->serial, f->map->serial, sizeof(t->serial));
 	t->at = now;
+	return r == 0;
 }
 
 static bool is_missing_connection(const struct finding *f)
@@ -148,23 +154,40 @@ static bool is_missing_connection(const struct finding *f)
 	return f->kind == FINDING_MISSING_CONNECTION && finding_heals(f);
 }
 
-/* Looks anew: what the document saw may have passed. */
-static void heal_round(struct publisher *p)
+static bool is_stopping(struct publisher *p)
+{
+	bool ret;
+
+	(void)pthread_mutex_lock(&p->lock);
+	ret = p->stopping;
+	(void)pthread_mutex_unlock(&p->lock);
+	return ret;
+}
+
+/*
+ * Looks anew: what the document saw may have passed. True: there is more to do, and it makes
+ * progress; where nothing could be healed it is tried again with a later document.
+ */
+static bool heal_round(struct publisher *p)
 {
 	CLEANUP(survey_done) struct survey s = {};
 	CLEANUP(findings_done) struct findings f = {};
 	CLEANUP(mends_done) struct mends m = {};
 	int64_t now = clock_boot_ms();
+	size_t tried = 0, healed = 0;
 
 	survey_make(&s, p->ctx, NULL, false, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
 	mends_of(&m, &s, &f, is_missing_connection, NULL);
-	for (size_t i = 0, done = 0; i < m.n && done < HEAL_AT_ONCE; i++) {
-		const struct tried *t = tried_of(p, m.items[i].finding->map->serial);
-
-		done += !t || now - t->at >= (int64_t)HEAL_AGAIN_S * 1000;
-		heal(p, &m.items[i], now);
+	for (size_t i = 0; i < m.n && !is_stopping(p); i++) {
+		if (was_tried(p, &m.items[i], now))
+			continue;
+		if (tried == HEAL_AT_ONCE)
+			return healed > 0;
+		tried++;
+		healed += heal(p, &m.items[i], now);
 	}
+	return false;
 }
 
 static void *heal_run(void *arg)
@@ -181,7 +204,8 @@ static void *heal_run(void *arg)
 		(void)pthread_mutex_unlock(&p->lock);
 		if (stopping)
 			return NULL;
-		heal_round(p);
+		while (heal_round(p))
+			;
 	}
 }
 
