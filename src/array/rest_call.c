@@ -105,7 +105,10 @@ static enum next after_busy(struct calling *k, long status, const struct rest_he
  * may be dead, but not where another array can be asked instead. */
 static enum next after_lost(struct calling *k, int64_t took_ms)
 {
-	if (took_ms > QUICK_MS && (k->lost || k->c->patience_ms))
+	int64_t half = k->c->patience_ms / 2;
+	bool quick = took_ms <= (half && half < QUICK_MS ? half : QUICK_MS);
+
+	if (!quick && (k->lost || k->c->patience_ms))
 		return FINISHED;
 	if (k->lost++ >= LOST_MAX)
 		return FINISHED;
