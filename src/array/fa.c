@@ -7,7 +7,7 @@
 #include "array/fa_inside.h"
 #include "array/restfile.h"
 
-enum { SILENT_BESIDE_MS = 3000 };
+enum { BESIDE_MS = 6000, SILENT_BESIDE_MS = 3000 };
 
 struct fa_pool {
 	pthread_mutex_t lock;
@@ -194,6 +194,8 @@ struct fa_call fa_call_beside(const struct fa *f, const struct fa_call *c, size_
 	int64_t soon = rest_now_ms() + SILENT_BESIDE_MS;
 	struct fa_call ret = *c;
 
+	if (n > 1)
+		ret.patience_ms = BESIDE_MS;
 	if (n > 1 && fa_was_silent(f) && soon < ret.deadline)
 		ret.deadline = soon;
 	return ret;

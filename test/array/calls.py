@@ -314,10 +314,13 @@ def test_silent_then_well():
 def test_silent_second_array():
     """It takes part of the time that the first connection has, and less of the next."""
     s = Stage(2)
+    s.disk("vm-100-disk-2")
     s.disk("vm-100-disk-0")
     s.disk("vm-100-disk-1")
+    s.act("activate", "vm-100-disk-2")
+    time.sleep(5.1)
     silence(s, "fa2")
-    for name, limit in (("vm-100-disk-0", 20), ("vm-100-disk-1", 6)):
+    for name, limit in (("vm-100-disk-0", 9), ("vm-100-disk-1", 5)):
         reply, took = timed(lambda: s.node.ask("activate", s.config, volname=name))
         assert reply["ok"] and took < limit, (reply, took)
         assert any("is not connected on" in l for _, l in reply["log"]), reply
@@ -336,6 +339,23 @@ def test_silent_unknown_change():
                                            running=0))
     assert reply["ok"] and took < 20, (reply, took)  # it was read again
     assert "fa2 PATCH volumes" not in s.sim.counted()
+    s.close()
+
+
+def test_silent_and_offline():
+    """The pod is not online on the array that answers: it is asked for nothing and told nothing, also
+    when it comes first because the other one is known to be silent."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.sim.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": "offline"})
+    silence(s, "fa1")
+    s.sim.counted()
+    for _ in range(2):
+        reply, took = timed(lambda: s.node.ask("size", s.config, volname="vm-100-disk-9"))
+        assert not reply["ok"] and reply["code"] == "EHOSTUNREACH" and took < 3.5, (reply, took)
+    assert set(s.sim.counted()) <= {"fa1 GET volumes", "fa2 GET arrays", "fa2 GET pods"}
+    reply = s.node.ask("resize", s.config, volname="vm-100-disk-0", size=2 * GIB, running=0)
+    assert not reply["ok"] and "fa2 PATCH volumes" not in s.sim.counted(), reply
     s.close()
 
 
