@@ -128,6 +128,19 @@ static bool was_tried(struct publisher *p, const struct mend *m, int64_t now)
 	return t && now - t->at < (int64_t)HEAL_AGAIN_S * 1000;
 }
 
+/* An activation succeeds when one array connects the volume. */
+static bool is_partial(struct publisher *p, const struct registry_entry *e)
+{
+	struct registry_entry is = {};
+	struct arena arena = {};
+	bool ret = registry_find(p->ctx->registry, e->storage, e->volname, e->snap, &arena, &is) ==
+			   0 &&
+		   is.partial;
+
+	arena_done(&arena);
+	return ret;
+}
+
 static bool heal(struct publisher *p, const struct mend *m, int64_t now)
 {
 	const struct finding *f = m->finding;
@@ -136,6 +149,8 @@ static bool heal(struct publisher *p, const struct mend *m, int64_t now)
 	int r;
 
 	r = heal_one(p->ctx, m, &e);
+	if (r == 0 && is_partial(p, f->map->entry))
+		r = err_set(&e, -EHOSTUNREACH, "not every array of its pod has connected it");
 	if (r == 0) {
 		atomic_fetch_add(&p->healed, 1);
 		log_info("%s: was %s; it is connected again", f->volume, f->what);

@@ -442,6 +442,24 @@ def test_heal_of_many():
     s.close()
 
 
+def test_heal_that_is_refused():
+    """The volume is active, and an array still does not connect it: nothing was healed."""
+    s = Stage(2)
+    storages(s, 1)
+    s.disk("vm-100-disk-0")
+    s.sim.down("fa2")
+    s.act("activate", "vm-100-disk-0")
+    s.sim.up("fa2")
+    s.sim.fault(kind="status", status=400, array="fa2", method="POST", path="connections", count=-1)
+    s.node.publish()
+    first, _ = until(s.node.document, 10)
+    assert first["healed"] == 0
+    begun = time.time()
+    doc, _ = until(lambda: s.node.document(begun), 30)
+    assert doc["healed"] == 0 and s.node.registry()[0]["partial"], doc
+    s.close()
+
+
 def test_all_down():
     s = Stage()
     s.disk("vm-100-disk-0")
