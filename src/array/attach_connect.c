@@ -56,14 +56,15 @@ static int connect_one(struct fa *f, void *arg, struct err *e)
 	struct links *l = arg;
 	struct link *at = link_of(l, f);
 	const struct array_conf *conf = &l->c->conf;
-	int ret = fa_connect(f, &l->fa, who(conf), conf->host_group != NULL, &l->volume, 1,
-			     &at->arena, &at->made, e);
+	struct fa_call fa = fa_call_beside(f, &l->fa, call_arrays(l->c));
+	int ret = fa_connect(f, &fa, who(conf), conf->host_group != NULL, &l->volume, 1, &at->arena,
+			     &at->made, e);
 
 	if (ret == 0 && at->made.n == 0)
 		ret = err_set(e, -EPROTO, "%s does not say how %s is connected", fa_url(f),
 			      l->volume);
 	if (ret == 0)
-		ret = fa_ports_get(f, &l->fa, &at->arena, &at->ports, e);
+		ret = fa_ports_get(f, &fa, &at->arena, &at->ports, e);
 	return ret;
 }
 
@@ -174,24 +175,25 @@ int attach_connect(struct call *c, const struct attach_target *t, struct map_wan
 }
 
 /* 1: nothing is connected under that name. */
-static int disconnect_name(struct fa *f, const struct links *l, const char *name, struct err *e)
+static int disconnect_name(struct fa *f, const struct links *l, const struct fa_call *fa,
+			   const char *name, struct err *e)
 {
 	const char *host = l->c->conf.host;
-	int ret = fa_disconnect(f, &l->fa, &host, 1, false, name, e);
+	int ret = fa_disconnect(f, fa, &host, 1, false, name, e);
 
 	return ret == -ENOENT || ret == -ESTALE ? 1 : ret;
 }
 
 /* 1: nothing of this host's own; who else is connected may be a host group that it is in. */
-static int disconnect_serial(struct fa *f, struct links *l, struct err *e)
+static int disconnect_serial(struct fa *f, struct links *l, const struct fa_call *fa, struct err *e)
 {
 	struct fa_volume v;
-	int ret = fa_volume_by_serial(f, &l->fa, l->serial, &link_of(l, f)->arena, &v, e);
+	int ret = fa_volume_by_serial(f, fa, l->serial, &link_of(l, f)->arena, &v, e);
 
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
 	if (!l->volume || strcmp(v.name, l->volume) != 0)
-		ret = disconnect_name(f, l, v.name, e);
+		ret = disconnect_name(f, l, fa, v.name, e);
 	else
 		ret = 1;
 	return ret > 0 && v.connections == 0 ? 0 : ret;
@@ -200,9 +202,10 @@ static int disconnect_serial(struct fa *f, struct links *l, struct err *e)
 static int disconnect_one(struct fa *f, void *arg, struct err *e)
 {
 	struct links *l = arg;
-	int ret = l->volume ? disconnect_name(f, l, l->volume, e) : 1;
+	struct fa_call fa = fa_call_beside(f, &l->fa, call_arrays(l->c));
+	int ret = l->volume ? disconnect_name(f, l, &fa, l->volume, e) : 1;
 
-	return ret > 0 ? disconnect_serial(f, l, e) : ret;
+	return ret > 0 ? disconnect_serial(f, l, &fa, e) : ret;
 }
 
 enum attach_off attach_disconnect(struct call *c, const char *array_volume, const char *serial)

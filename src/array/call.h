@@ -79,7 +79,8 @@ int call_left(const struct call *c, int reserve_ms);
  * volume outside of a pod on the first array alone (facts B3). Another array is asked only when one
  * was not reached, or gave no answer of its own, and only if it says that the pod is online there:
  * an array that has no such pod would call everything missing. An error that an array itself said
- * ends it, and so does -EINPROGRESS.
+ * ends it, and so does -EINPROGRESS. All but the last may be silent for a part of the time alone,
+ * and one that was silent before is the last.
  */
 int call_first(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), void *arg,
 	       struct err *e);

@@ -300,7 +300,8 @@ static int ask_id(struct fa *f, void *arg, struct err *e)
 	struct identifying *w = arg;
 	struct arena arena = {};
 	struct fa_about about = {};
-	int r = fa_about_get(f, &w->c->fa, &arena, &about, e);
+	struct fa_call fa = fa_call_beside(f, &w->c->fa, w->c->n_arrays);
+	int r = fa_about_get(f, &fa, &arena, &about, e);
 	size_t i = 0;
 
 	while (w->c->arrays[i] != f)

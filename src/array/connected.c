@@ -29,7 +29,8 @@ static int ask_one(struct fa *f, void *arg, struct err *e)
 {
 	struct asking *q = arg;
 	struct connected_on *on = place_of(q->w, f);
-	int r = fa_connections_list(f, &q->fa, q->full, NULL, &on->arena, &on->found, e);
+	struct fa_call fa = fa_call_beside(f, &q->fa, q->w->n_arrays);
+	int r = fa_connections_list(f, &fa, q->full, NULL, &on->arena, &on->found, e);
 
 	/* A second array without that volume has nobody connected to it. */
 	return r == -ENOENT || r == -ESTALE ? 0 : r;

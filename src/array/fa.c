@@ -7,6 +7,8 @@
 #include "array/fa_inside.h"
 #include "array/restfile.h"
 
+enum { BESIDE_MS = 6000, SILENT_BESIDE_MS = 3000 };
+
 struct fa_pool {
 	pthread_mutex_t lock;
 	struct restfiles *files;
@@ -137,6 +139,11 @@ const char *fa_url(const struct fa *f)
 	return rest_url(f->rest);
 }
 
+bool fa_was_silent(const struct fa *f)
+{
+	return rest_was_silent(f->rest);
+}
+
 void fa_counters(const struct fa *f, struct fa_counters *ret)
 {
 	rest_counters(f->rest, ret);
@@ -180,4 +187,16 @@ void fa_each(struct fa *const *arrays, size_t n, int (*fn)(struct fa *, void *ar
 		if (all[i].started)
 			(void)pthread_join(all[i].thread, NULL);
 	free(all);
+}
+
+struct fa_call fa_call_beside(const struct fa *f, const struct fa_call *c, size_t n)
+{
+	int64_t soon = rest_now_ms() + SILENT_BESIDE_MS;
+	struct fa_call ret = *c;
+
+	if (n > 1)
+		ret.patience_ms = BESIDE_MS;
+	if (n > 1 && fa_was_silent(f) && soon < ret.deadline)
+		ret.deadline = soon;
+	return ret;
 }

@@ -52,9 +52,17 @@ int fa_pool_get(struct fa_pool *p, const struct array_conf *c, struct fa **ret, 
 
 const char *fa_url(const struct fa *f);
 
+/* A request waited in vain for an answer in the last minute, and none has had one since. Known to
+ * all callers of the pool. */
+bool fa_was_silent(const struct fa *f);
+
 /* How a call is bounded, and where its log lines go; one for each request. */
 struct fa_call {
-	int64_t deadline;				     /* CLOCK_MONOTONIC, ms */
+	int64_t deadline; /* CLOCK_MONOTONIC, ms */
+	/* Another array can be asked instead, or is at it as well: this one may be silent so long,
+	 * once. What changes something has no less time for that once it was sent, as it may have
+	 * been done then. 0: until the deadline. */
+	int patience_ms;
 	void (*log)(void *arg, int level, const char *line); /* NULL: the pool's */
 	void *log_arg;
 };
@@ -63,6 +71,10 @@ struct fa_call {
  * is what the i-th returned, e[i] its sentence. One array: in the caller's thread. */
 void fa_each(struct fa *const *arrays, size_t n, int (*fn)(struct fa *, void *arg, struct err *),
 	     void *arg, int *ret, struct err *e);
+
+/* @c for one of @n arrays that are asked at the same time: where there are several, the others do
+ * not wait long for one that is silent, and shortly for one that was. */
+struct fa_call fa_call_beside(const struct fa *f, const struct fa_call *c, size_t n);
 
 /* ---- volumes ---- */
 struct fa_volume {

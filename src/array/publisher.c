@@ -165,11 +165,27 @@ static void remember(struct publisher *p, const struct finding *f, int64_t now)
 	t->at = now;
 }
 
-static void heal(struct publisher *p, const struct mend *m, int64_t now)
+/* An activation succeeds when one array connects the volume. */
+static bool is_partial(struct publisher *p, const struct registry_entry *e)
+{
+	struct registry_entry is = {};
+	struct arena arena = {};
+	bool ret = registry_find(p->ctx->registry, e->storage, e->volname, e->snap, &arena, &is) ==
+			   0 &&
+		   is.partial;
+
+	arena_done(&arena);
+	return ret;
+}
+
+static bool heal(struct publisher *p, const struct mend *m, int64_t now)
 {
 	const struct finding *f = m->finding;
 	struct err e = {};
 	int r = heal_one(p->ctx, m, &e);
+
+	if (r == 0 && !f->lacking && is_partial(p, f->map->entry))
+		r = err_set(&e, -EHOSTUNREACH, "not every array of its pod has connected it");
 	if (r == 0) {
 		atomic_fetch_add(&p->healed, 1);
 		log_info(f->lacking ? "%s: %s: its paths were looked for again"
@@ -179,34 +195,57 @@ static void heal(struct publisher *p, const struct mend *m, int64_t now)
 		log_warn("%s: %s, and that could not be mended: %s", f->volume, f->what, e.text);
 	}
 	remember(p, f, now);
+	return r == 0;
 }
 
+static bool is_stopping(struct publisher *p)
+{
+	bool ret;
+
+	(void)pthread_mutex_lock(&p->lock);
+	ret = p->stopping;
+	(void)pthread_mutex_unlock(&p->lock);
+	return ret;
+}
+
+struct healing {
+	size_t tried, healed;
+	bool more; /* than one round does */
+};
+
 static void heal_some(struct publisher *p, const struct survey *s, const struct findings *f,
-		      bool (*wanted)(const struct finding *), size_t *done)
+		      bool (*wanted)(const struct finding *), struct healing *h)
 {
 	CLEANUP(mends_done) struct mends m = {};
 	int64_t now = clock_boot_ms();
 
 	mends_of(&m, s, f, wanted, NULL);
-	for (size_t i = 0; i < m.n && *done < HEAL_AT_ONCE; i++) {
+	for (size_t i = 0; i < m.n && !is_stopping(p); i++) {
 		if (!is_due(p, m.items[i].finding, now))
 			continue;
-		++*done;
-		heal(p, &m.items[i], now);
+		h->more = h->tried == HEAL_AT_ONCE;
+		if (h->more)
+			return;
+		h->tried++;
+		h->healed += heal(p, &m.items[i], now);
 	}
 }
 
-/* Looks anew: what the document saw may have passed. */
-static void heal_round(struct publisher *p)
+/*
+ * Looks anew: what the document saw may have passed. True: there is more to do, and it makes
+ * progress; where nothing could be healed it is tried again with a later document.
+ */
+static bool heal_round(struct publisher *p)
 {
 	CLEANUP(survey_done) struct survey s = {};
 	CLEANUP(findings_done) struct findings f = {};
-	size_t done = 0;
+	struct healing h = {};
 
 	survey_make(&s, p->ctx, NULL, false, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
-	heal_some(p, &s, &f, is_missing_connection, &done);
-	heal_some(p, &s, &f, is_lacking_path, &done);
+	heal_some(p, &s, &f, is_missing_connection, &h);
+	heal_some(p, &s, &f, is_lacking_path, &h);
+	return h.more && h.healed > 0;
 }
 
 static void *heal_run(void *arg)
@@ -223,7 +262,8 @@ static void *heal_run(void *arg)
 		(void)pthread_mutex_unlock(&p->lock);
 		if (stopping)
 			return NULL;
-		heal_round(p);
+		while (heal_round(p))
+			;
 	}
 }
 

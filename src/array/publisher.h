@@ -4,7 +4,8 @@
 /*
  * What arrayd does unasked, in two threads that no request waits for: it writes array.json every
  * 20 s, and when an array of a pod is back without connections for volumes that are in use here, or
- * a session without paths, it connects them again and looks for the paths, a few at a time.
+ * a session without paths, it connects them again and looks for the paths, a few at a time, with a
+ * look at everything before each few.
  */
 
 #include "array/call.h"
@@ -12,7 +13,7 @@
 enum {
 	PUBLISH_S = 20,
 	PUBLISH_DEADLINE_MS = 12000, /* for all that a survey asks */
-	HEAL_AT_ONCE = 8,	     /* volumes a round */
+	HEAL_AT_ONCE = 8,	     /* volumes a round; the next one follows at once */
 	HEAL_AGAIN_S = 300,	     /* one that could not be healed waits so long */
 	HEAL_DOUBLED_MAX = 8,	     /* and for paths that still lack twice as long, so often */
 };

@@ -39,6 +39,13 @@ bool rest_pause(const struct fa_call *c, int64_t ms)
 	return true;
 }
 
+int64_t rest_waits_until(const struct fa_call *c)
+{
+	int64_t end = rest_now_ms() + c->patience_ms;
+
+	return c->patience_ms && end < c->deadline ? end : c->deadline;
+}
+
 uint32_t rest_random(void)
 {
 	uint32_t n = 0;
@@ -123,6 +130,11 @@ const char *rest_url(const struct rest *r)
 	return r->url;
 }
 
+bool rest_was_silent(const struct rest *r)
+{
+	return rest_now_ms() < r->silent_until;
+}
+
 void rest_counters(struct rest *r, struct fa_counters *ret)
 {
 	*ret = (struct fa_counters){ .requests = r->requests,
@@ -187,7 +199,7 @@ static void give_place(struct rest_pool *p, struct http_client *client)
 int rest_borrow(struct rest *r, const struct fa_call *c, struct http_client **ret, struct err *e)
 {
 	struct rest_pool *p = &r->pool;
-	struct timespec until = rest_timespec(c->deadline);
+	struct timespec until = rest_timespec(rest_waits_until(c));
 	bool taken;
 	int code;
 

@@ -61,6 +61,9 @@ void rest_version(struct rest *r, char ret[16]);
 /* The array's clock (Unix ms) at @monotonic_ms of ours, at the earliest; -1: it has not said. */
 int64_t rest_array_time(struct rest *r, int64_t monotonic_ms);
 
+/* As fa_was_silent(). */
+bool rest_was_silent(const struct rest *r);
+
 /* A line for the request's log; secrets never go here. */
 void rest_log(const struct rest *r, const struct fa_call *c, int level, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);

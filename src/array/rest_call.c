@@ -8,7 +8,7 @@
 #include "array/rest_rules.h"
 #include "util/str.h"
 
-enum { LOGINS_MAX = 2, LOST_MAX = 2, LOST_PAUSE_MS = 200, QUICK_MS = 1000 };
+enum { LOGINS_MAX = 2, LOST_MAX = 2, LOST_PAUSE_MS = 200, QUICK_MS = 1000, HEARD_MS = 5000 };
 
 struct calling {
 	struct rest *r;
@@ -36,6 +36,15 @@ static bool wait_for_hold(struct calling *k)
 	return ms <= 0 || rest_pause(k->c, ms);
 }
 
+/*
+ * What was sent and not answered can be asked of no other array, so one that has not been heard of
+ * for a while is asked for its version first: a kept connection may be dead.
+ */
+static bool wants_sign_of_life(const struct calling *k)
+{
+	return k->changes && k->c->patience_ms && rest_now_ms() - k->r->heard_at > HEARD_MS;
+}
+
 static int get_session(struct calling *k, unsigned int *minor, struct err *e)
 {
 	struct resttoken old = k->token;
@@ -58,6 +67,8 @@ static int attempt(struct calling *k, struct rest_heard *heard, struct err *e)
 	if (!wait_for_hold(k))
 		return err_set(e, -EAGAIN, "%s: asked to be left alone for longer than there is",
 			       k->r->url);
+	if (wants_sign_of_life(k))
+		rest_session_forget_version(k->r);
 	r = get_session(k, &minor, e);
 	if (r < 0)
 		return r;
@@ -90,11 +101,14 @@ static enum next after_busy(struct calling *k, long status, const struct rest_he
 	return rest_pause(k->c, ms) ? AGAIN : FINISHED;
 }
 
-/* Not reached, or no answer to a question. What took long once is not tried for long again, so that
- * the other array of a pod gets its turn. */
+/* Not reached, or no answer to a question. What took long is tried once more, as a kept connection
+ * may be dead, but not where another array can be asked instead. */
 static enum next after_lost(struct calling *k, int64_t took_ms)
 {
-	if (took_ms > QUICK_MS && k->lost)
+	int64_t half = k->c->patience_ms / 2;
+	bool quick = took_ms <= (half && half < QUICK_MS ? half : QUICK_MS);
+
+	if (!quick && (k->lost || k->c->patience_ms))
 		return FINISHED;
 	if (k->lost++ >= LOST_MAX)
 		return FINISHED;

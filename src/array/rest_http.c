@@ -15,6 +15,9 @@ enum {
 	ATTEMPT_MS = 15 * 1000,
 	CONNECT_MS = 5 * 1000,
 	LEAST_MS = 50,
+	/* Who said nothing for so long is silent: less time proves nothing. */
+	SILENCE_MS = 500,
+	SILENT_MS = 60 * 1000,
 	ANSWER_MAX = 32 << 20,
 	BODY_SHOWN = 2000,
 	REQUEST_ID_MAX = 48,
@@ -33,7 +36,7 @@ void rest_heard_done(struct rest_heard *h)
 /* A change leaves time to look what became of it. */
 static int attempt_ms(const struct fa_call *c, bool changes)
 {
-	int64_t left = c->deadline - rest_now_ms();
+	int64_t end = changes ? c->deadline : rest_waits_until(c), left = end - rest_now_ms();
 
 	if (changes)
 		left = left * 2 / 3;
@@ -113,15 +116,38 @@ static int failed(struct rest *r, int code, bool sent, struct err *e)
 		       strrchr(why.text, ':') ? strrchr(why.text, ':') + 2 : why.text);
 }
 
+/* Where no other array can be asked half of the time is kept for a second try. */
+static int connect_ms(const struct fa_call *c, int attempt)
+{
+	int64_t ms = c->patience_ms ? rest_waits_until(c) - rest_now_ms() : attempt / 2;
+
+	return (int)(ms < LEAST_MS ? LEAST_MS : ms < CONNECT_MS ? ms : CONNECT_MS);
+}
+
+static void note_silence(struct rest *r, int code, int64_t began)
+{
+	int64_t now = rest_now_ms();
+
+	if (code == 0) {
+		r->silent_until = 0;
+		r->heard_at = now;
+	} else if (now - began >= SILENCE_MS) {
+		r->silent_until = now + SILENT_MS;
+	}
+}
+
 static int send(struct rest *r, const struct fa_call *c, const struct http_call *call,
 		struct rest_heard *ret, struct err *e)
 {
 	struct http_client *client;
 	int code = rest_borrow(r, c, &client, e);
+	int64_t began;
 
 	if (code < 0)
 		return code;
+	began = rest_now_ms();
 	code = http_client_call(client, call, &ret->http, e);
+	note_silence(r, code, began);
 	rest_give_back(r, client);
 	ret->timed_out = code == -ETIMEDOUT;
 	return code < 0 ? failed(r, code, ret->http.sent, e) : 0;
@@ -156,7 +182,7 @@ int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt
 
 	if (call.deadline_ms == 0)
 		return err_set(e, -EHOSTUNREACH, "%s: no time is left to ask", r->url);
-	call.connect_ms = call.deadline_ms < CONNECT_MS ? call.deadline_ms : CONNECT_MS;
+	call.connect_ms = connect_ms(c, call.deadline_ms);
 	(void)snprintf(id, sizeof(id), "pvewarden-%08" PRIx32 "-%" PRIu64, r->id, ++r->serial);
 	buf_addf(&url, "%s%s", r->url, a->path);
 	call.url = buf_str(&url);

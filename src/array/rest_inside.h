@@ -40,7 +40,9 @@ struct rest {
 	void *log_arg;
 	struct rest_session session;
 	struct rest_pool pool;
-	_Atomic int64_t hold_until; /* monotonic ms: it asked for a pause */
+	_Atomic int64_t hold_until;   /* monotonic ms: it asked for a pause */
+	_Atomic int64_t silent_until; /* monotonic ms: it did not answer; 0: the last time it did */
+	_Atomic int64_t heard_at;     /* monotonic ms: its last answer */
 	_Atomic int64_t lead_ms; /* the array's clock minus our monotonic one; INT64_MIN: unknown */
 	_Atomic uint64_t requests, logins, errors, limited;
 	_Atomic int64_t session_since, last_ok;
@@ -66,6 +68,9 @@ void rest_heard_done(struct rest_heard *h);
 /* 0 with whatever status, or -EHOSTUNREACH (nothing was sent), -EINPROGRESS (sent, no answer). */
 int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt *a,
 	      struct rest_heard *ret, struct err *e);
+
+/* Until when @c waits for what may be silent: monotonic ms. */
+int64_t rest_waits_until(const struct fa_call *c);
 
 /* Enough for one more rest_http(). */
 bool rest_has_time(const struct fa_call *c, bool changes);

@@ -222,7 +222,7 @@ static void lead(struct rest *r, const struct fa_call *c, const char *refused)
 	s->minor = minor;
 	s->result = code;
 	s->why = e;
-	s->cut = code < 0 && rest_now_ms() >= c->deadline - 100;
+	s->cut = code < 0 && (c->patience_ms || rest_now_ms() >= c->deadline - 100);
 	if (code == 0)
 		s->token = t;
 	if (code == -EKEYREJECTED)
@@ -234,7 +234,7 @@ static void lead(struct rest *r, const struct fa_call *c, const char *refused)
 /* Under the lock: waits for the thread that is at it. False: our time is up. */
 static bool follow(struct rest_session *s, const struct fa_call *c)
 {
-	struct timespec until = rest_timespec(c->deadline);
+	struct timespec until = rest_timespec(rest_waits_until(c));
 
 	while (s->busy)
 		if (pthread_cond_timedwait(&s->changed, &s->lock, &until) == ETIMEDOUT)
@@ -258,7 +258,7 @@ static int obtain(struct rest *r, const struct fa_call *c, const char *refused, 
 			lead(r, c, refused);
 		else if (!follow(s, c))
 			return err_set(e, -EHOSTUNREACH, "%s: no session in time", r->url);
-		else if (s->result < 0 && s->cut)
+		else if (s->result < 0 && s->cut && !c->patience_ms)
 			continue;
 		if (s->attempts != before && s->result < 0)
 			return err_set(e, s->result, "%s", s->why.text);

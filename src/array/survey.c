@@ -6,6 +6,9 @@
 
 #include "util/clock.h"
 
+/* A silent array leaves time to ask the others what the storages hold. */
+enum { PATIENCE_MS = 6000 };
+
 void survey_memory_done(struct survey_memory *m)
 {
 	vec_free(m);
@@ -402,6 +405,25 @@ static void remember_abouts(const struct survey *s, struct survey_memory *m, int
 
 /* --- what the storages hold ------------------------------------------------------------------- */
 
+/* Why it is not asked what a storage holds: no array of its is there to say it, or no time. */
+static const char *unasked(const struct survey *s, const struct survey_storage *row,
+			   int64_t deadline)
+{
+	const char *why = "its array did not answer";
+	size_t n = strstr(row->storage->conf.prefix, "::") ? row->n_arrays : 1;
+
+	if (clock_mono_ms() >= deadline)
+		return "the arrays took so long that there was no time to ask";
+	for (size_t i = 0; i < n; i++) {
+		const struct survey_array *a = &s->arrays[row->arrays[i]];
+
+		if (a->answer != -EHOSTUNREACH && !fa_was_silent(a->fa))
+			return NULL;
+		why = a->why ? a->why : why;
+	}
+	return why;
+}
+
 /* By the call that Proxmox asks as well: its answer serves both. */
 static void ask_space(struct survey *s, struct array_ctx *ctx, struct survey_storage *row)
 {
@@ -423,13 +445,29 @@ static void ask_space(struct survey *s, struct array_ctx *ctx, struct survey_sto
 	json_decref(doc);
 }
 
+/* A call has a time of its own, so that the last one may end after the deadline. */
+static void ask_spaces(struct survey *s, struct array_ctx *ctx, int64_t deadline)
+{
+	for (size_t i = 0; i < s->storages.n; i++) {
+		struct survey_storage *row = &s->rows[i];
+
+		if (!row->problem)
+			row->problem = unasked(s, row, deadline);
+		if (!row->problem)
+			ask_space(s, ctx, row);
+	}
+}
+
 /* --- the whole ------------------------------------------------------------------------------- */
 
 void survey_make(struct survey *ret, struct array_ctx *ctx, struct survey_memory *memory,
 		 bool space, int64_t deadline)
 {
 	struct asking q = {
-		.s = ret, .memory = memory, .call = { .deadline = deadline }, .now = clock_boot_ms()
+		.s = ret,
+		.memory = memory,
+		.call = { .deadline = deadline, .patience_ms = PATIENCE_MS },
+		.now = clock_boot_ms(),
 	};
 
 	*ret = (struct survey){ .now = clock_now() };
@@ -449,9 +487,8 @@ void survey_make(struct survey *ret, struct array_ctx *ctx, struct survey_memory
 		remember_abouts(ret, memory, q.now);
 	for (size_t i = 0; i < ret->n_arrays; i++)
 		fa_counters(ret->arrays[i].fa, &ret->arrays[i].counters);
-	for (size_t i = 0; space && i < ret->storages.n; i++)
-		if (!ret->rows[i].problem)
-			ask_space(ret, ctx, &ret->rows[i]);
+	if (space)
+		ask_spaces(ret, ctx, deadline);
 }
 
 void survey_done(struct survey *s)

@@ -105,7 +105,8 @@ struct survey_memory {
 void survey_memory_done(struct survey_memory *m);
 
 /*
- * Never fails: what is not known is said in the survey. Ends at @deadline (CLOCK_MONOTONIC, ms).
+ * Never fails: what is not known is said in the survey. Begins nothing after @deadline
+ * (CLOCK_MONOTONIC, ms).
  * @memory NULL: everything is asked anew. @space: with what the storages hold, too.
  */
 void survey_make(struct survey *ret, struct array_ctx *ctx, struct survey_memory *memory,

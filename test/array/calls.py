@@ -4,6 +4,7 @@
 what an outage or a kill leaves. calls.py [PATTERN...]"""
 import json
 import os
+import socket
 import time
 
 import lib
@@ -204,6 +205,259 @@ def test_first_array_down():
     s.sim.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": "offline"})
     reply = s.node.ask("size", s.config, volname="vm-100-disk-9", timeout=10)
     assert not reply["ok"] and reply["code"] != "ENOENT", reply
+    s.close()
+
+
+# ---- an array that takes connections and says nothing ----
+
+# What each call may take of its time, and then of the next: docs/array.md, 4.
+SILENT = (("check_connection", {}, 4), ("status", {}, 4), ("size", {"volname": "vm-100-disk-0"}, 3),
+          ("path", {"volname": "vm-100-disk-0"}, 10), ("list", {}, 30),
+          ("alloc", {"vmid": 100, "size_kib": 1024}, 50),
+          ("snapshot", {"volname": "vm-100-disk-0", "snap": "a"}, 50),
+          ("resize", {"volname": "vm-100-disk-0", "size": 2 * GIB, "running": 0}, 50),
+          ("activate", {"volname": "vm-100-disk-0"}, 60))
+
+
+def timed(call):
+    begun = time.monotonic()
+    return call(), time.monotonic() - begun
+
+
+def silence(s, array):
+    s.sim.fault(kind="hang", array=array, count=-1, ms=120000)
+
+
+def silent_first_array(method, args, limit, warm):
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    if warm:
+        s.node.call("list", s.config)
+        time.sleep(5.1)
+    silence(s, "fa1")
+    reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+    assert reply["ok"] and reply["result"] is not False, (method, reply)
+    assert took < min(limit - 1, 14), (method, took)
+    s.sim.counted()
+    # Its silence is remembered, by all calls: the other one is asked first.
+    reply, took = timed(lambda: s.node.ask("size", s.config, volname="vm-100-disk-0"))
+    assert reply["ok"] and took < 0.8, (method, took)
+    found = s.sim.counted()
+    assert found == {"fa2 GET arrays": 1, "fa2 GET pods": 1, "fa2 GET volumes": 1}, found
+    s.close()
+
+
+def test_silent_first_array():
+    """A site without power: each call has its answer from the other array, in time."""
+    for method, args, limit in SILENT[:5]:
+        silent_first_array(method, args, limit, warm=False)
+
+
+def test_silent_first_array_kept_connection():
+    for method, args, limit in SILENT[:5]:
+        silent_first_array(method, args, limit, warm=True)
+
+
+def test_silent_first_array_changes():
+    for method, args, limit in SILENT[5:]:
+        silent_first_array(method, args, limit, warm=True)
+
+
+def test_silent_at_once():
+    """The second call of each kind asks the silent array no more, or not for long."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.disk("vm-100-disk-1")
+    silence(s, "fa1")
+    assert s.node.call("check_connection", s.config) is True
+    for method, args, _ in SILENT:
+        reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+        assert reply["ok"], (method, reply)
+        assert took < (6 if method == "activate" else 1), (method, took)
+    s.sim.well()
+    s.close()
+
+
+def test_deaf_port():
+    """It accepts, and nobody is behind it: as a host does that has stopped."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        addresses = [f"http://127.0.0.1:{deaf.getsockname()[1]}", s.config["address"].split(",")[1]]
+        s.config = {**s.config, "address": ",".join(addresses)}
+        for n, (method, args, limit) in enumerate(SILENT):
+            reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+            assert reply["ok"] and reply["result"] is not False, (method, reply)
+            assert took < (limit - 1 if n == 0 else 6 if method == "activate" else 1), (method, took)
+        entry, = s.node.registry()
+        assert entry["partial"] and s.sim.connections() == {("fa2", "pve1", "pod::vm-100-disk-0")}
+    s.close()
+
+
+def test_silent_then_well():
+    """One answer, and it is asked first again."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    silence(s, "fa1")
+    s.act("activate", "vm-100-disk-0")
+    assert s.node.registry()[0]["partial"]
+    s.sim.well()
+    s.act("activate", "vm-100-disk-0")
+    assert not s.node.registry()[0]["partial"] and len(s.sim.connections()) == 2
+    s.sim.counted()
+    s.act("size", "vm-100-disk-0")
+    assert s.sim.counted() == {"fa1 GET volumes": 1}
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
+    s.close()
+
+
+def test_silent_second_array():
+    """It takes part of the time that the first connection has, and less of the next."""
+    s = Stage(2)
+    s.disk("vm-100-disk-2")
+    s.disk("vm-100-disk-0")
+    s.disk("vm-100-disk-1")
+    s.act("activate", "vm-100-disk-2")
+    time.sleep(5.1)
+    silence(s, "fa2")
+    for name, limit in (("vm-100-disk-0", 9), ("vm-100-disk-1", 5)):
+        reply, took = timed(lambda: s.node.ask("activate", s.config, volname=name))
+        assert reply["ok"] and took < limit, (reply, took)
+        assert any("is not connected on" in l for _, l in reply["log"]), reply
+    _, took = timed(lambda: s.act("deactivate", "vm-100-disk-0"))
+    assert took < 6, took
+    s.close()
+
+
+def test_silent_unknown_change():
+    """A change that the first array took and did not answer is not sent to the other one."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.sim.fault(kind="hang-after", array="fa1", method="PATCH", path="volumes", count=-1, ms=120000)
+    s.sim.counted()
+    reply, took = timed(lambda: s.node.ask("resize", s.config, volname="vm-100-disk-0", size=2 * GIB,
+                                           running=0))
+    assert reply["ok"] and took < 20, (reply, took)  # it was read again
+    assert "fa2 PATCH volumes" not in s.sim.counted()
+    s.close()
+
+
+def test_silent_and_offline():
+    """The pod is not online on the array that answers: it is asked for nothing and told nothing, also
+    when it comes first because the other one is known to be silent."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.sim.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": "offline"})
+    silence(s, "fa1")
+    s.sim.counted()
+    for _ in range(2):
+        reply, took = timed(lambda: s.node.ask("size", s.config, volname="vm-100-disk-9"))
+        assert not reply["ok"] and reply["code"] == "EHOSTUNREACH" and took < 3.5, (reply, took)
+    assert set(s.sim.counted()) <= {"fa1 GET volumes", "fa2 GET arrays", "fa2 GET pods"}
+    reply = s.node.ask("resize", s.config, volname="vm-100-disk-0", size=2 * GIB, running=0)
+    assert not reply["ok"] and "fa2 PATCH volumes" not in s.sim.counted(), reply
+    s.close()
+
+
+def test_all_silent():
+    """Each call ends within its own time, and says who did not answer."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    silence(s, "fa1")
+    silence(s, "fa2")
+    for _ in range(2):
+        for method, args, limit in SILENT[:4]:
+            reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+            assert took < limit + 0.5, (method, took)
+            said = " ".join(l for _, l in reply["log"]) + reply.get("error", "")
+            assert not reply["ok"] or reply["result"] is False, (method, reply)
+            assert "127.0.0.1" in said and "no answer" in said, (method, reply)
+    s.close()
+
+
+# ---- what is done unasked ----
+
+def until(what, limit):
+    """What is said in the end, and how long that took."""
+    begun = time.monotonic()
+    while not (found := what()):
+        assert time.monotonic() - begun < limit, f"not within {limit} s"
+        time.sleep(0.1)
+    return found, time.monotonic() - begun
+
+
+def storages(s, n):
+    """The storage `pure`, and others like it, in storage.cfg."""
+    s.node.write("etc/pve/storage.cfg", "".join(
+        f"purestorage: {name}\n" + "".join(f"\t{k} {v}\n" for k, v in s.config.items() if k != "type")
+        + "\n" for name in ["pure"] + [f"p{i}" for i in range(1, n)]))
+
+
+def test_document_with_silent_array():
+    """Many storages on an array that says nothing: the document does not wait for each."""
+    s = Stage()
+    storages(s, 9)
+    silence(s, "fa1")
+    s.node.publish()
+    doc, took = until(s.node.document, 60)
+    assert took < 14, took
+    assert len(doc["storages"]) == 9 and all(r["problem"] for r in doc["storages"]), doc["storages"]
+    assert doc["arrays"][0]["answer"] == "EHOSTUNREACH", doc["arrays"]
+    s.sim.well()
+    s.close()
+
+
+def test_document_with_silent_first_array():
+    """The other array serves: no storage is out of reach."""
+    s = Stage(2)
+    storages(s, 9)
+    silence(s, "fa1")
+    s.node.publish()
+    doc, took = until(s.node.document, 60)
+    assert took < 14, took
+    assert not any(r.get("problem") for r in doc["storages"]), doc["storages"]
+    assert [a["answer"] for a in doc["arrays"]] == ["EHOSTUNREACH", "ok"], doc["arrays"]
+    s.sim.well()
+    s.close()
+
+
+def test_heal_of_many():
+    """More than one round has: they follow each other without waiting for a document. The array
+    that is back knows no session of before."""
+    s = Stage(2)
+    storages(s, 1)
+    names = [f"vm-100-disk-{i}" for i in range(20)]
+    for name in names:
+        s.disk(name)
+    s.act("activate", names[0])
+    s.sim.down("fa2")
+    for name in names[1:]:
+        s.act("activate", name)
+    assert len(s.sim.connections()) == 21
+    s.sim.up("fa2", forget_sessions=True)
+    s.node.publish()
+    # Less than the twenty seconds from one document to the next.
+    until(lambda: len(s.sim.connections()) == 40, 15)
+    until(lambda: not any(e["partial"] for e in s.node.registry()), 5)
+    s.close()
+
+
+def test_heal_that_is_refused():
+    """The volume is active, and an array still does not connect it: nothing was healed."""
+    s = Stage(2)
+    storages(s, 1)
+    s.disk("vm-100-disk-0")
+    s.sim.down("fa2")
+    s.act("activate", "vm-100-disk-0")
+    s.sim.up("fa2")
+    s.sim.fault(kind="status", status=400, array="fa2", method="POST", path="connections", count=-1)
+    s.node.publish()
+    first, _ = until(s.node.document, 10)
+    assert first["healed"] == 0
+    begun = time.time()
+    doc, _ = until(lambda: s.node.document(begun), 30)
+    assert doc["healed"] == 0 and s.node.registry()[0]["partial"], doc
     s.close()
 
 

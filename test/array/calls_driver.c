@@ -8,7 +8,8 @@
  *
  * A line on stdin is a request and its reply one line on stdout; a list of requests is made all at
  * once, each in a thread, and answered by the list of their replies. The line "heal" has all mended
- * that can be, and is answered by what was found.
+ * that can be, and is answered by what was found. With PLAYED_PUBLISHER in its environment it does
+ * unasked what the service does: array.json, and healing.
  */
 
 #include <pthread.h>
@@ -16,6 +17,7 @@
 
 #include "array/ctx.h"
 #include "array/heal.h"
+#include "array/publisher.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/jsonw.h"
@@ -105,6 +107,7 @@ int main(int argc, char *argv[])
 {
 	char lib[256], run_dir[256], token[256], *line = NULL;
 	struct root root;
+	struct publisher *publisher = NULL;
 	struct array_ctx ctx;
 	struct array_ctx_options o = {
 		.root = &root, .lib_dir = lib, .run_dir = run_dir, .token_dir = token
@@ -122,9 +125,15 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "calls_driver: %s\n", e.text);
 		return 1;
 	}
+	if (getenv("PLAYED_PUBLISHER") && publisher_start(&publisher, &ctx, &e)) {
+		fprintf(stderr, "calls_driver: %s\n", e.text);
+		return 1;
+	}
 	while (getline(&line, &size, stdin) > 0)
 		run_line(&ctx, line);
 	free(line);
+	if (!publisher_stop(publisher))
+		return 1;
 	array_ctx_close(&ctx);
 	root_close(&root);
 	return 0;

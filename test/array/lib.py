@@ -204,8 +204,8 @@ class Sim:
     def down(self, array):
         self.ask("POST", "/down", {"array": array})
 
-    def up(self, array):
-        self.ask("POST", "/up", {"array": array})
+    def up(self, array, forget_sessions=False):
+        self.ask("POST", "/up", {"array": array, "forget_sessions": forget_sessions})
 
     def well(self):
         self.no_faults()
@@ -242,7 +242,7 @@ class Node:
         self.root = tempfile.mkdtemp(prefix="array-calls-")
         self.devices = self.path("devices")
         os.makedirs(self.devices)
-        self.boots, self.process, self.guests = 0, None, {}
+        self.boots, self.process, self.guests, self.publishes = 0, None, {}, False
         self.write("etc/hostname", name + "\n")
         self.write("etc/iscsi/initiatorname.iscsi", f"InitiatorName=iqn.2004-10.com.ubuntu:01:{name}\n")
         self.write("etc/nvme/hostnqn", f"nqn.2014-08.org.nvmexpress:uuid:{name}\n")
@@ -305,7 +305,7 @@ class Node:
     def start(self):
         env = dict(os.environ, PLAYED_DIR=self.devices, PLAYED_HOST=self.host,
                    PLAYED_CONTROL=str(self.sim.control), PLAYED_DELAY_MS=str(self.delay_ms),
-                   PLAYED_WAIT_MS="1500")
+                   PLAYED_WAIT_MS="1500", **({"PLAYED_PUBLISHER": "1"} if self.publishes else {}))
         self.process = start([f"{BUILD}/test/calls_driver", self.root, self.name], env=env,
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -330,6 +330,20 @@ class Node:
     def restart(self):
         self.kill()
         self.start()
+
+    def publish(self):
+        """From now on its process does unasked what the service does."""
+        self.stop()
+        self.publishes = True
+        self.start()
+
+    def document(self, since=0):
+        """array.json, if it was written after that; else None."""
+        path = self.path("run/pvewarden/array/array.json")
+        if not os.path.exists(path) or os.stat(path).st_mtime <= since:
+            return None
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)
 
     # ---- calls ----
 

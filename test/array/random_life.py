@@ -414,7 +414,7 @@ class Life:
             # Each call waits a second for an array that is down: it is not so for long.
             if self.is_down and self.rng.random() < 0.3:
                 self.is_down = False
-                self.sim.up(self.sim.names[-1])
+                self.sim.up(self.sim.names[-1], forget_sessions=True)
         self.finish()
 
     def close(self):

@@ -10,7 +10,8 @@
  * The port of who tests: plain HTTP and JSON.
  *
  *   GET    /state      everything there is
- *   GET    /counters   {"fa1":{"requests","logins","refused","calls":{"GET volumes":n}}}
+ *   GET    /counters   {"fa1":{"requests","logins","refused","sessions","lines",
+ *                      "calls":{"GET volumes":n}}}; lines: TCP connections that asked something
  *   DELETE /counters   from 0 again
  *   POST   /make       objects and settings: see sim_make()
  *   POST   /set        {"array","config":{..}} or {"array","volume","used"} or
@@ -18,7 +19,8 @@
  *   POST   /rest       {"array","method","path","args":{},"body":..}: a request without a session
  *   POST   /fault      what goes wrong: see sim_fault_parse()
  *   DELETE /fault      nothing does any more
- *   POST   /down       {"array"}: its port is closed, who waits is cut off; POST /up {"array"}
+ *   POST   /down       {"array"}: its port is closed, who waits is cut off
+ *   POST   /up         {"array","forget_sessions"?}: with it as after a restart: 401 for everybody
  *   POST   /expire     {"array"?}: all sessions are forgotten
  *   POST   /clock      {"forward_ms"}
  */
@@ -45,10 +47,10 @@ static int get_counters(struct ask *a)
 
 		json_object_set_new(
 			a->reply, x->name,
-			json_pack("{s:I, s:I, s:I, s:i, s:O}", "requests", (json_int_t)x->requests,
-				  "logins", (json_int_t)x->logins, "refused",
-				  (json_int_t)x->refused, "sessions", (int)x->sessions.n, "calls",
-				  x->counters));
+			json_pack("{s:I, s:I, s:I, s:i, s:I, s:O}", "requests",
+				  (json_int_t)x->requests, "logins", (json_int_t)x->logins,
+				  "refused", (json_int_t)x->refused, "sessions", (int)x->sessions.n,
+				  "lines", (json_int_t)x->lines, "calls", x->counters));
 	}
 	return 0;
 }
@@ -59,7 +61,7 @@ static int delete_counters(struct ask *a)
 		struct sim_array *x = &a->s->arrays[i];
 
 		json_object_clear(x->counters);
-		x->requests = x->logins = x->refused = 0;
+		x->requests = x->logins = x->refused = x->lines = 0;
 	}
 	return 0;
 }
@@ -168,6 +170,8 @@ static int bring_up(struct ask *a)
 	if (!a->array || !a->array->down)
 		return err_set(&a->e, -EINVAL, "no such array that is down");
 	a->array->down = false;
+	if (json_is_true(json_object_get(a->body, "forget_sessions")))
+		a->array->sessions.n = 0;
 	r = sim_door_open(a->array, &a->e);
 	if (r < 0)
 		a->array->down = true;

@@ -116,12 +116,14 @@ static void answer(struct sim_array *a, struct http_exchange *x, const char *pat
 
 	if (id)
 		http_add_header(x, "X-Request-ID", id);
-	if (strcmp(path, "api_version") == 0)
+	if (strcmp(path, "api_version") == 0) {
+		sim_count(a, x->method, path);
 		say_versions(a->sim, x);
-	else if (!*path || !speaks(a->sim, minor))
+	} else if (!*path || !speaks(a->sim, minor)) {
 		say_error(x, 404, "The requested API version does not exist.");
-	else
+	} else {
 		execute(a, x, path, minor);
+	}
 }
 
 static const char *default_text(int status)
@@ -190,6 +192,7 @@ static void on_call(void *arg, struct http_exchange *x)
 	bool spoilt;
 
 	pthread_mutex_lock(&a->sim->lock);
+	a->lines += x->first;
 	spoilt = sim_fault_take(a->sim, a, x->method, path, &fault, &latency);
 	if (latency)
 		rest_a_while(a, latency);

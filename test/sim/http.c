@@ -18,7 +18,7 @@ enum { BODY_MAX = 8 << 20 };
 
 /* What a connection will do with its next request. */
 struct line {
-	bool stale;
+	bool stale, spoken;
 };
 
 static int fd_of(struct MHD_Connection *c)
@@ -151,6 +151,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	}
 	x->method = method;
 	x->url = url;
+	x->first = !line_of(connection)->spoken;
+	line_of(connection)->spoken = true;
 	h->handle(h->arg, x);
 	return finish(x);
 }

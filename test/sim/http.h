@@ -24,6 +24,7 @@ enum http_end {
 struct http_exchange {
 	struct MHD_Connection *connection;
 	const char *method, *url;
+	bool first; /* of its connection */
 	struct buf body;
 	/* what the handler says */
 	unsigned int status;

@@ -188,13 +188,12 @@ static void dispatch(struct sim_request *r)
 	sim_error(r, 404, NULL, "The requested resource does not exist.");
 }
 
-static void count(struct sim_request *r)
+void sim_count(struct sim_array *a, const char *method, const char *path)
 {
-	struct sim_array *a = r->array;
 	char key[96];
 	json_int_t n;
 
-	(void)snprintf(key, sizeof(key), "%s %s", r->method, r->path);
+	(void)snprintf(key, sizeof(key), "%s %s", method, path);
 	n = json_integer_value(json_object_get(a->counters, key));
 	json_object_set_new(a->counters, key, json_integer(n + 1));
 	a->requests++;
@@ -204,7 +203,7 @@ void sim_rest(struct sim_request *r)
 {
 	sim_expire(r->sim);
 	if (!r->trusted)
-		count(r);
+		sim_count(r->array, r->method, r->path);
 	if (strcmp(r->path, "login") == 0 && sim_is(r, "POST"))
 		login(r);
 	else if (!r->trusted && !session_of(r))

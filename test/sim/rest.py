@@ -444,9 +444,15 @@ def together():
     ok("and gone", all(is_off(r) for r in d.many(16, "disconnect vg/vm-1-disk-0 pve1"))
        and not sim.items("connections"))
     ok("destroyed", all(is_ok(r) for r in d.many(16, "destroy vg/vm-1-disk-0")))
+    d.end()
+    sim.reset()
+    d = Driver(sim)
     began, n = time.time(), 300
     for _ in range(n):
         d("about")
+    c = sim.counters()
+    ok(f"{n} calls need one connection", c["lines"] in (1, 2), c)
+    ok("and ask for the version once", c["calls"]["GET api_version"] == 1, c)
     print(f"# {(time.time() - began) / n * 1000:.2f} ms a request, driver and simulator included")
     sim.fault("reset", count=20)
     answers = d.many(16, "list vg/ 0")
@@ -464,7 +470,8 @@ def sessions():
     d = Driver(sim)
     ok("eight threads", all(is_ok(r) for r in d.many(8, "list vg/ 0")))
     ok("log in once", sim.counters()["logins"] == 1, sim.counters())
-    ok("and share few connections", sim.counters()["requests"] <= 10)
+    ok("ask for the version once", sim.calls("GET api_version") == 1, sim.counters())
+    ok("and share few connections", 1 <= sim.counters()["lines"] <= 4, sim.counters())
     t = token_of(d)
     ok("the token's file has its form", sorted(t) == ["auth_token", "created_at", "expires_at",
                                                       "request_id", "ttl"]

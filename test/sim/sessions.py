@@ -78,6 +78,16 @@ def idle():
         check("counters go back to 0", sim.counters()["requests"] == 0)
 
 
+def restart():
+    with Sim() as sim:
+        sim.login()
+        for forgets, status in ((False, 200), (True, 401)):
+            sim.control("POST", "/down", {"array": "fa1"})
+            sim.control("POST", "/up", {"array": "fa1", "forget_sessions": forgets})
+            a = sim.get("volumes")
+            check(f"back {'without' if forgets else 'with'} its sessions", a.status == status, a)
+
+
 def certificate(folder):
     pair = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
@@ -101,5 +111,6 @@ def tls():
 versions()
 logins()
 idle()
+restart()
 tls()
 done()

@@ -153,8 +153,8 @@ struct sim_array {
 	struct sim_names portals, nvme_portals; /* "127.0.0.1:3260" */
 	struct sim_names wwns;
 	VEC(struct sim_session) sessions;
-	json_t *counters; /* "GET volumes": n */
-	uint64_t requests, logins, refused, tcp;
+	json_t *counters;			   /* "GET volumes": n */
+	uint64_t requests, logins, refused, lines; /* lines: connections that asked something */
 	struct http_server *door;
 };
 
@@ -260,6 +260,7 @@ struct sim_request {
 
 /* With the lock held. */
 void sim_rest(struct sim_request *r);
+void sim_count(struct sim_array *a, const char *method, const char *path);
 void sim_request_done(struct sim_request *r);
 void sim_request_arg(struct sim_request *r, const char *key, const char *value);
 
