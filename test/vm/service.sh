@@ -88,5 +88,5 @@ serial_of() { # LINK
 	sed 's/.*624a9370//' <<<"$1" | tr a-f A-F
 }
 write_word() { printf '%-4096s' "$2" | dd "of=$1" bs=4096 seek=1 oflag=direct conv=notrunc; }
-has_word() { same "$(dd "if=$1" bs=4096 count=1 skip=1 2>/dev/null | head -c "${#2}")" "$2"; }
+has_word() { same "$(timeout -k 5 60 dd "if=$1" bs=4096 count=1 skip=1 2>/dev/null | head -c "${#2}")" "$2"; }
 sized() { same "$(blockdev --getsize64 "$1")" "$2"; }
