@@ -328,8 +328,7 @@ static void find_lost(struct findings *f, const struct survey *s, size_t at)
 					      : "the volume is not connected to this host",
 			    in_use(m));
 	if (!m->entry)
-		x->remedy = "not pvewarden's: look who uses it, then multipath -f, and delete its "
-			    "disks";
+		x->remedy = ARRAY_MAP_BY_HAND;
 	else if (!m->found || map_is_idle(&m->found->state))
 		x->remedy = "pvewarden array reap";
 	else
