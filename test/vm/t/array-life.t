@@ -275,11 +275,10 @@ exec 7<"$both" # a guest runs with it
 session -u
 check "a session ends under a guest" until_true 30 path_count "$(serial_of "$both")" 3
 session -l
-serve
-check "it is back: a call that starts the service finds all in order" pve pod activate vm-104-disk-0
-check "the service looks for the path" until_true 150 path_count "$(serial_of "$both")" 4
-check "and says so" grep -q "no path over 10.9.0.4:3260" $V/arrayd.log
+check "it is back: heal looks for the path again" array heal
+check "four paths under the guest" until_true 30 path_count "$(serial_of "$both")" 4
 exec 7<&-
+serve
 
 # --- destroyed behind our back --------------------------------------------------------------------
 
