@@ -74,7 +74,10 @@ static int start_sender(struct agent_server *s, struct err *e)
 	if (r < 0)
 		return r;
 	r = sd_event_add_io(s->d->loop, &s->io, s->sender.fd, EPOLLIN, on_sender, s);
-	return r < 0 ? err_set(e, r, "the event loop: %s", strerror(-r)) : 0;
+	if (r >= 0)
+		return 0;
+	end_sender(s);
+	return err_set(e, r, "the event loop: %s", strerror(-r));
 }
 
 static void send_call(struct agent_server *s, enum agent_doing doing, const char *path,
@@ -272,8 +275,12 @@ static void ask_for_token(struct agent_server *s, bool renewal)
 static void send_item(struct agent_server *s)
 {
 	CLEANUP(buf_done) struct buf body = {};
+	struct err e = {};
 	char path[64];
 
+	/* It is a copy of us, and keeps what we have in memory when it begins: not a document. If
+	 * it cannot begin, send_call() says so. */
+	(void)start_sender(s, &e);
 	if (!agentd_next_item(s, &body, path))
 		return;
 	send_call(s, AGENT_SENDING, path, buf_slice(&body));

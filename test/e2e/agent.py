@@ -480,7 +480,8 @@ def newest_only(work, certs):
 
     def taken(kind):
         return [s[2] for s in server.of(f"/api/proxmox/{kind}") if s[4] == 200]
-    ok("NannyAPI comes back", until(lambda: taken("qemu"), 30))
+    # After eleven seconds of refusals the next attempt may be a minute away.
+    ok("NannyAPI comes back", until(lambda: taken("qemu"), 150))
     first = [b for b in taken("qemu") if b["vmid"] == 100][:1]
     ok("with the newest state alone", len(taken("node")) <= 2 and first and
        first[0]["name"] == "newest", first)
