@@ -138,6 +138,9 @@ static int free_there(struct freeing *w, struct err *e)
 		r = attach_remove(w->c, &t, e);
 	if (r == 0 && w->who.all_known)
 		r = is_off(w, e);
+	/* Its paths may have been waited for. */
+	if (r == 0)
+		r = connected_idle(w->c, w->volname, &w->who, e);
 	if (r == 0)
 		r = connected_drop(w->c, w->full, &w->who, e);
 	if (r == 0)

@@ -479,6 +479,25 @@ def free_connected_meanwhile():
         end(arrays, node)
 
 
+def free_connected_while_it_leaves():
+    """Taking the device away waits for its paths: who is connected was read before."""
+    arrays, first = stage(2, podname="pod")
+    first.close()
+    node = Node(arrays, delay_ms=1500, podname="pod")
+    arrays.ask("POST", "/set", {"array": "fa1", "config": {"destroys_connected": True}})
+    name = node.call("alloc", vmid=100, size_kib=1024)
+    full = "pod::" + name
+    node.call("activate", volname=name)
+    node.events()
+    r = while_it_waits(arrays, node, node.request("free", volname=name), lambda: connect(arrays, "fa2", "backup", full))
+    check("free: connected by another host while this node's device goes: refused",
+          refused(r, "EBUSY", "purevol disconnect --host backup") and not arrays.volume(full)["destroyed"], r)
+    check("free: this node's device was taken away", not node.mapped() and not arrays.connected(full), node.events())
+    arrays.rest("DELETE", "connections", {"host_names": "backup", "volume_names": full}, array="fa2")
+    check("free: asked again, done", node.call("free", volname=name) is None and arrays.volume(full)["destroyed"])
+    end(arrays, node)
+
+
 # ---- snapshots ----
 
 CONFIG = ("scsi0: pure:vm-100-disk-0,size=1M\nscsi1: pure:vm-100-disk-1,size=1M\n"
@@ -1085,7 +1104,8 @@ def debug_lines():
 
 
 TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames, frees,
-         free_in_use, free_faults, free_two_arrays, free_costs, free_left_connected, free_renamed, free_connected_meanwhile, snapshots, unclaimed, cut_snapshots, snapshot_faults,
+         free_in_use, free_faults, free_two_arrays, free_costs, free_left_connected, free_renamed, free_connected_meanwhile,
+         free_connected_while_it_leaves, snapshots, unclaimed, cut_snapshots, snapshot_faults,
          containers, names_of_two, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between, rollback_one_array, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two,
          changing, debug_lines)
 
