@@ -19,6 +19,7 @@ struct freeing {
 	struct call *c;
 	const char *volname, *full;
 	struct fa_volume v;
+	struct connected who;
 };
 
 static int destroy(struct fa *f, void *arg, struct err *e)
@@ -97,7 +98,7 @@ static int is_protected(struct freeing *w, struct err *e)
 	return diskname_is_remade(w->volname) ? 0 : call_is_protected(w->c, w->full, e);
 }
 
-static int is_free_to_go(struct freeing *w, struct connected *who, struct err *e)
+static int is_free_to_go(struct freeing *w, struct err *e)
 {
 	int r = is_protected(w, e);
 
@@ -107,9 +108,7 @@ static int is_free_to_go(struct freeing *w, struct connected *who, struct err *e
 		return err_set(e, -EPERM, "volume %s is protected: take the protection away first",
 			       w->volname);
 	r = attach_idle(w->c, w->volname, w->v.serial, "destroyed", e);
-	if (r == 0)
-		r = connected_read(w->c, &w->v, who, e);
-	return r < 0 ? r : connected_idle(w->c, w->volname, who, e);
+	return r < 0 ? r : connected_idle(w->c, w->volname, &w->who, e);
 }
 
 /* attach_remove() leaves its entry when an array did not end this node's connection. One that is
@@ -130,18 +129,20 @@ static int is_off(struct freeing *w, struct err *e)
 
 static int free_there(struct freeing *w, struct err *e)
 {
-	CLEANUP(connected_done) struct connected who = {};
 	struct attach_target t = target_of(w);
-	int r = is_free_to_go(w, &who, e);
+	int r = is_free_to_go(w, e);
 
 	if (r == 0)
 		r = attach_remove_snapshots(w->c, w->volname, e);
 	if (r == 0)
 		r = attach_remove(w->c, &t, e);
-	if (r == 0 && who.all_known)
+	if (r == 0 && w->who.all_known)
 		r = is_off(w, e);
+	/* Its paths may have been waited for. */
 	if (r == 0)
-		r = connected_drop(w->c, w->full, &who, e);
+		r = connected_idle(w->c, w->volname, &w->who, e);
+	if (r == 0)
+		r = connected_drop(w->c, w->full, &w->who, e);
 	if (r == 0)
 		r = call_first(w->c, destroy, w, e);
 	if (r == 0)
@@ -151,7 +152,7 @@ static int free_there(struct freeing *w, struct err *e)
 
 static int free_locked(struct freeing *w, struct err *e)
 {
-	int r = volume_get(w->c, w->full, &w->v, e);
+	int r = connected_volume(w->c, w->volname, w->full, &w->v, &w->who, e);
 
 	if (r == -ENOENT || r == -ESTALE)
 		return free_destroyed(w, r, e);
@@ -175,6 +176,7 @@ int call_free(struct call *c, struct err *e)
 	if (lock < 0)
 		return lock;
 	r = free_locked(&w, e);
+	connected_done(&w.who);
 	volumes_changed(c);
 	return r;
 }

@@ -186,27 +186,27 @@ static int overwrite(struct fa *f, void *arg, struct err *e)
 	return fa_volume_create(f, &w->c->fa, &w->want, &w->c->arena, &w->made, e);
 }
 
-/* Nobody may have it open while its content is replaced, here or on another node. */
-static int rollback_idle(struct call *c, const struct snap_args *a, const struct fa_volume *v,
-			 struct err *e)
+/* Nobody may have it open while its content is replaced, here or on another node. Each disk of a
+ * guest is asked for by itself, in the call that overwrites it: another node may have connected it
+ * since the disk before. */
+static int rollback_idle(struct call *c, const struct snap_args *a, struct fa_volume *v,
+			 struct connected *who, struct err *e)
 {
-	CLEANUP(connected_done) struct connected who = {};
-	int r = attach_idle(c, a->volname, v->serial, "rolled back", e);
+	int r = connected_volume(c, a->volname, a->full, v, who, e);
 
 	if (r == 0)
-		r = connected_read(c, v, &who, e);
-	return r < 0 ? r : connected_idle(c, a->volname, &who, e);
+		r = attach_idle(c, a->volname, v->serial, "rolled back", e);
+	return r < 0 ? r : connected_idle(c, a->volname, who, e);
 }
 
 static int rollback_locked(struct call *c, const struct snap_args *a, struct err *e)
 {
+	CLEANUP(connected_done) struct connected who = {};
 	struct rolling w = { .c = c, .want = { .name = a->full, .overwrite = true } };
 	struct attach_target t = { .volname = a->volname, .snap = "", .array_volume = a->full };
 	struct fa_volume v;
-	int r = volume_get(c, a->full, &v, e);
+	int r = rollback_idle(c, a, &v, &who, e);
 
-	if (r == 0)
-		r = rollback_idle(c, a, &v, e);
 	if (r < 0)
 		return r;
 	w.want.source = arena_fmt(&c->arena, "%s.%s", a->full, a->suffix);

@@ -5,15 +5,23 @@
 
 #include "array/container.h"
 #include "array/elsewhere.h"
+#include "array/volumes.h"
 #include "util/clock.h"
 
-/* Of several arrays a silent one may not use up the time of all that follows. */
-enum { SEVERAL_MS = 12000 };
+enum {
+	SEVERAL_MS = 12000, /* of several arrays a silent one may not use up the time of all that
+			       follows */
+	FRESH_MS = 1000,    /* so old may be what is said to be so now */
+};
 
 struct asking {
 	struct fa_call fa;
-	const char *full;
 	struct connected *w;
+	/* The volume, if it is asked for as well, what this node knows of it (NULL: nothing), and
+	 * whether the first array has shown it. */
+	struct fa_volume *volume;
+	const struct registry_entry *known;
+	bool shown;
 };
 
 static struct connected_on *place_of(struct connected *w, const struct fa *f)
@@ -25,15 +33,58 @@ static struct connected_on *place_of(struct connected *w, const struct fa *f)
 	return &w->on[i];
 }
 
+static int list_one(struct fa *f, const struct fa_call *fa, const struct asking *q,
+		    struct connected_on *on, struct err *e)
+{
+	int r;
+
+	on->found = (struct fa_connections){};
+	r = fa_connections_list(f, fa, q->w->full, NULL, &on->arena, &on->found, e);
+	/* A second array without that volume has nobody connected to it. */
+	return r == -ENOENT || r == -ESTALE ? 0 : r;
+}
+
+bool connected_shows(const struct fa_connections *found, const char *volume_id)
+{
+	for (size_t i = 0; i < found->n; i++)
+		if (!found->items[i].volume_id || strcmp(found->items[i].volume_id, volume_id) != 0)
+			return false;
+	return found->n;
+}
+
+/* By its connections, where it is this node's; else by itself, and then by those that it says it
+ * has. */
+static int show_volume(struct fa *f, const struct fa_call *fa, struct asking *q,
+		       struct connected_on *on, struct err *e)
+{
+	const struct registry_entry *known = q->known;
+	int r = known ? list_one(f, fa, q, on, e) : 0;
+
+	if (r == 0 && known && connected_shows(&on->found, known->volume_id)) {
+		*q->volume = (struct fa_volume){ .name = q->w->full,
+						 .id = known->volume_id,
+						 .serial = known->serial,
+						 .size = known->size };
+		q->shown = true;
+		return 0;
+	}
+	if (r == 0)
+		r = fa_volume_get(f, fa, q->w->full, &on->arena, q->volume, e);
+	if (r < 0)
+		return r;
+	q->shown = true;
+	on->found = (struct fa_connections){};
+	return q->volume->connections ? list_one(f, fa, q, on, e) : 0;
+}
+
 static int ask_one(struct fa *f, void *arg, struct err *e)
 {
 	struct asking *q = arg;
 	struct connected_on *on = place_of(q->w, f);
 	struct fa_call fa = fa_call_beside(f, &q->fa, q->w->n_arrays);
-	int r = fa_connections_list(f, &fa, q->full, NULL, &on->arena, &on->found, e);
 
-	/* A second array without that volume has nobody connected to it. */
-	return r == -ENOENT || r == -ESTALE ? 0 : r;
+	return q->volume && on == q->w->on ? show_volume(f, &fa, q, on, e)
+					   : list_one(f, &fa, q, on, e);
 }
 
 static bool is_status(const char *status, const char *wanted)
@@ -80,8 +131,7 @@ static bool silent_are_out(struct call *c, const struct connected *w, size_t ans
 	return false;
 }
 
-static int weigh(struct call *c, const char *full, struct connected *ret, const struct err *why,
-		 struct err *e)
+static int weigh(struct call *c, struct connected *ret, const struct err *why, struct err *e)
 {
 	size_t answered = 0, silent = 0;
 
@@ -99,32 +149,91 @@ static int weigh(struct call *c, const char *full, struct connected *ret, const 
 			c, 0,
 			"%s: %s does not answer, and the pod is not online there: who is connected "
 			"to %s there does not count",
-			c->conf.storage, fa_url(ret->on[silent].array), full);
+			c->conf.storage, fa_url(ret->on[silent].array), ret->full);
 		return 0;
 	}
-	return err_set(e, ret->on[silent].result, "who is connected to %s is not known: %s", full,
-		       why[silent].text);
+	return err_set(e, ret->on[silent].result, "who is connected to %s is not known: %s",
+		       ret->full, why[silent].text);
+}
+
+static void begin(struct call *c, const char *full, struct connected *ret)
+{
+	*ret = (struct connected){ .full = full,
+				   .n_arrays = call_arrays(c),
+				   .read = clock_mono_ms() };
+	for (size_t i = 0; i < ret->n_arrays; i++)
+		ret->on[i].array = c->arrays[i];
+}
+
+static void ask_all(struct call *c, struct asking *q, struct err why[ARRAY_ADDRESSES_MAX])
+{
+	int results[ARRAY_ADDRESSES_MAX] = {};
+	struct connected *w = q->w;
+
+	q->fa = c->fa;
+	if (w->n_arrays > 1 && call_left(c, 0) > SEVERAL_MS)
+		q->fa.deadline = clock_mono_ms() + SEVERAL_MS;
+	fa_each(c->arrays, w->n_arrays, ask_one, q, results, why);
+	for (size_t i = 0; i < w->n_arrays; i++)
+		w->on[i].result = results[i];
+	w->read = clock_mono_ms();
 }
 
 int connected_read(struct call *c, const struct fa_volume *v, struct connected *ret, struct err *e)
 {
-	struct asking q = { .fa = c->fa, .full = v->name, .w = ret };
-	int results[ARRAY_ADDRESSES_MAX] = {};
+	struct asking q = { .w = ret };
 	struct err why[ARRAY_ADDRESSES_MAX];
 
-	*ret = (struct connected){ .n_arrays = call_arrays(c) };
-	for (size_t i = 0; i < ret->n_arrays; i++)
-		ret->on[i].array = c->arrays[i];
+	begin(c, v->name, ret);
 	if (v->connections == 0 && ret->n_arrays == 1) {
 		ret->all_known = true;
 		return 0;
 	}
-	if (ret->n_arrays > 1 && call_left(c, 0) > SEVERAL_MS)
-		q.fa.deadline = clock_mono_ms() + SEVERAL_MS;
-	fa_each(c->arrays, ret->n_arrays, ask_one, &q, results, why);
-	for (size_t i = 0; i < ret->n_arrays; i++)
-		ret->on[i].result = results[i];
-	return weigh(c, v->name, ret, why, e);
+	ask_all(c, &q, why);
+	return weigh(c, ret, why, e);
+}
+
+/* Its name, id and serial were seen together in this boot, and neither id nor serial ever changes.
+ */
+static const struct registry_entry *known_as(struct call *c, const char *volname, const char *full)
+{
+	struct registry_entry *it = arena_alloc(&c->arena, sizeof(*it));
+	int r = registry_find(c->ctx->registry, c->conf.storage, volname, "", &c->arena, it);
+
+	return r == 0 && it->verified && !it->leaving && *it->volume_id && *it->serial &&
+			       strcmp(it->array_volume, full) == 0
+		       ? it
+		       : NULL;
+}
+
+static uint64_t count(const struct connected *w)
+{
+	uint64_t ret = 0;
+
+	for (size_t i = 0; i < w->n_arrays; i++)
+		ret += w->on[i].result == 0 ? w->on[i].found.n : 0;
+	return ret;
+}
+
+int connected_volume(struct call *c, const char *volname, const char *full, struct fa_volume *v,
+		     struct connected *ret, struct err *e)
+{
+	struct asking q = { .w = ret, .volume = v, .known = known_as(c, volname, full) };
+	struct err why[ARRAY_ADDRESSES_MAX];
+	int r;
+
+	begin(c, full, ret);
+	ask_all(c, &q, why);
+	r = ret->on[0].result;
+	if (r == -ENOENT || r == -ESTALE)
+		return err_set(e, r, "%s", why[0].text);
+	/* Another one says it, if the pod is online there. */
+	r = q.shown ? 0 : volume_get(c, full, v, e);
+	if (r == 0)
+		r = weigh(c, ret, why, e);
+	if (r == 0)
+		v->connections = count(ret);
+	return r;
 }
 
 void connected_done(struct connected *w)
@@ -133,11 +242,22 @@ void connected_done(struct connected *w)
 		arena_done(&w->on[i].arena);
 }
 
-int connected_idle(struct call *c, const char *volname, const struct connected *w, struct err *e)
+static int read_again(struct call *c, struct connected *w, struct err *e)
+{
+	struct asking q = { .w = w };
+	struct err why[ARRAY_ADDRESSES_MAX];
+
+	ask_all(c, &q, why);
+	return weigh(c, w, why, e);
+}
+
+int connected_idle(struct call *c, const char *volname, struct connected *w, struct err *e)
 {
 	VEC(struct fa_connection) all = {};
-	int r;
+	int r = clock_mono_ms() - w->read > FRESH_MS ? read_again(c, w, e) : 0;
 
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < w->n_arrays; i++)
 		for (size_t k = 0; k < w->on[i].found.n; k++)
 			*vec_push(&all) = w->on[i].found.items[k];

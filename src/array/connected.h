@@ -9,6 +9,7 @@
 #include "array/call.h"
 
 struct connected {
+	const char *full; /* the volume's name on the arrays */
 	size_t n_arrays;
 	struct connected_on {
 		struct fa *array;
@@ -17,6 +18,7 @@ struct connected {
 		struct fa_connections found;
 	} on[ARRAY_ADDRESSES_MAX];
 	bool all_known; /* every array that the volume can be used on has answered */
+	int64_t read;	/* monotonic ms */
 };
 
 /*
@@ -25,10 +27,25 @@ struct connected {
  * over it either (facts C6). Otherwise the answer is a failure: unknown is not "nobody".
  */
 int connected_read(struct call *c, const struct fa_volume *v, struct connected *ret, struct err *e);
+
+/*
+ * The same and the volume itself, with one request to each array, all at the same time. The first
+ * array is asked for the volume, which says whether it has connections there at all; of one that
+ * this node has activated in this boot, for its connections, which say by its id that it is still
+ * the same. -ENOENT, -ESTALE: of the volume. v->connections: on all arrays that answered. *v is
+ * @ret's memory or @c's.
+ */
+int connected_volume(struct call *c, const char *volname, const char *full, struct fa_volume *v,
+		     struct connected *ret, struct err *e);
+
+/* Pure. Who is connected, and somebody is, is so to the volume of that id. */
+bool connected_shows(const struct fa_connections *found, const char *volume_id);
+
 void connected_done(struct connected *w);
 
-/* Nobody but this node may be using it: 0, else -EBUSY or -EAGAIN with a sentence. */
-int connected_idle(struct call *c, const char *volname, const struct connected *w, struct err *e);
+/* Nobody but this node may be using it: 0, else -EBUSY or -EAGAIN with a sentence. What took long
+ * since @w was read has the arrays asked again. */
+int connected_idle(struct call *c, const char *volname, struct connected *w, struct err *e);
 
 /* The connections of all others and of host groups, on all arrays that answered; each host is
  * named in the log, for its own device of the volume is its own to remove. */

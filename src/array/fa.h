@@ -168,8 +168,9 @@ int fa_snapshot_rename(struct fa *f, const struct fa_call *c, const char *name, 
 
 /* ---- connections ---- */
 struct fa_connection {
-	const char *volume, *host, *host_group; /* host or group; NULL */
-	unsigned int lun;			/* or the namespace's id */
+	const char *volume, *volume_id; /* id NULL: not said */
+	const char *host, *host_group;	/* host or group; NULL */
+	unsigned int lun;		/* or the namespace's id */
 };
 struct fa_connections {
 	struct fa_connection *items;

@@ -133,6 +133,7 @@ int fa_read_connection(const json_t *item, struct arena *a, struct fa_connection
 		       struct err *e)
 {
 	struct fa_connection c = { .volume = name_of(item, "volume", a),
+				   .volume_id = text_or_null(json_obj(item, "volume"), "id", a),
 				   .host = name_of(item, "host", a),
 				   .host_group = name_of(item, "host_group", a) };
 	uint64_t lun;

@@ -332,10 +332,16 @@ def free_in_use():
 def free_faults():
     requests = [("GET", "volumes"), ("GET", "volumes/tags"), ("GET", "connections"),
                 ("DELETE", "connections"), ("PATCH", "volumes")]
+
+    def make(node, path):
+        """A volume that is mapped here says by its connections that it is itself."""
+        name = node.call("alloc", vmid=100, size_kib=1024)
+        if path != "volumes" or method == "PATCH":
+            node.call("activate", volname=name)
+        return name
     for method, path in requests:
         arrays, node = stage()
-        name = node.call("alloc", vmid=100, size_kib=1024)
-        node.call("activate", volname=name)
+        name = make(node, path)
         serial = arrays.volume("vg/" + name)["serial"]
         arrays.fault("status", method, path, status=403, count=-1)
         r = node.ask("free", volname=name)
@@ -345,8 +351,7 @@ def free_faults():
         check(f"free, {method} {path} refused: asked again, done", node.call("free", volname=name) is None and
               arrays.volume("vg/" + name)["destroyed"] and node.size(serial) is None)
         for kind in ("drop-after", "reset"):
-            name = node.call("alloc", vmid=100, size_kib=1024)
-            node.call("activate", volname=name)
+            name = make(node, path)
             arrays.fault(kind, method, path)
             r = node.ask("free", volname=name)
             check(f"free, {method} {path} {kind}: done", r["ok"] and arrays.volume("vg/" + name)["destroyed"] and
@@ -390,6 +395,106 @@ def free_two_arrays():
           warned(r, "not online") and arrays.volume(full)["destroyed"], r)
     check("free: and how its connections there end", warned(r, "purevol disconnect --host HOST " + full) and
           not warned(r, "array heal"), r)
+    end(arrays, node)
+
+
+def connect(arrays, array, host, volume):
+    arrays.rest("POST", "connections", {"host_names": host, "volume_names": volume}, array=array)
+
+
+def free_costs():
+    """One request to each array says who is connected there; to the first one, that it is this volume as well."""
+    arrays, node = stage(2, podname="pod")
+    for name in ("vm-100-disk-0", "vm-100-disk-1"):
+        node.call("alloc", vmid=100, size_kib=1024, name=name)
+    node.call("activate", volname="vm-100-disk-1")
+    arrays.counted()
+    node.call("free", volname="vm-100-disk-0")
+    found = arrays.counted()
+    check("free, connected nowhere: its requests", found ==
+          {"fa1 GET volumes": 1, "fa2 GET connections": 1, "fa1 GET volumes/tags": 1, "fa1 PATCH volumes": 1}, found)
+    node.call("free", volname="vm-100-disk-1")
+    found = arrays.counted()
+    check("free, mapped here: its requests", found ==
+          {"fa1 GET connections": 1, "fa2 GET connections": 1, "fa1 GET volumes/tags": 1,
+           "fa1 DELETE connections": 1, "fa2 DELETE connections": 1, "fa1 PATCH volumes": 1}, found)
+    end(arrays, node)
+
+
+def free_left_connected():
+    """What this node has forgotten on one array alone ends there."""
+    for array in ("fa1", "fa2"):
+        arrays, node = stage(2, podname="pod")
+        name = node.call("alloc", vmid=100, size_kib=1024)
+        connect(arrays, array, "pve1", "pod::" + name)
+        r = node.ask("free", volname=name)
+        check(f"free: a connection of this node that is left on {array} ends", r["ok"] and
+              not arrays.connections() and arrays.volume("pod::" + name)["destroyed"], r)
+        end(arrays, node)
+
+
+def free_renamed():
+    """A volume that this node has mapped went to another name, and its own is another volume's by now."""
+    arrays, node = stage(2, podname="pod")
+    name = node.call("alloc", vmid=100, size_kib=1024)
+    full = "pod::" + name
+    node.call("activate", volname=name)
+    old = arrays.volume(full)["serial"]
+    arrays.rest("PATCH", "volumes", {"names": full}, {"name": "pod::kept"})
+    arrays.rest("POST", "volumes", {"names": full}, {"provisioned": MIB})
+    for array in arrays.names:
+        connect(arrays, array, "pve1", full)
+    node.open(old)
+    r = node.ask("free", volname=name)
+    check("free: what had the name before is open here: nothing is destroyed", refused(r, "EBUSY") and
+          not arrays.volume(full)["destroyed"] and not arrays.volume("pod::kept")["destroyed"], r)
+    node.release(old)
+    r = node.ask("free", volname=name)
+    check("free: the new volume is destroyed, the other one stays and leaves the node", r["ok"] and
+          arrays.volume(full)["destroyed"] and not arrays.volume("pod::kept")["destroyed"] and
+          not node.mapped() and not arrays.connections(), (r, arrays.connections()))
+    end(arrays, node)
+
+
+def while_it_waits(arrays, node, call, then):
+    """The reply to a call, during whose first half second something else is done."""
+    node.send(call)
+    time.sleep(0.5)
+    then()
+    return node.receive()
+
+
+def free_connected_meanwhile():
+    """Who is connected was read before something that took long: it is read again."""
+    for array in ("fa1", "fa2"):
+        arrays, node = stage(2, podname="pod")
+        arrays.ask("POST", "/set", {"array": "fa1", "config": {"destroys_connected": True}})
+        name = node.call("alloc", vmid=100, size_kib=1024)
+        arrays.fault("latency", "GET", "volumes/tags", ms=2000)
+        r = while_it_waits(arrays, node, node.request("free", volname=name),
+                           lambda: connect(arrays, array, "backup", "pod::" + name))
+        check(f"free: connected on {array} while the protection was asked for: refused",
+              refused(r, "EBUSY", "purevol disconnect --host backup") and
+              not arrays.volume("pod::" + name)["destroyed"], r)
+        end(arrays, node)
+
+
+def free_connected_while_it_leaves():
+    """Taking the device away waits for its paths: who is connected was read before."""
+    arrays, first = stage(2, podname="pod")
+    first.close()
+    node = Node(arrays, delay_ms=1500, podname="pod")
+    arrays.ask("POST", "/set", {"array": "fa1", "config": {"destroys_connected": True}})
+    name = node.call("alloc", vmid=100, size_kib=1024)
+    full = "pod::" + name
+    node.call("activate", volname=name)
+    node.events()
+    r = while_it_waits(arrays, node, node.request("free", volname=name), lambda: connect(arrays, "fa2", "backup", full))
+    check("free: connected by another host while this node's device goes: refused",
+          refused(r, "EBUSY", "purevol disconnect --host backup") and not arrays.volume(full)["destroyed"], r)
+    check("free: this node's device was taken away", not node.mapped() and not arrays.connected(full), node.events())
+    arrays.rest("DELETE", "connections", {"host_names": "backup", "volume_names": full}, array="fa2")
+    check("free: asked again, done", node.call("free", volname=name) is None and arrays.volume(full)["destroyed"])
     end(arrays, node)
 
 
@@ -630,6 +735,74 @@ def rollbacks():
         r = node.ask("rollback", volname=name, snap="s")
         check(f"rollback, {kind}: done", r["ok"], r)
     end(arrays, node)
+
+
+def guest_on_pod(snap):
+    """Two disks of guest 100 on a pod over two arrays, smaller when they had that snapshot."""
+    arrays, node = stage(2, podname="pod")
+    disks = [node.call("alloc", vmid=100, size_kib=1 << 20) for _ in range(2)]
+    node.guest(100, "".join(f"scsi{i}: pure:{d},size=1G\n" for i, d in enumerate(disks)))
+    for disk in disks:
+        node.call("snapshot", volname=disk, snap=snap)
+    for disk in disks:
+        node.call("resize", volname=disk, size=2 * GIB, running=0)
+    return arrays, node, disks
+
+
+def is_rolled_back(arrays, disk):
+    return arrays.volume("pod::" + disk)["provisioned"] == GIB
+
+
+def rollback_costs():
+    """One request to each array says who is connected there; to the first one, that it is this volume as well."""
+    arrays, node, disks = guest_on_pod("s")
+    node.call("activate", volname=disks[1])
+    arrays.counted()
+    node.call("rollback", volname=disks[0], snap="s")
+    found = arrays.counted()
+    check("rollback, connected nowhere: its requests", found ==
+          {"fa1 GET volumes": 1, "fa2 GET connections": 1, "fa1 POST volumes": 1}, found)
+    node.call("rollback", volname=disks[1], snap="s")
+    found = arrays.counted()
+    check("rollback, mapped here: its requests", found ==
+          {"fa1 GET connections": 1, "fa2 GET connections": 1, "fa1 POST volumes": 1}, found)
+    check("rollback: both are", all(is_rolled_back(arrays, d) for d in disks))
+    end(arrays, node)
+
+
+def rollback_connected_between():
+    """Why each disk's connections are asked for, and not all disks' at once: another node connects the second one
+    after the first was rolled back."""
+    for array in ("fa1", "fa2"):
+        for host in ("backup", "pve2"):
+            arrays, node, disks = guest_on_pod("s")
+            for disk in disks:
+                node.call("rollback_possible", volname=disk, snap="s")
+            node.call("rollback", volname=disks[0], snap="s")
+            connect(arrays, array, host, "pod::" + disks[1])
+            if host == "pve2":
+                node.guest(101, f"scsi0: pure:{disks[1]},size=1G\n", node="pve2")
+            r = node.ask("rollback", volname=disks[1], snap="s")
+            check(f"rollback: {host} has it connected on {array} since the disk before: refused",
+                  refused(r, "EBUSY", host) and not is_rolled_back(arrays, disks[1]), r)
+            end(arrays, node)
+
+
+def rollback_one_array():
+    """Neither array's silence is nobody."""
+    for away in ("fa1", "fa2"):
+        arrays, node, disks = guest_on_pod("s")
+        arrays.fault("status", array=away, status=503, count=-1)
+        r = node.ask("rollback", volname=disks[0], snap="s")
+        check(f"rollback: {away} does not answer and the pod is online there: refused", not r["ok"] and
+              "is not known" in r["error"] and not is_rolled_back(arrays, disks[0]), r)
+        arrays.ask("POST", "/set", {"pod": "pod", "array": away, "status": "offline"})
+        arrays.no_faults()
+        arrays.down(away)
+        r = node.ask("rollback", volname=disks[0], snap="s")
+        check(f"rollback: {away} does not answer and the pod is not online there: done", r["ok"] and
+              is_rolled_back(arrays, disks[0]), r)
+        end(arrays, node)
 
 
 # ---- attributes ----
@@ -931,8 +1104,9 @@ def debug_lines():
 
 
 TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames, frees,
-         free_in_use, free_faults, free_two_arrays, snapshots, unclaimed, cut_snapshots, snapshot_faults,
-         containers, names_of_two, delete_beside_a_set, rollbacks, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two,
+         free_in_use, free_faults, free_two_arrays, free_costs, free_left_connected, free_renamed, free_connected_meanwhile,
+         free_connected_while_it_leaves, snapshots, unclaimed, cut_snapshots, snapshot_faults,
+         containers, names_of_two, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between, rollback_one_array, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two,
          changing, debug_lines)
 
 if __name__ == "__main__":

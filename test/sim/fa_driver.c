@@ -101,6 +101,7 @@ static int say_connections(struct job *j, int r, const struct fa_connections *al
 
 		jsonw_row(&j->w, NULL);
 		jsonw_str(&j->w, "volume", one->volume);
+		jsonw_str(&j->w, "volume_id", one->volume_id);
 		jsonw_str(&j->w, "host", one->host);
 		jsonw_str(&j->w, "host_group", one->host_group);
 		jsonw_u64(&j->w, "lun", one->lun);

@@ -214,7 +214,8 @@ def operations():
     ok("one of three lacks", is_ok(r) and [c["lun"] for c in r["result"]] == [1, 3, 2], r)
     ok("a second host", is_ok(d("connect pve2 vg/vm-100-disk-0")))
     r = d("connections vg/vm-100-disk-0 -")
-    ok("by volume", sorted(c["host"] for c in r["result"]) == ["pve1", "pve2"], r)
+    ok("by volume", sorted(c["host"] for c in r["result"]) == ["pve1", "pve2"] and
+       {c["volume_id"] for c in r["result"]} == {d("get vg/vm-100-disk-0")["result"][0]["id"]}, r)
     r = d("connections - pve1")
     ok("by host", len(r["result"]) == 3, r)
     ok("to no such host", d("connect pve9 vg/vm-100-disk-0")["code"] == "ENOENT")
