@@ -55,9 +55,7 @@ enum tri fa_made_since(struct fa *f, int64_t created, int64_t began);
 int fa_volume_find(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 		   struct fa_volume *ret, struct err *e);
 
-/* The volume @name as the array answered a change of it, or as it is now where that says too
- * little.
- */
+/* The volume @name as the array answered a change of it; where that says too little, as it is. */
 int fa_changed_volume(struct fa *f, const struct fa_call *c, const struct fa_change *change,
 		      const char *name, struct arena *a, struct fa_volume *ret, struct err *e);
 
