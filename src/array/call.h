@@ -88,6 +88,10 @@ int call_first(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), 
 /* The arrays that a volume of this storage is connected on: all with a pod, else the first. */
 size_t call_arrays(const struct call *c);
 
+/* What is remembered under "WHAT URL ..." of any array of this storage is asked anew: other
+ * sections may have the same volumes, and the same arrays in another order. */
+void call_forget(struct call *c, const char *what);
+
 /* For tests: the engine with methods of the caller's, ended by one without a name. */
 int array_call_with(struct array_ctx *ctx, const struct call_method *const *tables, size_t n_tables,
 		    struct slice request, struct buf *reply);
