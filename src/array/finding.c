@@ -214,6 +214,11 @@ static void find_connections(struct findings *f, const struct survey *s, size_t 
 	}
 }
 
+static bool is_namespace(const struct survey_map *m)
+{
+	return m->found && map_is_namespace(&m->found->state);
+}
+
 static void find_paths(struct findings *f, const struct survey *s, size_t at)
 {
 	const struct map_state *st = &s->maps[at].found->state;
@@ -222,7 +227,10 @@ static void find_paths(struct findings *f, const struct survey *s, size_t at)
 	if (st->paths_ok < st->paths) {
 		x = add(f, s, at, FINDING_PATHS, st->paths_ok ? FINDING_WARNING : FINDING_CRITICAL);
 		x->what = arena_fmt(&f->arena, "%u of %u paths work", st->paths_ok, st->paths);
-		x->remedy = "multipathd show paths; look at the fabric and the array's ports";
+		x->remedy = is_namespace(&s->maps[at])
+				    ? "nvme list-subsys; look at the network and the array's ports"
+				    : "multipathd show paths; look at the fabric and the array's "
+				      "ports";
 	}
 	if (st->mismatched) {
 		x = add(f, s, at, FINDING_PATHS, FINDING_CRITICAL);
@@ -315,19 +323,33 @@ static void find_in_use(struct findings *f, const struct survey *s, size_t at,
 	find_size(f, s, at);
 }
 
+/* What the kernel hears of by itself, as soon as a path works over which it can. */
+static bool is_unheard(const struct survey_map *m)
+{
+	return !m->entry && is_namespace(m) && !m->found->state.paths_ok &&
+	       map_is_idle(&m->found->state);
+}
+
 static void find_lost(struct findings *f, const struct survey *s, size_t at)
 {
 	const struct survey_map *m = &s->maps[at];
 	bool gone = f->maps[at].state == ARRAY_MAP_GONE, destroyed = f->maps[at].is;
-	struct finding *x =
-		add(f, s, at, gone ? FINDING_GONE : FINDING_NOT_CONNECTED, FINDING_WARNING);
+	struct finding *x = add(f, s, at, gone ? FINDING_GONE : FINDING_NOT_CONNECTED,
+				is_unheard(m) ? FINDING_NOTICE : FINDING_WARNING);
 
-	x->what = arena_fmt(&f->arena, "%s%s",
-			    gone && destroyed ? "the volume is destroyed on the array"
-			    : gone	      ? "the array does not have this volume"
-					      : "the volume is not connected to this host",
-			    in_use(m));
-	if (!m->entry)
+	x->what = arena_fmt(
+		&f->arena, "%s%s%s",
+		gone && destroyed ? "the volume is destroyed on the array"
+		: gone		  ? "the array does not have this volume"
+				  : "the volume is not connected to this host",
+		in_use(m),
+		is_unheard(m) ? ": the namespace goes by itself when a path works again" : "");
+	if (is_unheard(m))
+		x->remedy = "none; nvme list-subsys shows the paths";
+	else if (!m->entry && is_namespace(m))
+		x->remedy =
+			"not pvewarden's: look who uses it, then nvme ns-rescan its controllers";
+	else if (!m->entry)
 		x->remedy = ARRAY_MAP_BY_HAND;
 	else if (!m->found || map_is_idle(&m->found->state))
 		x->remedy = "pvewarden array reap";
@@ -388,7 +410,9 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 			find_no_storage(f, s, at);
 	} else if (entry->leaving) {
 		find_left(f, s, at, FINDING_LEAVING, FINDING_WARNING,
-			  "its removal began and was not finished");
+			  is_namespace(m) ? "its removal began and was not finished: the namespace "
+					    "stays while an array shows it"
+					  : "its removal began and was not finished");
 	} else if (is_old(s, entry) && *entry->snap) {
 		find_left(
 			f, s, at, FINDING_SNAPSHOT, FINDING_WARNING,
@@ -411,10 +435,51 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 	}
 }
 
+/* Only through a host group, as far as the arrays say. */
+static bool is_groups(const struct survey *s, const struct survey_storage *row, const char *volume)
+{
+	size_t groups = 0;
+
+	for (size_t i = 0; i < row->n_arrays; i++) {
+		const struct fa_connections *all = &s->arrays[row->arrays[i]].connections;
+
+		for (size_t k = 0; k < all->n; k++) {
+			if (strcmp(all->items[k].volume, volume) != 0)
+				continue;
+			if (!all->items[k].host_group)
+				return false;
+			groups++;
+		}
+	}
+	return groups > 0;
+}
+
+/*
+ * A namespace is on all nodes of a host group that it is shown to, also where its guest has been
+ * stopped, or never ran: docs/array.md, 4. Nobody has mapped it, and only who has it open needs
+ * what it lacks.
+ */
+static void find_shown(struct findings *f, const struct survey *s, size_t at,
+		       const struct survey_storage *row)
+{
+	const struct survey_map *m = &s->maps[at];
+	struct finding *x;
+
+	if (map_is_idle(&m->found->state))
+		return;
+	find_in_use(f, s, at, row);
+	x = add(f, s, at, FINDING_UNREGISTERED, FINDING_NOTICE);
+	x->what = m->found->state.in_use == MAP_OPEN
+			  ? "opened by something else than pvewarden"
+			  : "shown through a host group, and whether it is open is not known";
+	x->remedy = "none: it is taken over when its guest starts, is moved or backed up";
+}
+
 /* What is on no array of ours is a LUN of somebody else's purpose, and nobody's business here. */
 static void find_of_stranger(struct findings *f, const struct survey *s, size_t at)
 {
 	const struct finding_map *is = &f->maps[at];
+	const struct survey_storage *row;
 	struct finding *x;
 
 	if (!is->storage)
@@ -427,7 +492,12 @@ static void find_of_stranger(struct findings *f, const struct survey *s, size_t 
 		find_paths(f, s, at);
 		return;
 	}
-	find_in_use(f, s, at, survey_storage_of(s, is->storage));
+	row = survey_storage_of(s, is->storage);
+	if (is_namespace(&s->maps[at]) && is_groups(s, row, is->volume)) {
+		find_shown(f, s, at, row);
+		return;
+	}
+	find_in_use(f, s, at, row);
 	x = add(f, s, at, FINDING_UNREGISTERED, FINDING_NOTICE);
 	x->what = "mapped by something else than pvewarden";
 	x->remedy = "none: it is taken over when its guest starts, is moved or backed up";

@@ -1227,6 +1227,45 @@ def test_nvme_unreached():
     s.close()
 
 
+def document_now(s):
+    """What the service says of this moment, its drift as (kind, level, what)."""
+    begun = time.time()
+    s.node.publish()
+    doc, _ = until(lambda: s.node.document(begun), 20)
+    s.node.stop()
+    s.node.publishes = False
+    s.node.start()
+    return doc, [(d["kind"], d["level"], d["what"]) for d in doc["drift"]]
+
+
+def test_nvme_left_on_purpose():
+    """What an array shows to a host group is on all of its nodes, whoever has it: that is no drift. What
+    somebody has open is said, and what an array did not end."""
+    s = nvme_stage(**{"purestorage-hostgroup": "cluster"})
+    s.sim.make(host_groups=[{"name": "cluster", "hosts": ["pve1"]}])
+    storages(s, 1)
+    serial = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.act("deactivate", "vm-100-disk-0")
+    doc, drift = document_now(s)
+    m, = doc["maps"]
+    assert drift == [] and not m["registered"] and m["state"] == "connected" and m["open"] is False, doc
+    s.node.open(serial)
+    _, drift = document_now(s)
+    assert [d[:2] for d in drift if d[0] == "unregistered"] == [("unregistered", "notice")], drift
+    assert "opened by something else" in str(drift), drift
+    s.close()
+    s = nvme_stage()
+    storages(s, 1)
+    s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.sim.fault("status", "DELETE", "connections", status=403, count=-1)
+    s.act("deactivate", "vm-100-disk-0")
+    _, drift = document_now(s)
+    assert [d[0] for d in drift] == ["leaving"] and "while an array shows it" in drift[0][2], drift
+    s.close()
+
+
 def test_nvme_name_reused():
     """The name is another volume's by now: the old one's namespace goes with its connection."""
     s = nvme_stage()
