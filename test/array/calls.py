@@ -1125,6 +1125,8 @@ def round_trip(s, want):
 def test_nvme():
     for arrays in (1, 2):
         s = Stage(arrays, initiator=NQN, protocol="nvme")
+        for name in s.sim.names:
+            s.sim.make(name, config={"nqn": "nqn.2010-06.com.purestorage:flasharray"})
         found = round_trip(s, lambda x: "/dev/disk/by-id/nvme-eui.00" + x[:14].lower() + "24a937" + x[14:].lower())
         assert found["protocol"] == 2 and found["host_nqn"].endswith("uuid:pve1"), found
         assert found["host_id"] == "pve1-id" and len(found["ports"]) == 2 * arrays, found
@@ -1263,6 +1265,25 @@ def test_nvme_left_on_purpose():
     s.act("deactivate", "vm-100-disk-0")
     _, drift = document_now(s)
     assert [d[0] for d in drift] == ["leaving"] and "while an array shows it" in drift[0][2], drift
+    s.close()
+
+
+def test_nvme_pod():
+    """The kernel joins paths of one subsystem: a pod whose arrays are two of them is refused with that
+    reason, before a guest stands on one array alone."""
+    s = nvme_stage(arrays=2)
+    serial = s.disk("vm-100-disk-0")
+    for method in ("activate", "activate"):
+        why = s.fails("EOPNOTSUPP", method, "vm-100-disk-0")
+        assert "two NVMe subsystems" in why and "flasharray.fa1" in why and "flasharray.fa2" in why, why
+        assert "protocol iscsi or fc" in why and "multipath" not in why, why
+        s.clean()
+    s.sim.make("fa2", config={"nqn": "nqn.2010-06.com.purestorage:flasharray.fa1"})
+    s.node.restart()  # an array's ports are kept for ten minutes
+    s.act("activate", "vm-100-disk-0")
+    assert s.node.mapped() == {serial} and len(s.sim.connections()) == 2
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
     s.close()
 
 

@@ -893,6 +893,26 @@ def adding_two():
     end(arrays, node)
 
 
+def adding_nvme():
+    arrays, node = stage(2, podname="pod", protocol="nvme")
+    bare = {k: v for k, v in node.config.items() if k != "token"}
+    secret = {"token": "fa1-token,fa2-token"}
+    r = node.ask("on_add", config=bare, secrets=secret)
+    check("on_add: a pod of two NVMe subsystems is refused", refused(r, "EOPNOTSUPP", "two NVMe subsystems"), r)
+    check("on_add: and leaves no token", token_file(node) is None)
+    r = node.ask("on_add", config={**bare, "protocol": "iscsi"}, secrets=secret)
+    check("on_add: by iSCSI it is not", r["ok"], r)
+    r = node.ask("on_update", config={**bare, "protocol": "iscsi"}, update={"protocol": "nvme"}, delete=[])
+    check("on_update: nor is it changed to NVMe", refused(r, "EOPNOTSUPP", "two NVMe subsystems"), r)
+    one = {**bare, "address": bare["address"].split(",")[0]}
+    r = node.ask("on_add", config=one, secrets={"token": "fa1-token"})
+    check("on_add: one array of it alone", r["ok"], r)
+    arrays.down("fa2")
+    r = node.ask("on_add", config=bare, secrets=secret)
+    check("on_add: what is not known of one is no reason", r["ok"] and warned(r, str(arrays.ports["fa2"])), r)
+    end(arrays, node)
+
+
 def changing():
     arrays, node = stage()
     bare = {k: v for k, v in node.config.items() if k != "token"}
@@ -984,7 +1004,7 @@ def debug_lines():
 
 TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames,
          kept_answers, frees, free_in_use, free_faults, free_two_arrays, snapshots, unclaimed, cut_snapshots, snapshot_faults,
-         containers, names_of_two, delete_beside_a_set, rollbacks, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two,
+         containers, names_of_two, delete_beside_a_set, rollbacks, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two, adding_nvme,
          changing, debug_lines)
 
 if __name__ == "__main__":
