@@ -208,6 +208,77 @@ def test_first_array_down():
     s.close()
 
 
+def pod_is(s, status, *arrays):
+    for array in arrays:
+        s.sim.ask("POST", "/set", {"pod": "pod", "array": array, "status": status})
+
+
+def of_volumes(s, array):
+    """What that array was asked of volumes, and told to change, but for whom it connects."""
+    return [call for call in s.sim.counted() if call.startswith(array + " ")
+            and call.split(" ", 2)[2] not in ("pods", "arrays", "connections", "ports")]
+
+
+def test_first_array_in_resync():
+    """It is back, and tells of before the outage: nothing is read of it and nothing changed there until
+    the pod is online. That it is, is asked once, not with each call."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.node.guest(100, "scsi0: pure:vm-100-disk-0,size=1G\n")
+    s.act("size", "vm-100-disk-0")
+    s.sim.counted()
+    for _ in range(3):
+        s.act("size", "vm-100-disk-0")
+    assert s.sim.counted() == {"fa1 GET volumes": 3}
+    s.sim.down("fa1")
+    s.act("size", "vm-100-disk-0")
+    s.sim.up("fa1")
+    pod_is(s, "resyncing", "fa1")
+    s.sim.counted()
+    for method, args in (("size", {"volname": "vm-100-disk-0"}), ("list", {}), ("path", {"volname": "vm-100-disk-0"}),
+                         ("alloc", {"vmid": 101, "size_kib": 1024}),
+                         ("resize", {"volname": "vm-100-disk-0", "size": 2 * GIB, "running": 0}),
+                         ("snapshot", {"volname": "vm-100-disk-0", "snap": "a"}),
+                         ("rollback_possible", {"volname": "vm-100-disk-0", "snap": "a"}),
+                         ("rollback", {"volname": "vm-100-disk-0", "snap": "a"}),
+                         ("snapshot_delete", {"volname": "vm-100-disk-0", "snap": "a"}),
+                         ("rename", {"volname": "vm-101-disk-0", "vmid": 102}),
+                         ("free", {"volname": "vm-102-disk-0"}), ("status", {}), ("check_connection", {})):
+        reply = s.node.ask(method, s.config, **args)
+        assert reply["ok"] and reply.get("result") is not False, (method, reply)
+        asked = of_volumes(s, "fa1")
+        assert not asked, (method, asked)
+    pod_is(s, "online", "fa1")
+    time.sleep(5.1)
+    s.act("size", "vm-100-disk-0")
+    assert of_volumes(s, "fa1") == ["fa1 GET volumes"]
+    s.close()
+
+
+def test_first_array_loses_the_pod():
+    """It answers all the time: what was asked for the status says that it is no more online there. Where
+    it is online nowhere nothing is known, and nothing changed."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.node.guest(100, "scsi0: pure:vm-100-disk-0,size=1G\n")
+    s.act("size", "vm-100-disk-0")
+    pod_is(s, "offline", "fa1")
+    s.sim.counted()
+    assert s.node.call("status", s.config)["total"]
+    found = s.sim.counted()
+    assert "fa2 GET arrays/space" in found and "fa1 GET arrays/space" not in found, found
+    s.act("size", "vm-100-disk-0")
+    assert not of_volumes(s, "fa1")
+    pod_is(s, "resyncing", "fa2")
+    for method, args in (("size", {}), ("path", {}), ("free", {}), ("rename", {"vmid": 102}),
+                         ("resize", {"size": 2 * GIB, "running": 0}), ("activate", {})):
+        why = s.fails("EHOSTUNREACH", method, "vm-100-disk-0", **args)
+        assert "not online" in why, (method, why)
+    assert not s.node.ask("alloc", s.config, vmid=100, size_kib=1024)["ok"]
+    assert list(s.sim.volumes()) == ["pod::vm-100-disk-0"] and not s.sim.connections()
+    s.close()
+
+
 # ---- an array that takes connections and says nothing ----
 
 # What each call may take of its time, and then of the next: docs/array.md, 4.
@@ -243,7 +314,7 @@ def silent_first_array(method, args, limit, warm):
     reply, took = timed(lambda: s.node.ask("size", s.config, volname="vm-100-disk-0"))
     assert reply["ok"] and took < 0.8, (method, took)
     found = s.sim.counted()
-    assert found == {"fa2 GET arrays": 1, "fa2 GET pods": 1, "fa2 GET volumes": 1}, found
+    assert found == {"fa2 GET pods": 1, "fa2 GET volumes": 1}, found
     s.close()
 
 
@@ -305,6 +376,8 @@ def test_silent_then_well():
     s.act("activate", "vm-100-disk-0")
     assert not s.node.registry()[0]["partial"] and len(s.sim.connections()) == 2
     s.sim.counted()
+    s.act("size", "vm-100-disk-0")
+    assert s.sim.counted() == {"fa1 GET pods": 1, "fa1 GET volumes": 1}, "is it in step again?"
     s.act("size", "vm-100-disk-0")
     assert s.sim.counted() == {"fa1 GET volumes": 1}
     s.act("deactivate", "vm-100-disk-0")
