@@ -238,9 +238,9 @@ int fa_pod_get(struct fa *f, const struct fa_call *c, const char *name, struct a
 	       struct fa_pod *ret, struct err *e);
 
 enum {
-	FA_POD_KEPT_MS = 45000, /* that a pod is online on an array is believed so long, and only
-				   while that one answers */
-	FA_POD_AWAY_MS = 5000,	/* and that it is not */
+	FA_POD_KEPT_MS = 45000, /* that a pod is online on all its arrays is believed so long, and
+				   only while the one that said it answers */
+	FA_POD_AWAY_MS = 5000,	/* and so long what was said while it was not */
 };
 /* Is it online on @f, by its own last word, whoever asked for that? Asks nobody. Elsewhere an array
  * tells of some time ago: it may be in resync after an outage. */

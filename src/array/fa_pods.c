@@ -78,9 +78,9 @@ static enum tri known(const struct fa *f, const struct fa_pod_seen *it)
 	enum tri ret = it && it->at > rest_failed_at(f->rest) ? judge(f, &it->pod) : TRI_UNKNOWN;
 	int64_t age = it ? rest_now_ms() - it->at : 0;
 
-	return ret == TRI_YES && age > FA_POD_KEPT_MS  ? TRI_UNKNOWN
-	       : ret == TRI_NO && age > FA_POD_AWAY_MS ? TRI_UNKNOWN
-						       : ret;
+	return ret == TRI_UNKNOWN || age > (all_online(&it->pod) ? FA_POD_KEPT_MS : FA_POD_AWAY_MS)
+		       ? TRI_UNKNOWN
+		       : ret;
 }
 
 /* --- learned from answers -------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "array/container.h"
 #include "array/map_plan.h"
 #include "array/plan.h"
 
@@ -19,6 +20,7 @@ const char *finding_kind_name(enum finding_kind k)
 		[FINDING_SNAPSHOT] = "snapshot",
 		[FINDING_NO_STORAGE] = "no-storage",
 		[FINDING_UNREGISTERED] = "unregistered",
+		[FINDING_POD] = "pod",
 	};
 
 	return names[k];
@@ -40,14 +42,15 @@ bool finding_is_for_heal(const struct finding *f)
 /* Only what the registry has: what somebody else has mapped is reported and never touched. */
 bool finding_heals(const struct finding *f)
 {
-	return f->map->entry && finding_is_for_heal(f);
+	return finding_is_for_heal(f) && f->map->entry;
 }
 
 bool finding_reaps(const struct finding *f)
 {
-	return f->map->entry && (f->kind == FINDING_GONE || f->kind == FINDING_NOT_CONNECTED ||
-				 f->kind == FINDING_LEAVING || f->kind == FINDING_STALE ||
-				 f->kind == FINDING_SNAPSHOT);
+	return (f->kind == FINDING_GONE || f->kind == FINDING_NOT_CONNECTED ||
+		f->kind == FINDING_LEAVING || f->kind == FINDING_STALE ||
+		f->kind == FINDING_SNAPSHOT) &&
+	       f->map->entry;
 }
 
 void findings_done(struct findings *f)
@@ -71,12 +74,13 @@ struct said {
 	const struct fa_volume *is;
 };
 
-static void hear(struct said *ret, const struct survey_array *a, const char *serial)
+/* @away: what it says is of some time ago, and counts as nothing. */
+static void hear(struct said *ret, const struct survey_array *a, const char *serial, bool away)
 {
-	const struct fa_volume *v = a->asked ? survey_volume(a, serial) : NULL;
+	const struct fa_volume *v = a->asked && !away ? survey_volume(a, serial) : NULL;
 
 	ret->n++;
-	ret->silent += !a->asked;
+	ret->silent += !a->asked || away;
 	if (!v)
 		return;
 	ret->live += !v->destroyed;
@@ -86,6 +90,19 @@ static void hear(struct said *ret, const struct survey_array *a, const char *ser
 		ret->is = v;
 }
 
+/* For what no registry knows: by the pod of the name that the array has for it. */
+static bool is_away_for(const struct survey *s, size_t array, const char *serial)
+{
+	const struct fa_volume *v = survey_volume(&s->arrays[array], serial);
+
+	for (size_t i = 0; v && i < s->storages.n; i++)
+		for (size_t k = 0; k < s->rows[i].n_arrays; k++)
+			if (s->rows[i].arrays[k] == array && s->rows[i].away[k] &&
+			    array_volname_of(&s->storages.items[i].conf, v->name))
+				return true;
+	return false;
+}
+
 static struct said said_of(const struct survey *s, const struct survey_map *m,
 			   const struct survey_storage *row)
 {
@@ -93,10 +110,10 @@ static struct said said_of(const struct survey *s, const struct survey_map *m,
 
 	if (row)
 		for (size_t i = 0; i < row->n_arrays; i++)
-			hear(&ret, &s->arrays[row->arrays[i]], m->serial);
+			hear(&ret, &s->arrays[row->arrays[i]], m->serial, row->away[i] != NULL);
 	else if (!m->entry)
 		for (size_t i = 0; i < s->n_arrays; i++)
-			hear(&ret, &s->arrays[i], m->serial);
+			hear(&ret, &s->arrays[i], m->serial, is_away_for(s, i, m->serial));
 	return ret;
 }
 
@@ -203,7 +220,8 @@ static void find_connections(struct findings *f, const struct survey *s, size_t 
 		const struct fa_volume *v = a->asked ? survey_volume(a, s->maps[at].serial) : NULL;
 		struct finding *x;
 
-		if (!v || v->destroyed || is_connected(a, v->name))
+		/* While a pod is not in step there, no path there would be of use. */
+		if (!v || v->destroyed || row->away[i] || is_connected(a, v->name))
 			continue;
 		x = add(f, s, at, FINDING_MISSING_CONNECTION, FINDING_WARNING);
 		x->array = a;
@@ -259,7 +277,7 @@ static bool leads_to(const struct survey *s, const struct survey_storage *row,
 		const struct survey_array *a = &s->arrays[row->arrays[i]];
 		const struct fa_volume *v = a->asked ? survey_volume(a, serial) : NULL;
 
-		if (v && !v->destroyed && is_connected(a, v->name) && is_of(p, a))
+		if (v && !v->destroyed && !row->away[i] && is_connected(a, v->name) && is_of(p, a))
 			return true;
 	}
 	return false;
@@ -503,6 +521,38 @@ static void find_of_stranger(struct findings *f, const struct survey *s, size_t 
 	x->remedy = "none: it is taken over when its guest starts, is moved or backed up";
 }
 
+/* An array that does not answer is told of as that. */
+static void find_pods(struct findings *f, const struct survey *s)
+{
+	for (size_t i = 0; i < s->storages.n; i++) {
+		const struct survey_storage *row = &s->rows[i];
+		const char *pod =
+			row->n_arrays ? container_pod(&row->storage->conf, &f->arena) : NULL;
+
+		for (size_t k = 0; pod && k < row->n_arrays; k++) {
+			const struct survey_array *a = &s->arrays[row->arrays[k]];
+
+			if (!row->away[k] || strcmp(row->away[k], SURVEY_POD_UNKNOWN) == 0 ||
+			    a->answer < 0)
+				continue;
+			*vec_push(f) = (struct finding){
+				.kind = FINDING_POD,
+				.level = FINDING_WARNING,
+				.array = a,
+				.volume = pod,
+				.storage = row->storage->id,
+				.what = arena_fmt(&f->arena,
+						  "%s on %s: until it is online its paths "
+						  "there are of no use, and that array is asked "
+						  "for nothing",
+						  row->away[k], a->url),
+				.remedy = "purepod list; look at the replication link and the "
+					  "mediator",
+			};
+		}
+	}
+}
+
 void findings_of(struct findings *ret, const struct survey *s)
 {
 	*ret = (struct findings){};
@@ -519,6 +569,7 @@ void findings_of(struct findings *ret, const struct survey *s)
 		else
 			find_of_stranger(ret, s, i);
 	}
+	find_pods(ret, s);
 }
 
 bool finding_may_go(const struct findings *f, const struct survey *s, const struct finding *x,

@@ -279,6 +279,36 @@ def test_first_array_loses_the_pod():
     s.close()
 
 
+def test_heal_in_resync():
+    """What an array in resync lacks is left until its pod is online there, which needs no new process to be
+    seen; what it says of volumes decides nothing, and its paths are named as what they are."""
+    s = Stage(2)
+    storages(s, 1)
+    s.disk("vm-100-disk-0")
+    s.sim.down("fa2")
+    s.act("activate", "vm-100-disk-0")
+    s.sim.up("fa2")
+    pod_is(s, "resyncing", "fa2")
+    s.node.publish()
+    doc, _ = until(s.node.document, 10)
+    drift = [(d["kind"], d["level"], d["volume"], d["what"]) for d in doc["drift"] if d["kind"] != "paths"]
+    assert [d[:3] for d in drift] == [("pod", "warning", "pod")], drift
+    assert f"resyncing on http://127.0.0.1:{s.sim.ports['fa2']}" in drift[0][3], drift
+    assert [m["state"] for m in doc["maps"]] == ["connected"], doc["maps"]
+    time.sleep(2)
+    assert len(s.sim.connections()) == 1, "healed too early"
+    pod_is(s, "online", "fa2")
+    until(lambda: len(s.sim.connections()) == 2, 50)
+    # The first one is away: its word is none, the other one's is.
+    pod_is(s, "resyncing", "fa1")
+    s.node.restart()
+    doc, _ = until(s.node.document, 10)
+    s.sim.rest("DELETE", "connections", {"host_names": "pve1", "volume_names": "pod::vm-100-disk-0"})
+    found = s.node.heal()["found"]
+    assert not any("not connected" in what for what in found) and any("resyncing" in what for what in found), found
+    s.close()
+
+
 # ---- an array that takes connections and says nothing ----
 
 # What each call may take of its time, and then of the next: docs/array.md, 4.

@@ -751,6 +751,88 @@ static void namespace_that_leaves(void **state)
 	findings_done(&g.f);
 }
 
+/* An array that is back and in resync tells of before: it decides nothing, lacks nothing that could
+ * be healed, and its paths are no redundancy. */
+static void pod_in_resync(void **state)
+{
+	char why[256];
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.row.away[1] = "resyncing";
+	assert_int_equal(look(&g), FINDING_POD);
+	assert_int_equal(g.f.items[0].level, FINDING_WARNING);
+	assert_string_equal(g.f.items[0].volume, "pod");
+	assert_string_equal(g.f.items[0].storage, "pure");
+	assert_non_null(strstr(g.f.items[0].what, "resyncing on https://fa2"));
+	assert_false(finding_heals(&g.f.items[0]) || finding_reaps(&g.f.items[0]));
+	assert_false(finding_is_for_heal(&g.f.items[0]));
+	assert_int_equal(g.f.maps[0].state, ARRAY_MAP_CONNECTED);
+	findings_done(&g.f);
+
+	/* What is not connected there, and what has no path there, is mended when it is in step. */
+	set(&g);
+	g.row.away[1] = "resyncing";
+	g.arrays[1].connections.n = 0;
+	assert_int_equal(look(&g), FINDING_POD);
+	findings_done(&g.f);
+	set(&g);
+	g.row.away[1] = "resyncing";
+	g.found.n_ways = 2;
+	assert_int_equal(look(&g), FINDING_POD);
+	findings_done(&g.f);
+	set(&g);
+	g.found.n_ways = 2;
+	assert_int_equal(look(&g), FINDING_PATHS);
+	findings_done(&g.f);
+
+	/* It remembers the volume as destroyed, the other one does not answer: not known. */
+	set(&g);
+	g.row.away[1] = "resyncing";
+	g.volumes[1].destroyed = true;
+	silent(&g.arrays[0]);
+	assert_int_equal(look(&g), FINDING_POD);
+	assert_false(g.f.maps[0].known);
+	assert_int_equal(g.f.maps[0].exists, TRI_UNKNOWN);
+	findings_done(&g.f);
+
+	/* It remembers it as connected, the other one has it destroyed: that one knows. */
+	set(&g);
+	g.row.away[1] = "resyncing";
+	g.volumes[0].destroyed = true;
+	findings_of(&g.f, &g.s);
+	assert_int_equal(g.f.n, 2);
+	assert_int_equal(g.f.items[0].kind, FINDING_GONE);
+	assert_true(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
+	findings_done(&g.f);
+
+	/* In step nowhere, as far as anybody knows: nothing is said of volumes. */
+	set(&g);
+	g.row.away[0] = g.row.away[1] = "unknown";
+	g.volumes[0].destroyed = g.volumes[1].destroyed = true;
+	assert_int_equal(look(&g), FINDING_MAX);
+	assert_false(g.f.maps[0].known);
+	findings_done(&g.f);
+
+	/* An array that does not answer is said to be so elsewhere. */
+	set(&g);
+	g.row.away[1] = "offline";
+	silent(&g.arrays[1]);
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* What nobody registered: by the storage of its name. */
+	set(&g);
+	g.map.entry = NULL;
+	g.row.away[1] = "resyncing";
+	g.volumes[1].destroyed = true;
+	silent(&g.arrays[0]);
+	assert_int_equal(look(&g), FINDING_POD);
+	assert_false(g.f.maps[0].known);
+	findings_done(&g.f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -770,6 +852,7 @@ int main(void)
 		cmocka_unit_test(shown_to_a_group),
 		cmocka_unit_test(namespace_without_a_path),
 		cmocka_unit_test(namespace_that_leaves),
+		cmocka_unit_test(pod_in_resync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
