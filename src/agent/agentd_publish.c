@@ -47,11 +47,12 @@ static void write_parked(struct jsonw *w, int spool_fd)
 
 	jsonw_array(w, "reasons");
 	for (const struct dirent *e; d && (e = readdir(d)) && n < ARRAY_SIZE(all);) {
-		if (!slice_ends(slice_of(e->d_name), ".why") ||
-		    strlen(e->d_name) >= sizeof(all[n].name) ||
+		size_t size = strlen(e->d_name) + 1;
+
+		if (!slice_ends(slice_of(e->d_name), ".why") || size > sizeof(all[n].name) ||
 		    fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		(void)snprintf(all[n].name, sizeof(all[n].name), "%s", e->d_name);
+		memcpy(all[n].name, e->d_name, size);
 		all[n++].at = st.st_mtim.tv_sec;
 	}
 	if (n)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "array/attach_step.h"
+#include "array/subsystem.h"
 #include "util/clock.h"
 #include "util/str.h"
 
@@ -141,6 +142,21 @@ static size_t worst(const int *error, size_t n)
 	return ret;
 }
 
+/* Of those that answered. */
+static int check_subsystems(const struct call *c, const struct links *l, const int *error, size_t n,
+			    struct err *e)
+{
+	struct fa_ports ports[ARRAY_ADDRESSES_MAX];
+	size_t known = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (error[i] == 0)
+			ports[known++] = l->at[i].ports;
+	return c->conf.protocol == ARRAY_NVME_TCP
+		       ? subsystems_check(c->conf.storage, ports, known, e)
+		       : 0;
+}
+
 int attach_connect(struct call *c, const struct attach_target *t, struct map_want *ret,
 		   bool *partial, struct err *e)
 {
@@ -171,7 +187,7 @@ int attach_connect(struct call *c, const struct attach_target *t, struct map_wan
 				"%s is not connected on %s: %s; `pvewarden array heal` does it when "
 				"that array answers again",
 				t->array_volume, fa_url(c->arrays[i]), why[i].text);
-	return 0;
+	return check_subsystems(c, &l, error, n, e);
 }
 
 /* 1: nothing is connected under that name. */

@@ -31,12 +31,13 @@ int attach_put(struct call *c, const struct registry_entry *entry, struct err *e
  */
 int attach_connect(struct call *c, const struct attach_target *t, struct map_want *ret,
 		   bool *partial, struct err *e);
+
 enum attach_off {
 	ATTACH_OFF,	    /* no array shows it to this host any more */
-	ATTACH_MAYBE_SHOWN, /* this host's own connections have ended; a host group's may be there
-			     */
+	ATTACH_MAYBE_SHOWN, /* not by connections of this host's own; a host group's may be there */
 	ATTACH_UNREACHED,   /* an array was not reached, and was named in the log */
 };
+
 /*
  * This host's connections of the volume of @serial, on all arrays. It may have been renamed since,
  * by another node: where nothing is connected under @array_volume, it is looked for by its serial.

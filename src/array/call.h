@@ -77,16 +77,25 @@ int call_left(const struct call *c, int reserve_ms);
 /*
  * Asks the arrays in order until one answers: state lives on all arrays of a pod alike, and a
  * volume outside of a pod on the first array alone (facts B3). Another array is asked only when one
- * was not reached, or gave no answer of its own, and only if it says that the pod is online there:
- * an array that has no such pod would call everything missing. An error that an array itself said
- * ends it, and so does -EINPROGRESS. All but the last may be silent for a part of the time alone,
- * and one that was silent before is the last.
+ * was not reached, or gave no answer of its own. Of either the pod has to be online there: one that
+ * has no such pod would call everything missing, and one that is back from an outage tells of the
+ * time before until it is in step again. An error that an array itself said ends it, and so does
+ * -EINPROGRESS. All but the last may be silent for a part of the time alone, and one that was
+ * silent before is the last.
  */
 int call_first(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), void *arg,
 	       struct err *e);
 
+/* The same where @fn asks for the pod itself, which says whether it is online. */
+int call_first_pod(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), void *arg,
+		   struct err *e);
+
 /* The arrays that a volume of this storage is connected on: all with a pod, else the first. */
 size_t call_arrays(const struct call *c);
+
+/* What is remembered under "WHAT URL ..." of any array of this storage is asked anew: other
+ * sections may have the same volumes, and the same arrays in another order. */
+void call_forget(struct call *c, const char *what);
 
 /* For tests: the engine with methods of the caller's, ended by one without a name. */
 int array_call_with(struct array_ctx *ctx, const struct call_method *const *tables, size_t n_tables,

@@ -67,6 +67,13 @@ int call_volname(struct call *c, const char **ret, struct array_volname *parsed,
 	return error;
 }
 
+void call_forget(struct call *c, const char *what)
+{
+	for (size_t i = 0; i < c->conf.n_addresses; i++)
+		array_memo_forget(c->ctx->memo,
+				  arena_fmt(&c->arena, "%s %s ", what, c->conf.addresses[i].url));
+}
+
 int call_left(const struct call *c, int reserve_ms)
 {
 	int64_t left = c->fa.deadline - clock_mono_ms() - reserve_ms;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
-#include <stdio.h>
 
 #include "array/call.h"
+#include "array/container.h"
 
 enum { PATIENCE_MAX_MS = 6000 };
 
@@ -16,26 +16,6 @@ static bool no_answer(int error)
 {
 	return error == -EHOSTUNREACH || error == -EPROTO || error == -EAGAIN ||
 	       error == -ETIMEDOUT;
-}
-
-/* The pod is on this array and in step, so that what the array says holds. */
-static int pod_is_online(struct call *c, struct fa *f, struct err *e)
-{
-	const char *prefix = c->conf.prefix, *end = strstr(prefix, "::");
-	const char *name = arena_strndup(&c->arena, prefix, (size_t)(end - prefix));
-	struct fa_about about = {};
-	struct fa_pod pod = {};
-	int ret = fa_about_get(f, &c->fa, &c->arena, &about, e);
-
-	if (ret == 0)
-		ret = fa_pod_get(f, &c->fa, name, &c->arena, &pod, e);
-	if (ret)
-		return ret;
-	for (size_t i = 0; i < pod.n_arrays; i++)
-		if (about.id && pod.arrays[i].id && strcmp(pod.arrays[i].id, about.id) == 0 &&
-		    pod.arrays[i].status && strcmp(pod.arrays[i].status, "online") == 0)
-			return 0;
-	return err_set(e, -EHOSTUNREACH, "pod %s is not online on %s", name, fa_url(f));
 }
 
 /* Those that answer, in their order, and then those that were silent. */
@@ -67,17 +47,40 @@ static int patience(const struct call *c, const struct fa *f, const struct fa *n
 	return third < PATIENCE_MAX_MS ? third : PATIENCE_MAX_MS;
 }
 
-/* The first array is the one that is meant; of another one the pod has to be online there. */
-static int ask(struct call *c, struct fa *f, int (*fn)(struct fa *, void *arg, struct err *),
-	       void *arg, struct err *e)
+struct question {
+	int (*fn)(struct fa *, void *arg, struct err *);
+	void *arg;
+	bool tells; /* its answer says as well whether the pod is online */
+};
+
+/* Whether the first array has the pod online is mostly known, from what was asked of it before;
+ * another one is asked for that each time: it is for an outage only. */
+static int must_be_online(struct call *c, struct fa *f, const char *pod, struct err *e)
 {
-	if (f != c->arrays[0] && pod_is_online(c, f, e) < 0)
-		return -EHOSTUNREACH;
-	return fn(f, arg, e);
+	enum tri online = f == c->arrays[0] ? fa_pod_is_online(f, pod) : TRI_UNKNOWN;
+	int r = online == TRI_NO	? fa_pod_away(f, pod, e)
+		: online == TRI_UNKNOWN ? fa_pod_ask(f, &c->fa, pod, e)
+					: 0;
+
+	/* Of the volume it has said nothing. */
+	return r == -ENOENT ? err_set(e, -EHOSTUNREACH, "%s has no pod %s", fa_url(f), pod) : r;
 }
 
-int call_first(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), void *arg,
-	       struct err *e)
+/* What an array says of a pod that it does not have online may be of before an outage. */
+static int ask(struct call *c, struct fa *f, const struct question *q, struct err *e)
+{
+	const char *pod = container_pod(&c->conf, &c->arena);
+	bool tells = q->tells && f == c->arrays[0];
+	int r = pod && !tells ? must_be_online(c, f, pod, e) : 0;
+
+	if (r == 0)
+		r = q->fn(f, q->arg, e);
+	if (r == 0 && pod && tells && fa_pod_is_online(f, pod) == TRI_NO)
+		r = fa_pod_away(f, pod, e);
+	return r;
+}
+
+static int ask_in_turn(struct call *c, const struct question *q, struct err *e)
 {
 	struct fa *arrays[ARRAY_ADDRESSES_MAX];
 	size_t n = in_turn(c, arrays);
@@ -89,7 +92,7 @@ int call_first(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), 
 		int r;
 
 		c->fa.patience_ms = patience(c, arrays[i], i + 1 < n ? arrays[i + 1] : NULL);
-		r = ask(c, arrays[i], fn, arg, &why);
+		r = ask(c, arrays[i], q, &why);
 		c->fa.patience_ms = 0;
 		if (!no_answer(r))
 			return r ? err_set(e, r, "%s", why.text) : 0;
@@ -101,4 +104,16 @@ int call_first(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), 
 		}
 	}
 	return err_set(e, ret, "%s", first.text);
+}
+
+int call_first(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), void *arg,
+	       struct err *e)
+{
+	return ask_in_turn(c, &(struct question){ .fn = fn, .arg = arg }, e);
+}
+
+int call_first_pod(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), void *arg,
+		   struct err *e)
+{
+	return ask_in_turn(c, &(struct question){ .fn = fn, .arg = arg, .tells = true }, e);
 }

@@ -7,6 +7,7 @@
 #include "array/attach_snap.h"
 #include "array/connected.h"
 #include "array/diskname.h"
+#include "array/snapcalls.h"
 #include "array/volumes.h"
 
 /*
@@ -178,5 +179,6 @@ int call_free(struct call *c, struct err *e)
 	r = free_locked(&w, e);
 	connected_done(&w.who);
 	volumes_changed(c);
+	snapshots_changed(c); /* they went with it */
 	return r;
 }

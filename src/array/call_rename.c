@@ -8,6 +8,7 @@
 #include "array/attach_snap.h"
 #include "array/connected.h"
 #include "array/disknew.h"
+#include "array/snapcalls.h"
 #include "array/volumes.h"
 
 struct renaming {
@@ -81,6 +82,7 @@ static int rename_locked(struct call *c, const char *volname, const char *target
 		return r;
 	r = target ? rename_to(c, to, &how, e) : disknew_next(c, vmid, rename_to, &how, made, e);
 	volumes_changed(c);
+	snapshots_changed(c); /* they have the new name */
 	return r;
 }
 

@@ -139,7 +139,7 @@ static const char *memo_prefix(struct call *c)
 
 void snapshots_changed(struct call *c)
 {
-	array_memo_forget(c->ctx->memo, memo_prefix(c));
+	call_forget(c, "snapshots");
 }
 
 /* Proxmox asks this twice a disk and then rolls back, so an answer serves for some seconds; the

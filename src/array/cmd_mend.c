@@ -113,7 +113,7 @@ static void show_blind(struct mending *m)
 
 static bool is_rest(const struct mending *m, const struct finding *f)
 {
-	return !f->map->entry && f->level != FINDING_NOTICE &&
+	return f->map && !f->map->entry && f->level != FINDING_NOTICE &&
 	       finding_is_for_heal(f) != m->verb->asks &&
 	       (!m->storage || (f->storage && strcmp(f->storage, m->storage) == 0));
 }

@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "array/container.h"
 #include "array/diagnose.h"
+#include "array/subsystem.h"
 #include "util/str.h"
 
 enum { ENTRIES_MAX = 512 };
@@ -334,6 +336,21 @@ static void diagnose_fc(struct diagnosis *d, const struct root *root, const stru
 	diagnose_all_ports(d, &remote, &kind);
 }
 
+/* What a pod's volumes would lack, however many ports are connected. */
+static void diagnose_subsystems(struct diagnosis *d, const struct array_conf *conf)
+{
+	struct fa_ports ports[ARRAY_ADDRESSES_MAX];
+	const char *nqn[2];
+
+	for (size_t i = 0; i < d->n_arrays; i++)
+		ports[i] = d->arrays[i].ports;
+	if (subsystems_differ(ports, d->n_arrays, nqn) && container_pod(conf, &d->arena))
+		diagnosis_add(d, DIAGNOSIS_BAD, "nvme", SUBSYSTEM_REMEDY,
+			      "the pod's arrays are two NVMe subsystems (%s, %s), whose paths the "
+			      "kernel does not join: its volumes are not activated",
+			      nqn[0], nqn[1]);
+}
+
 static void diagnose_nvme(struct diagnosis *d, const struct root *root,
 			  const struct array_conf *conf)
 {
@@ -371,6 +388,7 @@ static void diagnose_nvme(struct diagnosis *d, const struct root *root,
 			"module nvme-tcp is not loaded");
 	(void)each(root, "nvme", add_controller, &l);
 	diagnose_all_ports(d, &l, &kind);
+	diagnose_subsystems(d, conf);
 }
 
 void diagnose_links(struct diagnosis *d, const struct root *root, const struct array_conf *conf)

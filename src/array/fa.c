@@ -50,6 +50,7 @@ static void close_one(struct fa *f)
 	explicit_bzero(f->key, strlen(f->key));
 	free(f->key);
 	json_decref(f->ports);
+	fa_pods_free(f);
 	(void)pthread_mutex_destroy(&f->lock);
 	rest_close(f->rest);
 	free(f);

@@ -237,6 +237,21 @@ struct fa_pod {
 };
 int fa_pod_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 	       struct fa_pod *ret, struct err *e);
+
+enum {
+	FA_POD_KEPT_MS = 45000, /* that a pod is online on all its arrays is believed so long, and
+				   only while the one that said it answers */
+	FA_POD_AWAY_MS = 5000,	/* and so long what was said while it was not */
+};
+/* Is it online on @f, by its own last word, whoever asked for that? Asks nobody. Elsewhere an array
+ * tells of some time ago: it may be in resync after an outage. */
+enum tri fa_pod_is_online(struct fa *f, const char *name);
+/* The same, asked: 0, or fa_pod_away()'s; as fa_pod_get(). */
+int fa_pod_ask(struct fa *f, const struct fa_call *c, const char *name, struct err *e);
+/* -EHOSTUNREACH with what was said. */
+int fa_pod_away(struct fa *f, const char *name, struct err *e);
+/* What @f, on which it is online, said of the array with @id ("resyncing"); NULL: not known. */
+const char *fa_pod_status(struct fa *f, const char *name, const char *id, struct arena *a);
 /* -ENOENT */
 int fa_vgroup_get(struct fa *f, const struct fa_call *c, const char *name, struct err *e);
 

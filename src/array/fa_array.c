@@ -66,11 +66,23 @@ int fa_host_get(struct fa *f, const struct fa_call *c, const char *name, struct 
 	return r < 0 ? err_wrap(e, r, "%s", fa_url(f)) : 0;
 }
 
+/* What is told of it by then may be as old as the question. */
+static int get_pod(struct fa *f, const struct fa_call *c, const char *name, json_t **ret,
+		   struct err *e)
+{
+	int64_t asked = rest_now_ms();
+	int r = get_one(f, c, "pods", name, ret, e);
+
+	if (r == 0)
+		fa_pods_learn(f, *ret, asked);
+	return r;
+}
+
 int fa_pod_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 	       struct fa_pod *ret, struct err *e)
 {
 	json_t *item;
-	int r = get_one(f, c, "pods", name, &item, e);
+	int r = get_pod(f, c, name, &item, e);
 
 	if (r < 0)
 		return r;
@@ -106,6 +118,7 @@ int fa_about_get(struct fa *f, const struct fa_call *c, struct arena *a, struct 
 	json_decref(item);
 	if (r < 0)
 		return err_wrap(e, r, "%s", fa_url(f));
+	fa_own_id_learn(f, ret->id);
 	rest_version(f->rest, version);
 	ret->api = arena_str(a, slice_of(version));
 	return 0;
@@ -142,7 +155,7 @@ int fa_pod_space_get(struct fa *f, const struct fa_call *c, const char *pod, str
 		     struct err *e)
 {
 	json_t *item;
-	int r = get_one(f, c, "pods", pod, &item, e);
+	int r = get_pod(f, c, pod, &item, e);
 
 	if (r < 0)
 		return r;

@@ -18,10 +18,17 @@ struct fa {
 	char *key; /* what the pool knows it by: holds the token */
 	struct fa *next;
 	_Atomic bool pod_patterns; /* a filter name='POD::X*' has found something: they work */
-	pthread_mutex_t lock;	   /* the two below */
+	pthread_mutex_t lock;	   /* all below */
 	json_t *ports;
-	int64_t ports_until; /* monotonic ms */
+	int64_t ports_until;	  /* monotonic ms */
+	struct fa_pod_seen *pods; /* fa_pods.c's */
+	char *own_id;		  /* NULL: it was not asked yet */
 };
+
+/* What an answer of the array says, by whoever it was asked for at @asked (rest_now_ms()). */
+void fa_pods_learn(struct fa *f, const json_t *item, int64_t asked);
+void fa_own_id_learn(struct fa *f, const char *id);
+void fa_pods_free(struct fa *f);
 
 /* Calls @fn for each item of a list, all pages; its first error ends it. @path has its question but
  * for limit and token. */
@@ -55,9 +62,7 @@ enum tri fa_made_since(struct fa *f, int64_t created, int64_t began);
 int fa_volume_find(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 		   struct fa_volume *ret, struct err *e);
 
-/* The volume @name as the array answered a change of it, or as it is now where that says too
- * little.
- */
+/* The volume @name as the array answered a change of it; where that says too little, as it is. */
 int fa_changed_volume(struct fa *f, const struct fa_call *c, const struct fa_change *change,
 		      const char *name, struct arena *a, struct fa_volume *ret, struct err *e);
 

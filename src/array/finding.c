@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "array/container.h"
 #include "array/map_plan.h"
 #include "array/plan.h"
 
@@ -19,6 +20,7 @@ const char *finding_kind_name(enum finding_kind k)
 		[FINDING_SNAPSHOT] = "snapshot",
 		[FINDING_NO_STORAGE] = "no-storage",
 		[FINDING_UNREGISTERED] = "unregistered",
+		[FINDING_POD] = "pod",
 	};
 
 	return names[k];
@@ -40,14 +42,15 @@ bool finding_is_for_heal(const struct finding *f)
 /* Only what the registry has: what somebody else has mapped is reported and never touched. */
 bool finding_heals(const struct finding *f)
 {
-	return f->map->entry && finding_is_for_heal(f);
+	return finding_is_for_heal(f) && f->map->entry;
 }
 
 bool finding_reaps(const struct finding *f)
 {
-	return f->map->entry && (f->kind == FINDING_GONE || f->kind == FINDING_NOT_CONNECTED ||
-				 f->kind == FINDING_LEAVING || f->kind == FINDING_STALE ||
-				 f->kind == FINDING_SNAPSHOT);
+	return (f->kind == FINDING_GONE || f->kind == FINDING_NOT_CONNECTED ||
+		f->kind == FINDING_LEAVING || f->kind == FINDING_STALE ||
+		f->kind == FINDING_SNAPSHOT) &&
+	       f->map->entry;
 }
 
 void findings_done(struct findings *f)
@@ -71,12 +74,13 @@ struct said {
 	const struct fa_volume *is;
 };
 
-static void hear(struct said *ret, const struct survey_array *a, const char *serial)
+/* @away: what it says is of some time ago, and counts as nothing. */
+static void hear(struct said *ret, const struct survey_array *a, const char *serial, bool away)
 {
-	const struct fa_volume *v = a->asked ? survey_volume(a, serial) : NULL;
+	const struct fa_volume *v = a->asked && !away ? survey_volume(a, serial) : NULL;
 
 	ret->n++;
-	ret->silent += !a->asked;
+	ret->silent += !a->asked || away;
 	if (!v)
 		return;
 	ret->live += !v->destroyed;
@@ -86,6 +90,19 @@ static void hear(struct said *ret, const struct survey_array *a, const char *ser
 		ret->is = v;
 }
 
+/* For what no registry knows: by the pod of the name that the array has for it. */
+static bool is_away_for(const struct survey *s, size_t array, const char *serial)
+{
+	const struct fa_volume *v = survey_volume(&s->arrays[array], serial);
+
+	for (size_t i = 0; v && i < s->storages.n; i++)
+		for (size_t k = 0; k < s->rows[i].n_arrays; k++)
+			if (s->rows[i].arrays[k] == array && s->rows[i].away[k] &&
+			    array_volname_of(&s->storages.items[i].conf, v->name))
+				return true;
+	return false;
+}
+
 static struct said said_of(const struct survey *s, const struct survey_map *m,
 			   const struct survey_storage *row)
 {
@@ -93,10 +110,10 @@ static struct said said_of(const struct survey *s, const struct survey_map *m,
 
 	if (row)
 		for (size_t i = 0; i < row->n_arrays; i++)
-			hear(&ret, &s->arrays[row->arrays[i]], m->serial);
+			hear(&ret, &s->arrays[row->arrays[i]], m->serial, row->away[i] != NULL);
 	else if (!m->entry)
 		for (size_t i = 0; i < s->n_arrays; i++)
-			hear(&ret, &s->arrays[i], m->serial);
+			hear(&ret, &s->arrays[i], m->serial, is_away_for(s, i, m->serial));
 	return ret;
 }
 
@@ -203,7 +220,8 @@ static void find_connections(struct findings *f, const struct survey *s, size_t 
 		const struct fa_volume *v = a->asked ? survey_volume(a, s->maps[at].serial) : NULL;
 		struct finding *x;
 
-		if (!v || v->destroyed || is_connected(a, v->name))
+		/* While a pod is not in step there, no path there would be of use. */
+		if (!v || v->destroyed || row->away[i] || is_connected(a, v->name))
 			continue;
 		x = add(f, s, at, FINDING_MISSING_CONNECTION, FINDING_WARNING);
 		x->array = a;
@@ -214,6 +232,11 @@ static void find_connections(struct findings *f, const struct survey *s, size_t 
 	}
 }
 
+static bool is_namespace(const struct survey_map *m)
+{
+	return m->found && map_is_namespace(&m->found->state);
+}
+
 static void find_paths(struct findings *f, const struct survey *s, size_t at)
 {
 	const struct map_state *st = &s->maps[at].found->state;
@@ -222,7 +245,10 @@ static void find_paths(struct findings *f, const struct survey *s, size_t at)
 	if (st->paths_ok < st->paths) {
 		x = add(f, s, at, FINDING_PATHS, st->paths_ok ? FINDING_WARNING : FINDING_CRITICAL);
 		x->what = arena_fmt(&f->arena, "%u of %u paths work", st->paths_ok, st->paths);
-		x->remedy = "multipathd show paths; look at the fabric and the array's ports";
+		x->remedy = is_namespace(&s->maps[at])
+				    ? "nvme list-subsys; look at the network and the array's ports"
+				    : "multipathd show paths; look at the fabric and the array's "
+				      "ports";
 	}
 	if (st->mismatched) {
 		x = add(f, s, at, FINDING_PATHS, FINDING_CRITICAL);
@@ -251,7 +277,7 @@ static bool leads_to(const struct survey *s, const struct survey_storage *row,
 		const struct survey_array *a = &s->arrays[row->arrays[i]];
 		const struct fa_volume *v = a->asked ? survey_volume(a, serial) : NULL;
 
-		if (v && !v->destroyed && is_connected(a, v->name) && is_of(p, a))
+		if (v && !v->destroyed && !row->away[i] && is_connected(a, v->name) && is_of(p, a))
 			return true;
 	}
 	return false;
@@ -315,19 +341,33 @@ static void find_in_use(struct findings *f, const struct survey *s, size_t at,
 	find_size(f, s, at);
 }
 
+/* What the kernel hears of by itself, as soon as a path works over which it can. */
+static bool is_unheard(const struct survey_map *m)
+{
+	return !m->entry && is_namespace(m) && !m->found->state.paths_ok &&
+	       map_is_idle(&m->found->state);
+}
+
 static void find_lost(struct findings *f, const struct survey *s, size_t at)
 {
 	const struct survey_map *m = &s->maps[at];
 	bool gone = f->maps[at].state == ARRAY_MAP_GONE, destroyed = f->maps[at].is;
-	struct finding *x =
-		add(f, s, at, gone ? FINDING_GONE : FINDING_NOT_CONNECTED, FINDING_WARNING);
+	struct finding *x = add(f, s, at, gone ? FINDING_GONE : FINDING_NOT_CONNECTED,
+				is_unheard(m) ? FINDING_NOTICE : FINDING_WARNING);
 
-	x->what = arena_fmt(&f->arena, "%s%s",
-			    gone && destroyed ? "the volume is destroyed on the array"
-			    : gone	      ? "the array does not have this volume"
-					      : "the volume is not connected to this host",
-			    in_use(m));
-	if (!m->entry)
+	x->what = arena_fmt(
+		&f->arena, "%s%s%s",
+		gone && destroyed ? "the volume is destroyed on the array"
+		: gone		  ? "the array does not have this volume"
+				  : "the volume is not connected to this host",
+		in_use(m),
+		is_unheard(m) ? ": the namespace goes by itself when a path works again" : "");
+	if (is_unheard(m))
+		x->remedy = "none; nvme list-subsys shows the paths";
+	else if (!m->entry && is_namespace(m))
+		x->remedy =
+			"not pvewarden's: look who uses it, then nvme ns-rescan its controllers";
+	else if (!m->entry)
 		x->remedy = ARRAY_MAP_BY_HAND;
 	else if (!m->found || map_is_idle(&m->found->state))
 		x->remedy = "pvewarden array reap";
@@ -388,7 +428,9 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 			find_no_storage(f, s, at);
 	} else if (entry->leaving) {
 		find_left(f, s, at, FINDING_LEAVING, FINDING_WARNING,
-			  "its removal began and was not finished");
+			  is_namespace(m) ? "its removal began and was not finished: the namespace "
+					    "stays while an array shows it"
+					  : "its removal began and was not finished");
 	} else if (is_old(s, entry) && *entry->snap) {
 		find_left(
 			f, s, at, FINDING_SNAPSHOT, FINDING_WARNING,
@@ -411,10 +453,51 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 	}
 }
 
+/* Only through a host group, as far as the arrays say. */
+static bool is_groups(const struct survey *s, const struct survey_storage *row, const char *volume)
+{
+	size_t groups = 0;
+
+	for (size_t i = 0; i < row->n_arrays; i++) {
+		const struct fa_connections *all = &s->arrays[row->arrays[i]].connections;
+
+		for (size_t k = 0; k < all->n; k++) {
+			if (strcmp(all->items[k].volume, volume) != 0)
+				continue;
+			if (!all->items[k].host_group)
+				return false;
+			groups++;
+		}
+	}
+	return groups > 0;
+}
+
+/*
+ * A namespace is on all nodes of a host group that it is shown to, also where its guest has been
+ * stopped, or never ran: docs/array.md, 4. Nobody has mapped it, and only who has it open needs
+ * what it lacks.
+ */
+static void find_shown(struct findings *f, const struct survey *s, size_t at,
+		       const struct survey_storage *row)
+{
+	const struct survey_map *m = &s->maps[at];
+	struct finding *x;
+
+	if (map_is_idle(&m->found->state))
+		return;
+	find_in_use(f, s, at, row);
+	x = add(f, s, at, FINDING_UNREGISTERED, FINDING_NOTICE);
+	x->what = m->found->state.in_use == MAP_OPEN
+			  ? "opened by something else than pvewarden"
+			  : "shown through a host group, and whether it is open is not known";
+	x->remedy = "none: it is taken over when its guest starts, is moved or backed up";
+}
+
 /* What is on no array of ours is a LUN of somebody else's purpose, and nobody's business here. */
 static void find_of_stranger(struct findings *f, const struct survey *s, size_t at)
 {
 	const struct finding_map *is = &f->maps[at];
+	const struct survey_storage *row;
 	struct finding *x;
 
 	if (!is->storage)
@@ -427,10 +510,47 @@ static void find_of_stranger(struct findings *f, const struct survey *s, size_t 
 		find_paths(f, s, at);
 		return;
 	}
-	find_in_use(f, s, at, survey_storage_of(s, is->storage));
+	row = survey_storage_of(s, is->storage);
+	if (is_namespace(&s->maps[at]) && is_groups(s, row, is->volume)) {
+		find_shown(f, s, at, row);
+		return;
+	}
+	find_in_use(f, s, at, row);
 	x = add(f, s, at, FINDING_UNREGISTERED, FINDING_NOTICE);
 	x->what = "mapped by something else than pvewarden";
 	x->remedy = "none: it is taken over when its guest starts, is moved or backed up";
+}
+
+/* An array that does not answer is told of as that. */
+static void find_pods(struct findings *f, const struct survey *s)
+{
+	for (size_t i = 0; i < s->storages.n; i++) {
+		const struct survey_storage *row = &s->rows[i];
+		const char *pod =
+			row->n_arrays ? container_pod(&row->storage->conf, &f->arena) : NULL;
+
+		for (size_t k = 0; pod && k < row->n_arrays; k++) {
+			const struct survey_array *a = &s->arrays[row->arrays[k]];
+
+			if (!row->away[k] || strcmp(row->away[k], SURVEY_POD_UNKNOWN) == 0 ||
+			    a->answer < 0)
+				continue;
+			*vec_push(f) = (struct finding){
+				.kind = FINDING_POD,
+				.level = FINDING_WARNING,
+				.array = a,
+				.volume = pod,
+				.storage = row->storage->id,
+				.what = arena_fmt(&f->arena,
+						  "%s on %s: until it is online its paths "
+						  "there are of no use, and that array is asked "
+						  "for nothing",
+						  row->away[k], a->url),
+				.remedy = "purepod list; look at the replication link and the "
+					  "mediator",
+			};
+		}
+	}
 }
 
 void findings_of(struct findings *ret, const struct survey *s)
@@ -449,6 +569,7 @@ void findings_of(struct findings *ret, const struct survey *s)
 		else
 			find_of_stranger(ret, s, i);
 	}
+	find_pods(ret, s);
 }
 
 bool finding_may_go(const struct findings *f, const struct survey *s, const struct finding *x,

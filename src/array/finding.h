@@ -21,6 +21,7 @@ enum finding_kind {
 			   */
 	FINDING_NO_STORAGE,   /* its storage is not in storage.cfg, or not for this node */
 	FINDING_UNREGISTERED, /* a volume of ours that somebody else has mapped */
+	FINDING_POD,	      /* a pod is not online on one of its arrays */
 	FINDING_MAX,
 };
 
@@ -29,8 +30,8 @@ enum finding_level { FINDING_NOTICE, FINDING_WARNING, FINDING_CRITICAL };
 struct finding {
 	enum finding_kind kind;
 	enum finding_level level;
-	const struct survey_map *map;
-	const struct survey_array *array; /* of a missing connection */
+	const struct survey_map *map;	  /* NULL of a pod */
+	const struct survey_array *array; /* of a missing connection, of a pod */
 	bool lacking;			  /* of paths: a way to its arrays works and has none */
 	const char *volume, *storage, *what, *remedy;
 };

@@ -64,6 +64,12 @@ static inline bool map_is_idle(const struct map_state *s)
 	return s->in_use == MAP_FREE || s->in_use == MAP_PASSING;
 }
 
+/* A namespace of NVMe: there when an array shows it to this host, and gone when none does. */
+static inline bool map_is_namespace(const struct map_state *s)
+{
+	return strncmp(s->device, "nvme", 4) == 0;
+}
+
 /* Reads only: DM by UUID, /sys. Never blocks on a disk. */
 int map_look(const char *serial, enum array_protocol protocol, struct map_state *ret,
 	     struct err *e);

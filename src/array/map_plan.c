@@ -269,6 +269,20 @@ bool map_plan_serial_of_nguid(const char *nguid, char ret[ARRAY_SERIAL_LEN + 1])
 	return true;
 }
 
+int map_plan_twins(const struct nvme_ns *a, const struct nvme_ns *b, struct err *e)
+{
+	if (*a->nqn && *b->nqn && strcmp(a->nqn, b->nqn) != 0)
+		return err_set(e, -EUCLEAN,
+			       "%s and %s are the same volume in two NVMe subsystems (%.96s, "
+			       "%.96s), whose paths the kernel does not join: it can be reached by "
+			       "one array alone, or by iSCSI or FC",
+			       a->name, b->name, a->nqn, b->nqn);
+	return err_set(e, -EUCLEAN,
+		       "%s and %s are the same volume: the kernel's NVMe multipathing is off "
+		       "(nvme_core.multipath=Y on the kernel's command line)",
+		       a->name, b->name);
+}
+
 static bool has_controller(const struct nvme_ctrls *have, const struct map_port *port)
 {
 	vec_each (c, have)

@@ -97,6 +97,9 @@ bool map_plan_serial_of_wwid(const char *wwid, char ret[ARRAY_SERIAL_LEN + 1]);
 bool map_plan_serial_of_uuid(const char *uuid, char ret[ARRAY_SERIAL_LEN + 1]);
 bool map_plan_serial_of_nguid(const char *nguid, char ret[ARRAY_SERIAL_LEN + 1]);
 
+/* Why @a and @b, of one NGUID, are two disks: -EUCLEAN. */
+int map_plan_twins(const struct nvme_ns *a, const struct nvme_ns *b, struct err *e);
+
 /* The NVMe ports of @want without a controller yet; indexes into arrays and ports. */
 struct map_missing {
 	size_t array, port;

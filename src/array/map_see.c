@@ -427,11 +427,7 @@ int map_see_nvme(struct nvme_ns *ret, bool *present, const struct root *root, co
 	nvme_namespaces(&list, root, nguid);
 	*present = list.n > 0;
 	if (list.n > 1)
-		return err_set(
-			e, -EUCLEAN,
-			"%s and %s are the same volume: the kernel's NVMe multipathing is off "
-			"(nvme_core.multipath=Y on the kernel's command line)",
-			list.items[0].name, list.items[1].name);
+		return map_plan_twins(&list.items[0], &list.items[1], e);
 	if (list.n)
 		*ret = list.items[0];
 	return 0;

@@ -39,7 +39,7 @@ void map_view_state(const struct map_view *v, const struct root *root, struct ma
 /* Is the disk @name used? Its holders, mounts, open files, and whether it can be opened alone. */
 enum map_in_use map_disk_use(const struct root *root, const char *name, char *why, size_t size);
 
-/* An NVMe volume: -EUCLEAN when two disks have its NGUID (the kernel's multipathing is off). */
+/* An NVMe volume: -EUCLEAN when two disks have its NGUID, with the reason why they are two. */
 int map_see_nvme(struct nvme_ns *ret, bool *present, const struct root *root, const char *serial,
 		 struct err *e);
 void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct map_state *ret);

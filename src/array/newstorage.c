@@ -6,6 +6,7 @@
 #include "array/container.h"
 #include "array/elsewhere.h"
 #include "array/initiator.h"
+#include "array/subsystem.h"
 
 struct looked {
 	struct arena arena; /* asked in parallel: an arena is one thread's */
@@ -13,6 +14,7 @@ struct looked {
 	struct fa_about about;
 	struct fa_pod pod;
 	struct fa_host host;
+	struct fa_ports ports; /* of a pod that is to be reached by NVMe */
 	struct err why;
 };
 
@@ -46,6 +48,8 @@ static int look_at(struct fa *f, void *arg, struct err *e)
 		l->place_result = fa_vgroup_get(f, fa, w->group, e);
 	if (l->place_result < 0)
 		return l->place_result;
+	if (w->pod && w->c->conf.protocol == ARRAY_NVME_TCP)
+		(void)fa_ports_get(f, fa, &l->arena, &l->ports, NULL);
 	l->host_result = fa_host_get(f, fa, w->c->conf.host, &l->arena, &l->host, e);
 	return l->host_result;
 }
@@ -130,6 +134,15 @@ static int judge_one(const struct looking *w, size_t i, const struct initiators 
 	return 0;
 }
 
+static int judge_subsystems(const struct looking *w, struct err *e)
+{
+	struct fa_ports ports[ARRAY_ADDRESSES_MAX];
+
+	for (size_t i = 0; i < w->c->n_arrays; i++)
+		ports[i] = w->at[i].ports;
+	return subsystems_check(w->c->conf.storage, ports, w->c->n_arrays, e);
+}
+
 static void judge_twins(const struct looking *w)
 {
 	for (size_t i = 1; i < w->c->n_arrays; i++)
@@ -181,6 +194,8 @@ int newstorage_check(struct call *c, struct err *e)
 	judge_twins(&w);
 	for (size_t i = 0; i < c->n_arrays && r == 0; i++)
 		r = judge_one(&w, i, &own, e);
+	if (r == 0)
+		r = judge_subsystems(&w, e);
 	for (size_t i = 0; i < c->n_arrays; i++)
 		arena_done(&w.at[i].arena);
 	if (r == 0)

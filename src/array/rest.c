@@ -135,6 +135,11 @@ bool rest_was_silent(const struct rest *r)
 	return rest_now_ms() < r->silent_until;
 }
 
+int64_t rest_failed_at(const struct rest *r)
+{
+	return r->failed_at;
+}
+
 void rest_counters(struct rest *r, struct fa_counters *ret)
 {
 	*ret = (struct fa_counters){ .requests = r->requests,

@@ -64,6 +64,10 @@ int64_t rest_array_time(struct rest *r, int64_t monotonic_ms);
 /* As fa_was_silent(). */
 bool rest_was_silent(const struct rest *r);
 
+/* When it last gave no answer, one that it cannot serve (5xx), or forgot the session: it may have
+ * been restarted or cut off. CLOCK_MONOTONIC, ms; 0: never. */
+int64_t rest_failed_at(const struct rest *r);
+
 /* A line for the request's log; secrets never go here. */
 void rest_log(const struct rest *r, const struct fa_call *c, int level, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);

@@ -148,6 +148,8 @@ static int send(struct rest *r, const struct fa_call *c, const struct http_call 
 	began = rest_now_ms();
 	code = http_client_call(client, call, &ret->http, e);
 	note_silence(r, code, began);
+	if (code < 0 || ret->http.status == 401 || ret->http.status >= 500)
+		r->failed_at = rest_now_ms();
 	rest_give_back(r, client);
 	ret->timed_out = code == -ETIMEDOUT;
 	return code < 0 ? failed(r, code, ret->http.sent, e) : 0;

@@ -43,6 +43,7 @@ struct rest {
 	_Atomic int64_t hold_until;   /* monotonic ms: it asked for a pause */
 	_Atomic int64_t silent_until; /* monotonic ms: it did not answer; 0: the last time it did */
 	_Atomic int64_t heard_at;     /* monotonic ms: its last answer */
+	_Atomic int64_t failed_at;    /* monotonic ms: as rest_failed_at() */
 	_Atomic int64_t lead_ms; /* the array's clock minus our monotonic one; INT64_MIN: unknown */
 	_Atomic uint64_t requests, logins, errors, limited;
 	_Atomic int64_t session_since, last_ok;

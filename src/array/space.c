@@ -73,6 +73,8 @@ static int ask_provisioned(struct call *c, uint64_t *ret, struct err *e)
 struct half {
 	const char *what;
 	int (*ask)(struct fa *f, void *arg, struct err *e);
+	int (*first)(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), void *arg,
+		     struct err *e);
 	bool fresh; /* asked by this call */
 	struct said {
 		int64_t at;
@@ -90,7 +92,7 @@ static int fetch_half(void *arg, struct buf *ret, struct err *e)
 	struct half_asked *h = arg;
 	struct asked q = { .c = h->c };
 	struct said said = { .at = clock_mono_ms() };
-	int r = call_first(h->c, h->half->ask, &q, e);
+	int r = h->half->first(h->c, h->half->ask, &q, e);
 
 	h->half->fresh = true;
 	said.space = q.space;
@@ -118,8 +120,8 @@ static int get_half(struct call *c, struct half *half, int age_ms, struct err *e
  */
 static int ask_halves(struct call *c, struct fa_space *ret, struct err *e)
 {
-	struct half pod = { .what = "pod", .ask = ask_pod };
-	struct half array = { .what = "array", .ask = ask_array };
+	struct half pod = { .what = "pod", .ask = ask_pod, .first = call_first_pod };
+	struct half array = { .what = "array", .ask = ask_array, .first = call_first };
 	int r = get_half(c, &pod, SPACE_HALF_MS, e);
 
 	if (r == 0 && !pod.said.space.total)

@@ -338,14 +338,14 @@ static bool wants_search(const struct survey *s, const struct survey_memory *m, 
 	       (strangers && now - m->searched >= (int64_t)SURVEY_STRANGER_S * 1000);
 }
 
-/* Every array that could have it was listed whole. */
+/* Every array that could have it was listed whole, and tells of now. */
 static bool searched_for(const struct survey *s, const struct survey_map *m)
 {
 	const struct survey_storage *row =
 		m->entry ? survey_storage_of(s, m->entry->storage) : NULL;
 
 	for (size_t i = 0; row && i < row->n_arrays; i++)
-		if (!s->arrays[row->arrays[i]].complete)
+		if (!s->arrays[row->arrays[i]].complete || row->away[i])
 			return false;
 	return row && row->n_arrays;
 }
@@ -476,6 +476,7 @@ void survey_make(struct survey *ret, struct array_ctx *ctx, struct survey_memory
 	q.ports = survey_may_lack(ret);
 	find_arrays(ret, ctx);
 	ask_all(&q);
+	survey_pods(ret, &q.call);
 	if (wants_search(ret, memory, q.now)) {
 		q.search = true;
 		ask_all(&q);

@@ -18,6 +18,8 @@ enum {
 	SURVEY_PORT_S = 30,	 /* a port has to work so long before a path over it is missed */
 };
 
+#define SURVEY_POD_UNKNOWN "unknown"
+
 /* One array as this node's host object sees it. */
 struct survey_array {
 	struct fa *fa;
@@ -37,7 +39,10 @@ struct survey_array {
 struct survey_storage {
 	const struct array_storage *storage;
 	size_t arrays[ARRAY_ADDRESSES_MAX], n_arrays; /* of survey.arrays */
-	const char *problem;			      /* NULL: space is known */
+	/* Why what that array says of the pod's volumes does not count: its status there, as an
+	 * array has it on which it is online; NULL: it is online, or there is no pod. */
+	const char *away[ARRAY_ADDRESSES_MAX];
+	const char *problem; /* NULL: space is known */
 	uint64_t total, used;
 };
 
@@ -126,6 +131,10 @@ void survey_ports(struct survey *s, const struct root *root, struct survey_memor
 bool survey_may_lack(const struct survey *s);
 /* A way that works, and no path of @m's map goes over it. */
 bool survey_lacks(const struct survey_map *m, const struct survey_port *p);
+
+/* Where each storage's pod is in step. Asks only where something is mapped and nobody has said it
+ * of late. */
+void survey_pods(struct survey *s, const struct fa_call *call);
 
 /* What @a says of that serial: live, destroyed, or NULL. */
 const struct fa_volume *survey_volume(const struct survey_array *a, const char *serial);

@@ -133,7 +133,8 @@ int volume_find(struct call *c, const char *volname, struct fa_volume *ret, stru
 	if (error || !array_volname_parse(volname, &v))
 		return error;
 	g.like = arena_fmt(&c->arena, "%s%s-%u-", c->conf.prefix, v.base ? "base" : "vm", v.vmid);
-	key = arena_fmt(&c->arena, "volumes %s %s", c->conf.storage, g.like);
+	key = arena_fmt(&c->arena, "volumes %s %s %s", c->conf.addresses[0].url, c->conf.storage,
+			g.like);
 	error = array_memo_get(c->ctx->memo, key, VOLUMES_MEMO_MS, c->fa.deadline, fetch_guest, &g,
 			       &known, e);
 	if (error == 0)
@@ -147,5 +148,5 @@ int volume_find(struct call *c, const char *volname, struct fa_volume *ret, stru
 
 void volumes_changed(struct call *c)
 {
-	array_memo_forget(c->ctx->memo, arena_fmt(&c->arena, "volumes %s ", c->conf.storage));
+	call_forget(c, "volumes");
 }

@@ -107,6 +107,8 @@ static void read_one(struct nvme_list *ret, const struct root *root, const char 
 	(void)snprintf(ns.name, sizeof(ns.name), "%s", name);
 	if (sysdisk_dev(root, name, &ns.dev) < 0 || sysdisk_size(root, name, &ns.size) < 0)
 		return;
+	/* Of the subsystem, or of the controller that it stands on. */
+	sysdisk_attr(root, name, "device/subsysnqn", ns.nqn, sizeof(ns.nqn));
 	count_paths(&ns, root, all);
 	sysdisk_holders(root, name, &holders);
 	ns.held = holders.n > 0;

@@ -16,6 +16,7 @@ struct nvme_ns {
 	char name[SYSDISK_NAME_MAX];
 	struct devno dev;
 	char nguid[NVME_NGUID_MAX]; /* 32 hex digits, lower case; "" */
+	char nqn[NVME_NQN_MAX];	    /* of its subsystem; "": not said */
 	uint64_t size;		    /* bytes */
 	unsigned int paths, paths_live;
 	bool held; /* a device stands on it or on a partition of it */

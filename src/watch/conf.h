@@ -24,8 +24,8 @@ enum watch_ha {
 
 struct watch_http {
 	uint16_t port;
-	uint16_t status_low, status_high; /* 200 to 399 by default */
-	char host[PROBE_HOST_MAX];	  /* "": the guest's ip as it is written */
+	uint16_t status_low, status_high;   /* 200 to 399 by default */
+	char host[WATCH_HTTP_HOST_MAX + 1]; /* "": the guest's ip as it is written */
 	char path[PROBE_PATH_MAX];
 };
 

@@ -37,7 +37,7 @@ static void set_host(char ret[PROBE_HOST_MAX], const char *ip, const struct watc
 {
 	int n = (int)strcspn(ip, "%");
 	bool six = strchr(ip, ':') != NULL;
-	char port[8] = "";
+	char port[sizeof(":65535")] = "";
 
 	if (h->port != 80)
 		(void)snprintf(port, sizeof(port), ":%u", h->port);

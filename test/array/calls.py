@@ -208,6 +208,107 @@ def test_first_array_down():
     s.close()
 
 
+def pod_is(s, status, *arrays):
+    for array in arrays:
+        s.sim.ask("POST", "/set", {"pod": "pod", "array": array, "status": status})
+
+
+def of_volumes(s, array):
+    """What that array was asked of volumes, and told to change, but for whom it connects."""
+    return [call for call in s.sim.counted() if call.startswith(array + " ")
+            and call.split(" ", 2)[2] not in ("pods", "arrays", "connections", "ports")]
+
+
+def test_first_array_in_resync():
+    """It is back, and tells of before the outage: nothing is read of it and nothing changed there until
+    the pod is online. That it is, is asked once, not with each call."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.node.guest(100, "scsi0: pure:vm-100-disk-0,size=1G\n")
+    s.act("size", "vm-100-disk-0")
+    s.sim.counted()
+    for _ in range(3):
+        s.act("size", "vm-100-disk-0")
+    assert s.sim.counted() == {"fa1 GET volumes": 3}
+    s.sim.down("fa1")
+    s.act("size", "vm-100-disk-0")
+    s.sim.up("fa1")
+    pod_is(s, "resyncing", "fa1")
+    s.sim.counted()
+    for method, args in (("size", {"volname": "vm-100-disk-0"}), ("list", {}), ("path", {"volname": "vm-100-disk-0"}),
+                         ("alloc", {"vmid": 101, "size_kib": 1024}),
+                         ("resize", {"volname": "vm-100-disk-0", "size": 2 * GIB, "running": 0}),
+                         ("snapshot", {"volname": "vm-100-disk-0", "snap": "a"}),
+                         ("rollback_possible", {"volname": "vm-100-disk-0", "snap": "a"}),
+                         ("rollback", {"volname": "vm-100-disk-0", "snap": "a"}),
+                         ("snapshot_delete", {"volname": "vm-100-disk-0", "snap": "a"}),
+                         ("rename", {"volname": "vm-101-disk-0", "vmid": 102}),
+                         ("free", {"volname": "vm-102-disk-0"}), ("status", {}), ("check_connection", {})):
+        reply = s.node.ask(method, s.config, **args)
+        assert reply["ok"] and reply.get("result") is not False, (method, reply)
+        asked = of_volumes(s, "fa1")
+        assert not asked, (method, asked)
+    pod_is(s, "online", "fa1")
+    time.sleep(5.1)
+    s.act("size", "vm-100-disk-0")
+    assert of_volumes(s, "fa1") == ["fa1 GET volumes"]
+    s.close()
+
+
+def test_first_array_loses_the_pod():
+    """It answers all the time: what was asked for the status says that it is no more online there. Where
+    it is online nowhere nothing is known, and nothing changed."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.node.guest(100, "scsi0: pure:vm-100-disk-0,size=1G\n")
+    s.act("size", "vm-100-disk-0")
+    pod_is(s, "offline", "fa1")
+    s.sim.counted()
+    assert s.node.call("status", s.config)["total"]
+    found = s.sim.counted()
+    assert "fa2 GET arrays/space" in found and "fa1 GET arrays/space" not in found, found
+    s.act("size", "vm-100-disk-0")
+    assert not of_volumes(s, "fa1")
+    pod_is(s, "resyncing", "fa2")
+    for method, args in (("size", {}), ("path", {}), ("free", {}), ("rename", {"vmid": 102}),
+                         ("resize", {"size": 2 * GIB, "running": 0}), ("activate", {})):
+        why = s.fails("EHOSTUNREACH", method, "vm-100-disk-0", **args)
+        assert "not online" in why, (method, why)
+    assert not s.node.ask("alloc", s.config, vmid=100, size_kib=1024)["ok"]
+    assert list(s.sim.volumes()) == ["pod::vm-100-disk-0"] and not s.sim.connections()
+    s.close()
+
+
+def test_heal_in_resync():
+    """What an array in resync lacks is left until its pod is online there, which needs no new process to be
+    seen; what it says of volumes decides nothing, and its paths are named as what they are."""
+    s = Stage(2)
+    storages(s, 1)
+    s.disk("vm-100-disk-0")
+    s.sim.down("fa2")
+    s.act("activate", "vm-100-disk-0")
+    s.sim.up("fa2")
+    pod_is(s, "resyncing", "fa2")
+    s.node.publish()
+    doc, _ = until(s.node.document, 10)
+    drift = [(d["kind"], d["level"], d["volume"], d["what"]) for d in doc["drift"] if d["kind"] != "paths"]
+    assert [d[:3] for d in drift] == [("pod", "warning", "pod")], drift
+    assert f"resyncing on http://127.0.0.1:{s.sim.ports['fa2']}" in drift[0][3], drift
+    assert [m["state"] for m in doc["maps"]] == ["connected"], doc["maps"]
+    time.sleep(2)
+    assert len(s.sim.connections()) == 1, "healed too early"
+    pod_is(s, "online", "fa2")
+    until(lambda: len(s.sim.connections()) == 2, 50)
+    # The first one is away: its word is none, the other one's is.
+    pod_is(s, "resyncing", "fa1")
+    s.node.restart()
+    doc, _ = until(s.node.document, 10)
+    s.sim.rest("DELETE", "connections", {"host_names": "pve1", "volume_names": "pod::vm-100-disk-0"})
+    found = s.node.heal()["found"]
+    assert not any("not connected" in what for what in found) and any("resyncing" in what for what in found), found
+    s.close()
+
+
 # ---- an array that takes connections and says nothing ----
 
 # What each call may take of its time, and then of the next: docs/array.md, 4.
@@ -243,7 +344,7 @@ def silent_first_array(method, args, limit, warm):
     reply, took = timed(lambda: s.node.ask("size", s.config, volname="vm-100-disk-0"))
     assert reply["ok"] and took < 0.8, (method, took)
     found = s.sim.counted()
-    assert found == {"fa2 GET arrays": 1, "fa2 GET pods": 1, "fa2 GET volumes": 1}, found
+    assert found == {"fa2 GET pods": 1, "fa2 GET volumes": 1}, found
     s.close()
 
 
@@ -305,6 +406,8 @@ def test_silent_then_well():
     s.act("activate", "vm-100-disk-0")
     assert not s.node.registry()[0]["partial"] and len(s.sim.connections()) == 2
     s.sim.counted()
+    s.act("size", "vm-100-disk-0")
+    assert s.sim.counted() == {"fa1 GET pods": 1, "fa1 GET volumes": 1}, "is it in step again?"
     s.act("size", "vm-100-disk-0")
     assert s.sim.counted() == {"fa1 GET volumes": 1}
     s.act("deactivate", "vm-100-disk-0")
@@ -1125,6 +1228,8 @@ def round_trip(s, want):
 def test_nvme():
     for arrays in (1, 2):
         s = Stage(arrays, initiator=NQN, protocol="nvme")
+        for name in s.sim.names:
+            s.sim.make(name, config={"nqn": "nqn.2010-06.com.purestorage:flasharray"})
         found = round_trip(s, lambda x: "/dev/disk/by-id/nvme-eui.00" + x[:14].lower() + "24a937" + x[14:].lower())
         assert found["protocol"] == 2 and found["host_nqn"].endswith("uuid:pve1"), found
         assert found["host_id"] == "pve1-id" and len(found["ports"]) == 2 * arrays, found
@@ -1224,6 +1329,64 @@ def test_nvme_unreached():
             assert s.node.events() == [f"attach {serial}"] and s.node.registry()[0]["verified"]
             s.act("deactivate", "vm-100-disk-0")
         s.clean()
+    s.close()
+
+
+def document_now(s):
+    """What the service says of this moment, its drift as (kind, level, what)."""
+    begun = time.time()
+    s.node.publish()
+    doc, _ = until(lambda: s.node.document(begun), 20)
+    s.node.stop()
+    s.node.publishes = False
+    s.node.start()
+    return doc, [(d["kind"], d["level"], d["what"]) for d in doc["drift"]]
+
+
+def test_nvme_left_on_purpose():
+    """What an array shows to a host group is on all of its nodes, whoever has it: that is no drift. What
+    somebody has open is said, and what an array did not end."""
+    s = nvme_stage(**{"purestorage-hostgroup": "cluster"})
+    s.sim.make(host_groups=[{"name": "cluster", "hosts": ["pve1"]}])
+    storages(s, 1)
+    serial = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.act("deactivate", "vm-100-disk-0")
+    doc, drift = document_now(s)
+    m, = doc["maps"]
+    assert drift == [] and not m["registered"] and m["state"] == "connected" and m["open"] is False, doc
+    s.node.open(serial)
+    _, drift = document_now(s)
+    assert [d[:2] for d in drift if d[0] == "unregistered"] == [("unregistered", "notice")], drift
+    assert "opened by something else" in str(drift), drift
+    s.close()
+    s = nvme_stage()
+    storages(s, 1)
+    s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.sim.fault("status", "DELETE", "connections", status=403, count=-1)
+    s.act("deactivate", "vm-100-disk-0")
+    _, drift = document_now(s)
+    assert [d[0] for d in drift] == ["leaving"] and "while an array shows it" in drift[0][2], drift
+    s.close()
+
+
+def test_nvme_pod():
+    """The kernel joins paths of one subsystem: a pod whose arrays are two of them is refused with that
+    reason, before a guest stands on one array alone."""
+    s = nvme_stage(arrays=2)
+    serial = s.disk("vm-100-disk-0")
+    for method in ("activate", "activate"):
+        why = s.fails("EOPNOTSUPP", method, "vm-100-disk-0")
+        assert "two NVMe subsystems" in why and "flasharray.fa1" in why and "flasharray.fa2" in why, why
+        assert "protocol iscsi or fc" in why and "multipath" not in why, why
+        s.clean()
+    s.sim.make("fa2", config={"nqn": "nqn.2010-06.com.purestorage:flasharray.fa1"})
+    s.node.restart()  # an array's ports are kept for ten minutes
+    s.act("activate", "vm-100-disk-0")
+    assert s.node.mapped() == {serial} and len(s.sim.connections()) == 2
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
     s.close()
 
 

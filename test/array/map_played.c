@@ -10,6 +10,7 @@
  *   SERIAL.foreign  made by the test: one of its paths leads to another volume
  *   SERIAL.unknown   made by the test: whether somebody has cannot be told
  *   SERIAL.ways   made by the test: the SCSI hosts that its paths go over, a line each
+ *   SERIAL.nvme   it is a namespace: it was attached as one
  *   SERIAL.want   what map_attach() was asked for the last time, as JSON
  *   SERIAL.left   disks that map_detach() left for map_forget(). A namespace has none: it stays as
  *                 long as an array shows it
@@ -59,6 +60,15 @@ static bool there(const char *serial, const char *kind)
 
 	path_of(serial, kind, path);
 	return access(path, F_OK) == 0;
+}
+
+static void mark(const char *serial, const char *kind)
+{
+	char path[256];
+	CLEANUP_FD int fd = -1;
+
+	path_of(serial, kind, path);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 }
 
 static void note(const char *what, const char *serial)
@@ -198,7 +208,8 @@ int map_look(const char *serial, enum array_protocol protocol, struct map_state 
 	ret->in_use = there(serial, ".open")	  ? MAP_OPEN
 		      : there(serial, ".unknown") ? MAP_UNKNOWN
 						  : MAP_FREE;
-	(void)snprintf(ret->device, sizeof(ret->device), "dm-%.8s", serial);
+	(void)snprintf(ret->device, sizeof(ret->device), "%s-%.8s",
+		       there(serial, ".nvme") ? "nvme" : "dm", serial);
 	if (ret->in_use != MAP_FREE)
 		(void)snprintf(ret->why, sizeof(ret->why), "held by the test");
 	return 0;
@@ -298,6 +309,8 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 		return err_set(e, -EUCLEAN, "the disk has another size than on the array");
 	path_of(want->serial, ".left", left);
 	(void)unlink(left);
+	if (want->protocol == ARRAY_NVME_TCP)
+		mark(want->serial, ".nvme");
 	if (!there(want->serial, "") && write_device(want->serial, shown.size))
 		return err_set(e, -EIO, "the played device cannot be written");
 	return map_look(want->serial, want->protocol, ret, e);

@@ -31,6 +31,8 @@ class Life:
         place = {"podname": "pod"} if arrays > 1 else {}
         if nvme:
             place["protocol"] = "nvme"
+            for name in self.sim.names:  # of two subsystems no pod is possible
+                self.sim.make(name, config={"nqn": "nqn.2010-06.com.purestorage:flasharray"})
         self.nodes = [Node(self.sim, n, delay_ms=2, **place) for n in NODES]
         self.prefix = "pod::" if arrays > 1 else "vg/"
         self.at = {g: i % 2 for i, g in enumerate(GUESTS)}  # guest: the node that its config is on

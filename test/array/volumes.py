@@ -269,6 +269,58 @@ def renames():
     end(arrays, node)
 
 
+def turned(config):
+    """The same arrays in the other order."""
+    return {**config, **{k: ",".join(reversed(config[k].split(","))) for k in ("address", "token")}}
+
+
+def kept_answers_of(n, prefix, **place):
+    arrays, node = stage(n, **place)
+
+    def by(storage, method, **args):
+        config = node.config if storage == "pure" else turned(node.config)
+        node.send({**node.request(method, config, **args), "storage": storage})
+        return node.receive()
+
+    for mine, other in (("pure", "pure"), ("pure", "second"), ("second", "pure")):
+        for how in ("free", "rename"):
+            name = by(mine, "alloc", vmid=100, size_kib=1024)["result"]
+            full = prefix + name
+            node.guest(100, f"scsi0: pure:{name},size=1M\n")
+            arrays.rest("POST", "volume-snapshots", {"source_names": full}, {"suffix": "snap-s"})
+            old = arrays.volume(full)["serial"].lower()
+            for storage in (mine, other):
+                r = by(storage, "path", volname=name)
+                check(f"kept: {storage} knows where it is", r["ok"] and old in r["result"]["path"], r)
+                check(f"kept: {storage} knows its snapshot",
+                      by(storage, "rollback_possible", volname=name, snap="s")["ok"])
+            moved = by(mine, how, volname=name, **({"vmid": 7100} if how == "rename" else {}))["result"]
+            for storage in (mine, other):
+                r = by(storage, "path", volname=name)
+                check(f"kept: after {how} by {mine}, {storage} has no path of it",
+                      not r["ok"] and r["code"] in ("ENOENT", "ESTALE"), r)
+                r = by(storage, "list", vmid=100)
+                check(f"kept: after {how} by {mine}, {storage} does not list it", r["result"] == [], r)
+                r = by(storage, "rollback_possible", volname=name, snap="s")
+                check(f"kept: after {how} by {mine}, {storage} has no snapshot of it", refused(r, "ENOENT"), r)
+            if moved:
+                r = by(other, "path", volname=moved)
+                check("kept: under its new name it is the same", r["ok"] and old in r["result"]["path"], r)
+                by(mine, "alloc", vmid=100, name=name, size_kib=1024)
+                new = arrays.volume(full)["serial"].lower()
+                r = by(other, "path", volname=name)
+                check("kept: another one of its name is that one", new in r["result"]["path"] and new != old, r)
+                by(mine, "free", volname=name)
+    end(arrays, node)
+
+
+def kept_answers():
+    """What was answered a moment ago is not told of a volume that was freed or renamed since, whichever
+    section of storage.cfg is asked and changed."""
+    kept_answers_of(1, "vg/")
+    kept_answers_of(2, "pod::", podname="pod")
+
+
 # ---- free ----
 
 def frees():
@@ -1014,6 +1066,26 @@ def adding_two():
     end(arrays, node)
 
 
+def adding_nvme():
+    arrays, node = stage(2, podname="pod", protocol="nvme")
+    bare = {k: v for k, v in node.config.items() if k != "token"}
+    secret = {"token": "fa1-token,fa2-token"}
+    r = node.ask("on_add", config=bare, secrets=secret)
+    check("on_add: a pod of two NVMe subsystems is refused", refused(r, "EOPNOTSUPP", "two NVMe subsystems"), r)
+    check("on_add: and leaves no token", token_file(node) is None)
+    r = node.ask("on_add", config={**bare, "protocol": "iscsi"}, secrets=secret)
+    check("on_add: by iSCSI it is not", r["ok"], r)
+    r = node.ask("on_update", config={**bare, "protocol": "iscsi"}, update={"protocol": "nvme"}, delete=[])
+    check("on_update: nor is it changed to NVMe", refused(r, "EOPNOTSUPP", "two NVMe subsystems"), r)
+    one = {**bare, "address": bare["address"].split(",")[0]}
+    r = node.ask("on_add", config=one, secrets={"token": "fa1-token"})
+    check("on_add: one array of it alone", r["ok"], r)
+    arrays.down("fa2")
+    r = node.ask("on_add", config=bare, secrets=secret)
+    check("on_add: what is not known of one is no reason", r["ok"] and warned(r, str(arrays.ports["fa2"])), r)
+    end(arrays, node)
+
+
 def changing():
     arrays, node = stage()
     bare = {k: v for k, v in node.config.items() if k != "token"}
@@ -1103,10 +1175,11 @@ def debug_lines():
     end(arrays, node)
 
 
-TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames, frees,
-         free_in_use, free_faults, free_two_arrays, free_costs, free_left_connected, free_renamed, free_connected_meanwhile,
-         free_connected_while_it_leaves, snapshots, unclaimed, cut_snapshots, snapshot_faults,
-         containers, names_of_two, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between, rollback_one_array, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two,
+TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames,
+         kept_answers, frees, free_in_use, free_faults, free_two_arrays, free_costs, free_left_connected, free_renamed,
+         free_connected_meanwhile, free_connected_while_it_leaves, snapshots, unclaimed, cut_snapshots, snapshot_faults,
+         containers, names_of_two, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between,
+         rollback_one_array, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two, adding_nvme,
          changing, debug_lines)
 
 if __name__ == "__main__":

@@ -187,9 +187,9 @@ int sim_configure(struct sim_array *a, const json_t *j, struct err *e)
 	static const char *const KNOWN[] = {
 		"api_token",	      "capacity", "idle_timeout",    "enabled_delay",
 		"disabled_delay",     "safemode", "portals",	     "nvme_portals",
-		"destroys_connected", "wwns",	  "no_pod_patterns",
+		"destroys_connected", "wwns",	  "no_pod_patterns", "nqn",
 	};
-	const char *token = json_str(j, "api_token"), *key;
+	const char *token = json_str(j, "api_token"), *nqn = json_str(j, "nqn"), *key;
 	json_t *value;
 
 	json_object_foreach((json_t *)(uintptr_t)j, key, value)
@@ -205,6 +205,8 @@ int sim_configure(struct sim_array *a, const json_t *j, struct err *e)
 		free(a->api_token);
 		a->api_token = xstrdup(token);
 	}
+	if (nqn)
+		(void)snprintf(a->nqn, sizeof(a->nqn), "%s", nqn);
 	(void)json_u64(j, "capacity", &a->capacity);
 	(void)json_i64(j, "idle_timeout", &a->idle_timeout);
 	(void)json_i64(j, "enabled_delay", &a->enabled_delay);

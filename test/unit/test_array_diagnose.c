@@ -173,6 +173,46 @@ static void nvme(void **state)
 	tree_done(&t);
 }
 
+/* Said before a guest starts: the kernel would have the paths of one array alone. */
+static void nvme_of_two(void **state)
+{
+	struct fa_port ports[] = {
+		{ .nqn = "nqn.2010-06.com.purestorage:flasharray.1", .portal = "10.0.0.1:4420" },
+		{ .nqn = "nqn.2010-06.com.purestorage:flasharray.2", .portal = "10.0.1.1:4420" }
+	};
+	struct array_conf conf = { .protocol = ARRAY_NVME_TCP, .host = "pve1", .prefix = "pod::" };
+	struct fa_host host = { .name = "pve1" };
+	struct tree t;
+
+	(void)state;
+	tree_make(&t);
+	for (int same = 0; same < 2; same++) {
+		struct diagnosis d;
+
+		if (same)
+			ports[1].nqn = ports[0].nqn;
+		one_array(&d, &host, ports, 1);
+		d.arrays[1] = d.arrays[0];
+		d.arrays[1].ports.items = &ports[1];
+		d.n_arrays = 2;
+		diagnose_links(&d, &t.root, &conf);
+		assert_int_equal(level_of(&d, "two NVMe subsystems"), same ? -1 : DIAGNOSIS_BAD);
+		diagnosis_done(&d);
+		/* A volume group is on the first array alone. */
+		one_array(&d, &host, ports, 1);
+		d.arrays[1] = d.arrays[0];
+		d.arrays[1].ports.items = &ports[1];
+		d.n_arrays = 2;
+		diagnose_links(&d, &t.root,
+			       &(struct array_conf){ .protocol = ARRAY_NVME_TCP,
+						     .host = "pve1",
+						     .prefix = "vg/" });
+		assert_int_equal(level_of(&d, "two NVMe subsystems"), -1);
+		diagnosis_done(&d);
+	}
+	tree_done(&t);
+}
+
 /* What one multipath.conf amounts to. */
 static int multipath(const char *text, const char *words)
 {
@@ -418,6 +458,7 @@ int main(void)
 		cmocka_unit_test(iscsi),
 		cmocka_unit_test(fc),
 		cmocka_unit_test(nvme),
+		cmocka_unit_test(nvme_of_two),
 		cmocka_unit_test(multipath_conf),
 		cmocka_unit_test(multipath_shipped),
 		cmocka_unit_test(multipath_blacklist),

@@ -618,6 +618,221 @@ static void of_the_storage_that_has_its_array(void **state)
 	findings_done(&g.f);
 }
 
+/* A namespace that no guest here has: what an array shows to a host group is on all of its nodes.
+ */
+static void set_namespace(struct stage *g)
+{
+	set(g);
+	g->map.entry = NULL;
+	g->storage.conf.protocol = ARRAY_NVME_TCP;
+	(void)snprintf(g->found.state.device, sizeof(g->found.state.device), "nvme0n3");
+	g->found.ways_known = false;
+	g->found.n_ways = 0;
+	for (size_t i = 0; i < 2; i++)
+		g->connections[i].host_group = "cluster";
+}
+
+static void shown_to_a_group(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set_namespace(&g);
+	assert_int_equal(look(&g), FINDING_MAX);
+	assert_true(g.f.maps[0].known);
+	assert_int_equal(g.f.maps[0].state, ARRAY_MAP_CONNECTED);
+	assert_string_equal(g.f.maps[0].storage, "pure");
+	findings_done(&g.f);
+
+	/* Nobody uses it here: what it lacks is for the node that does. */
+	set_namespace(&g);
+	g.arrays[1].connections.n = 0;
+	g.found.state.paths_ok = 0;
+	g.volumes[0].size = 2ULL * GIB;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	set_namespace(&g);
+	silent(&g.arrays[1]);
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* Udev looks at it. */
+	set_namespace(&g);
+	g.found.state.in_use = MAP_PASSING;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* Somebody has it open, or that is not known: not by our doing. */
+	for (int use = MAP_OPEN; use <= MAP_UNKNOWN; use++) {
+		set_namespace(&g);
+		g.found.state.in_use = (enum map_in_use)use;
+		assert_int_equal(look(&g), FINDING_UNREGISTERED);
+		assert_non_null(strstr(g.f.items[0].what, "open"));
+		assert_null(strstr(g.f.items[0].what, "mapped"));
+		findings_done(&g.f);
+	}
+	set_namespace(&g);
+	g.found.state.in_use = MAP_OPEN;
+	g.arrays[1].connections.n = 0;
+	findings_of(&g.f, &g.s);
+	assert_int_equal(g.f.n, 2);
+	assert_int_equal(g.f.items[0].kind, FINDING_MISSING_CONNECTION);
+	findings_done(&g.f);
+
+	/* This host's own connection, on one array at least: somebody has made it. */
+	set_namespace(&g);
+	g.connections[1].host_group = NULL;
+	assert_int_equal(look(&g), FINDING_UNREGISTERED);
+	assert_non_null(strstr(g.f.items[0].what, "mapped by something else"));
+	findings_done(&g.f);
+
+	/* A disk is on a node because somebody has scanned for it. */
+	set_namespace(&g);
+	(void)snprintf(g.found.state.device, sizeof(g.found.state.device), "dm-7");
+	assert_int_equal(look(&g), FINDING_UNREGISTERED);
+	findings_done(&g.f);
+
+	/* Shown no more: as of any other. */
+	set_namespace(&g);
+	g.arrays[0].connections.n = g.arrays[1].connections.n = 0;
+	assert_int_equal(look(&g), FINDING_NOT_CONNECTED);
+	assert_int_equal(g.f.items[0].level, FINDING_WARNING);
+	assert_null(strstr(g.f.items[0].remedy, "multipath"));
+	findings_done(&g.f);
+}
+
+/* The guest stopped while no path worked: the kernel hears of its end when one does again. */
+static void namespace_without_a_path(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	for (int destroyed = 0; destroyed < 2; destroyed++) {
+		set_namespace(&g);
+		g.arrays[0].connections.n = g.arrays[1].connections.n = 0;
+		g.volumes[0].destroyed = g.volumes[1].destroyed = destroyed;
+		g.found.state.paths_ok = 0;
+		assert_int_equal(look(&g), destroyed ? FINDING_GONE : FINDING_NOT_CONNECTED);
+		assert_int_equal(g.f.items[0].level, FINDING_NOTICE);
+		assert_non_null(strstr(g.f.items[0].what, "by itself"));
+		assert_null(strstr(g.f.items[0].remedy, "multipath"));
+		assert_false(finding_reaps(&g.f.items[0]));
+		findings_done(&g.f);
+
+		/* Open: somebody waits for it in vain. */
+		set_namespace(&g);
+		g.arrays[0].connections.n = g.arrays[1].connections.n = 0;
+		g.volumes[0].destroyed = g.volumes[1].destroyed = destroyed;
+		g.found.state.paths_ok = 0;
+		g.found.state.in_use = MAP_OPEN;
+		assert_int_equal(look(&g), destroyed ? FINDING_GONE : FINDING_NOT_CONNECTED);
+		assert_int_equal(g.f.items[0].level, FINDING_WARNING);
+		findings_done(&g.f);
+	}
+}
+
+/* An array did not end the connection when the guest stopped. */
+static void namespace_that_leaves(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set_namespace(&g);
+	g.map.entry = &g.entry;
+	g.entry.protocol = ARRAY_NVME_TCP;
+	g.entry.leaving = true;
+	g.entry.verified = false;
+	g.connections[0].host_group = g.connections[1].host_group = NULL;
+	silent(&g.arrays[1]);
+	assert_int_equal(look(&g), FINDING_LEAVING);
+	assert_non_null(strstr(g.f.items[0].what, "shows it"));
+	assert_true(finding_reaps(&g.f.items[0]));
+	findings_done(&g.f);
+}
+
+/* An array that is back and in resync tells of before: it decides nothing, lacks nothing that could
+ * be healed, and its paths are no redundancy. */
+static void pod_in_resync(void **state)
+{
+	char why[256];
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.row.away[1] = "resyncing";
+	assert_int_equal(look(&g), FINDING_POD);
+	assert_int_equal(g.f.items[0].level, FINDING_WARNING);
+	assert_string_equal(g.f.items[0].volume, "pod");
+	assert_string_equal(g.f.items[0].storage, "pure");
+	assert_non_null(strstr(g.f.items[0].what, "resyncing on https://fa2"));
+	assert_false(finding_heals(&g.f.items[0]) || finding_reaps(&g.f.items[0]));
+	assert_false(finding_is_for_heal(&g.f.items[0]));
+	assert_int_equal(g.f.maps[0].state, ARRAY_MAP_CONNECTED);
+	findings_done(&g.f);
+
+	/* What is not connected there, and what has no path there, is mended when it is in step. */
+	set(&g);
+	g.row.away[1] = "resyncing";
+	g.arrays[1].connections.n = 0;
+	assert_int_equal(look(&g), FINDING_POD);
+	findings_done(&g.f);
+	set(&g);
+	g.row.away[1] = "resyncing";
+	g.found.n_ways = 2;
+	assert_int_equal(look(&g), FINDING_POD);
+	findings_done(&g.f);
+	set(&g);
+	g.found.n_ways = 2;
+	assert_int_equal(look(&g), FINDING_PATHS);
+	findings_done(&g.f);
+
+	/* It remembers the volume as destroyed, the other one does not answer: not known. */
+	set(&g);
+	g.row.away[1] = "resyncing";
+	g.volumes[1].destroyed = true;
+	silent(&g.arrays[0]);
+	assert_int_equal(look(&g), FINDING_POD);
+	assert_false(g.f.maps[0].known);
+	assert_int_equal(g.f.maps[0].exists, TRI_UNKNOWN);
+	findings_done(&g.f);
+
+	/* It remembers it as connected, the other one has it destroyed: that one knows. */
+	set(&g);
+	g.row.away[1] = "resyncing";
+	g.volumes[0].destroyed = true;
+	findings_of(&g.f, &g.s);
+	assert_int_equal(g.f.n, 2);
+	assert_int_equal(g.f.items[0].kind, FINDING_GONE);
+	assert_true(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
+	findings_done(&g.f);
+
+	/* In step nowhere, as far as anybody knows: nothing is said of volumes. */
+	set(&g);
+	g.row.away[0] = g.row.away[1] = "unknown";
+	g.volumes[0].destroyed = g.volumes[1].destroyed = true;
+	assert_int_equal(look(&g), FINDING_MAX);
+	assert_false(g.f.maps[0].known);
+	findings_done(&g.f);
+
+	/* An array that does not answer is said to be so elsewhere. */
+	set(&g);
+	g.row.away[1] = "offline";
+	silent(&g.arrays[1]);
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* What nobody registered: by the storage of its name. */
+	set(&g);
+	g.map.entry = NULL;
+	g.row.away[1] = "resyncing";
+	g.volumes[1].destroyed = true;
+	silent(&g.arrays[0]);
+	assert_int_equal(look(&g), FINDING_POD);
+	assert_false(g.f.maps[0].known);
+	findings_done(&g.f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -634,6 +849,10 @@ int main(void)
 		cmocka_unit_test(of_others),
 		cmocka_unit_test(of_a_stranger_that_is_connected),
 		cmocka_unit_test(of_the_storage_that_has_its_array),
+		cmocka_unit_test(shown_to_a_group),
+		cmocka_unit_test(namespace_without_a_path),
+		cmocka_unit_test(namespace_that_leaves),
+		cmocka_unit_test(pod_in_resync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

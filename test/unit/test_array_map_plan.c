@@ -317,6 +317,25 @@ static void only_ports_without_a_controller_are_connected(void **state)
 	nvme_ctrls_done(&have);
 }
 
+/* Two disks of one NGUID: what to do about it depends on whose they are. */
+static void twins(void **state)
+{
+	struct nvme_ns a = { .name = "nvme0n1", .nqn = "nqn.a" };
+	struct nvme_ns b = { .name = "nvme1n1", .nqn = "nqn.b" };
+	struct err e = {};
+
+	(void)state;
+	assert_int_equal(map_plan_twins(&a, &b, &e), -EUCLEAN);
+	assert_non_null(strstr(e.text, "two NVMe subsystems (nqn.a, nqn.b)"));
+	assert_null(strstr(e.text, "multipath"));
+	b = (struct nvme_ns){ .name = "nvme1n1", .nqn = "nqn.a" };
+	assert_int_equal(map_plan_twins(&a, &b, &e), -EUCLEAN);
+	assert_non_null(strstr(e.text, "multipathing is off"));
+	b.nqn[0] = '\0';
+	assert_int_equal(map_plan_twins(&a, &b, &e), -EUCLEAN);
+	assert_non_null(strstr(e.text, "multipathing is off"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +350,7 @@ int main(void)
 		cmocka_unit_test(who_is_a_probe),
 		cmocka_unit_test(serials_come_back_from_what_the_host_says),
 		cmocka_unit_test(only_ports_without_a_controller_are_connected),
+		cmocka_unit_test(twins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

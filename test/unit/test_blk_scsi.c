@@ -270,6 +270,7 @@ static void namespaces_and_their_paths(void **state)
 		{ "sys/block/nvme0n1/dev", "259:0\n" },
 		{ "sys/block/nvme0n1/size", "8\n" },
 		{ "sys/block/nvme0n1/nguid", "00012345-6789-abcd-24a9-37ef00022001\n" },
+		{ "sys/block/nvme0n1/device/subsysnqn", "nqn.a\n" },
 		{ "sys/block/nvme0c0n1/device/state", "live\n" },
 		{ "sys/block/nvme0c1n1/device/state", "connecting\n" },
 		{ "sys/block/nvme0c1n11/device/state", "live\n" },
@@ -292,6 +293,7 @@ static void namespaces_and_their_paths(void **state)
 	nvme_namespaces(&list, &tree.root, NULL);
 	assert_int_equal(list.n, 1);
 	assert_string_equal(list.items[0].nguid, "000123456789abcd24a937ef00022001");
+	assert_string_equal(list.items[0].nqn, "nqn.a");
 	assert_int_equal(list.items[0].paths, 2);
 	assert_int_equal(list.items[0].paths_live, 1);
 	nvme_list_done(&list);

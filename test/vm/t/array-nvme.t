@@ -105,7 +105,35 @@ gone() { mapper look nvme $two && says present=0; }
 check "it goes when they are back" until_true 90 gone
 check "nothing of ours is stuck" same "$(pgrep -x mapper; pgrep -x array-workers)" ""
 
+# --- the same volume in a second subsystem --------------------------------------------
+# Why a pod of two subsystems is refused (array/subsystem.h): its paths would be one array's.
+
+other=$nqn.other first=$subsystem
+must mkdir "$nvmet/subsystems/$other" "$nvmet/ports/3"
+echo 1 >"$nvmet/subsystems/$other/attr_allow_any_host"
+ip addr add 10.9.2.1/32 dev lo
+for what in trtype=tcp adrfam=ipv4 traddr=10.9.2.1 trsvcid=4420; do
+	echo "${what#*=}" >"$nvmet/ports/3/addr_${what%=*}"
+done
+must ln -s "$nvmet/subsystems/$other" "$nvmet/ports/3/subsystems/$other"
+ns_connect $one 1
+subsystem=$nvmet/subsystems/$other
+ns_connect $one 1
+check "mapped by the first" mapped attach nvme $one "$(bytes 96M)" 30000 "1=$ports"
+must mapper attach nvme $one "$(bytes 96M)" 30000 "1=$ports" "1=$other@10.9.2.1:4420"
+connected_to() { cat /sys/class/nvme/nvme*/subsysnqn | grep -qxF "$1"; }
+check "a controller of the second is there" until_true 20 connected_to $other
+refused_by_kernel() { dmesg | grep -q "nvme.*duplicate IDs\|nvme.*duplicate ID"; }
+check "and the kernel keeps its namespace away" until_true 20 refused_by_kernel
+check "so that the paths are the first one's alone" mapped look nvme $one
+check "two of three" same "$(answer paths) $(ls -d /sys/class/nvme/nvme* | wc -l)" "2 3"
+ns_disconnect 1
+subsystem=$first
+ns_disconnect 1
+
 for ctrl in /sys/class/nvme/nvme*; do echo 1 >"$ctrl/delete_controller"; done
+rm "$nvmet/ports/3/subsystems/$other"
+rmdir "$nvmet/ports/3" "$nvmet/subsystems/$other"
 for n in 1 2; do rm "$nvmet/ports/$n/subsystems/$nqn"; rmdir "$nvmet/ports/$n"; done
 rmdir "$subsystem"
 done_testing
