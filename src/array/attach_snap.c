@@ -6,6 +6,7 @@
 
 #include "array/attach_step.h"
 #include "array/connected.h"
+#include "array/plan.h"
 #include "array/volumes.h"
 #include "util/clock.h"
 
@@ -320,6 +321,65 @@ int attach_remove_snapshot(struct call *c, const char *volname, const char *snap
 	if (ret == 0)
 		destroy_known(&t);
 	return ret;
+}
+
+struct asking {
+	const struct tmp *t;
+	const struct registry_entry *entry;
+	enum tri is[ARRAY_ADDRESSES_MAX]; /* what each array says */
+};
+
+static int ask_origin(struct fa *f, void *arg, struct err *e)
+{
+	struct asking *q = arg;
+	const struct call *c = q->t->c;
+	struct fa_call fa = fa_call_beside(f, &c->fa, call_arrays(c));
+	CLEANUP(arena_done) struct arena a = {};
+	struct fa_snapshots found = {};
+	size_t at = 0;
+	int ret = fa_snapshots_named(f, &fa, &q->t->source, 1, &a, &found, e);
+
+	while (c->arrays[at] != f)
+		at++;
+	if (ret == 0)
+		q->is[at] = plan_origin(q->entry, q->t->source, &found);
+	return ret;
+}
+
+/* Under the volume's lock: what a survey saw may have passed. */
+static int must_be_orphan(const struct tmp *t, const struct registry_entry *entry, struct err *e)
+{
+	struct asking q = { .t = t, .entry = entry };
+	int results[ARRAY_ADDRESSES_MAX] = {};
+	struct err why[ARRAY_ADDRESSES_MAX];
+	size_t n = call_arrays(t->c);
+
+	fa_each(t->c->arrays, n, ask_origin, &q, results, why);
+	for (size_t i = 0; i < n; i++) {
+		if (results[i])
+			return err_set(e, results[i], "%s", why[i].text);
+		if (q.is[i] != TRI_NO)
+			return err_set(e, -ECANCELED, "snapshot %s of %s is there", t->snap,
+				       t->volname);
+	}
+	return 0;
+}
+
+int attach_remove_orphan(struct call *c, const char *volname, const char *snap, struct err *e)
+{
+	struct tmp t = { .c = c, .volname = volname, .snap = snap };
+	const struct registry_entry *entry = attach_entry(c, volname, snap);
+	int ret = names_of(&t, e);
+
+	if (ret == 0 && !entry)
+		return err_set(e, -ECANCELED, "%s: somebody else has taken it away", volname);
+	if (ret == 0)
+		ret = must_be_orphan(&t, entry, e);
+	if (ret == 0)
+		ret = look_for(&t, e);
+	if (ret == 0)
+		ret = is_alone(&t, e);
+	return ret ? ret : attach_remove_snapshot(c, volname, snap, e);
 }
 
 /* Who has just unmounted it lazily, as vzdump does, has it open for a moment longer. */

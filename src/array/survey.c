@@ -141,6 +141,20 @@ static void find_arrays(struct survey *s, struct array_ctx *ctx)
 	}
 }
 
+/* The snapshot that @m stands for. */
+static const char *source_of(struct survey *s, const struct survey_map *m)
+{
+	const struct survey_storage *row =
+		m->entry && *m->entry->snap ? survey_storage_of(s, m->entry->storage) : NULL;
+	char volume[256], suffix[80];
+
+	if (!row || row->problem || !row->n_arrays ||
+	    array_name_of(&row->storage->conf, m->entry->volname, volume, NULL) < 0 ||
+	    array_suffix_of(m->entry->snap, suffix, NULL) < 0)
+		return NULL;
+	return arena_fmt(&s->arena, "%s.%s", volume, suffix);
+}
+
 /* --- what is asked --------------------------------------------------------------------------- */
 
 struct asking {
@@ -177,6 +191,22 @@ static size_t names_on(const struct asking *q, size_t array, struct arena *a, co
 	for (size_t i = 0; i < known; i++)
 		if (*q->memory->items[i].name)
 			(*ret)[n++] = q->memory->items[i].name;
+	return n;
+}
+
+/* The snapshots whose copies this node has mapped. */
+static size_t sources_on(const struct asking *q, size_t array, struct arena *a, const char ***ret)
+{
+	const struct survey *s = q->s;
+	size_t n = 0;
+
+	*ret = arena_alloc(a, (s->n_maps + 1) * sizeof(**ret));
+	for (size_t i = 0; i < s->n_maps; i++) {
+		const struct survey_map *m = &s->maps[i];
+
+		if (m->source && is_on(survey_storage_of(s, m->entry->storage), array))
+			(*ret)[n++] = m->source;
+	}
 	return n;
 }
 
@@ -238,8 +268,9 @@ static int ask_about(const struct asking *q, struct survey_array *a, int64_t age
 static int ask_one(const struct asking *q, size_t array, struct err *e)
 {
 	struct survey_array *a = &q->s->arrays[array];
-	const char **names;
+	const char **names, **sources;
 	size_t n = names_on(q, array, &a->arena, &names);
+	size_t n_sources = sources_on(q, array, &a->arena, &sources);
 	int r;
 
 	if (q->search)
@@ -250,6 +281,9 @@ static int ask_one(const struct asking *q, size_t array, struct err *e)
 	r = fa_connections_list(a->fa, &q->call, NULL, a->host, &a->arena, &a->connections, e);
 	if (r >= 0 && n)
 		r = fa_volumes_list(a->fa, &q->call, names, n, NULL, true, &a->arena, &a->named, e);
+	if (r >= 0 && n_sources)
+		r = fa_snapshots_named(a->fa, &q->call, sources, n_sources, &a->arena,
+				       &a->snapshots, e);
 	a->asked = r >= 0;
 	if (r >= 0 && q->ports)
 		r = fa_ports_get(a->fa, &q->call, &a->arena, &a->ports, e);
@@ -475,6 +509,8 @@ void survey_make(struct survey *ret, struct array_ctx *ctx, struct survey_memory
 	survey_ports(ret, ctx->root, memory, q.now);
 	q.ports = survey_may_lack(ret);
 	find_arrays(ret, ctx);
+	for (size_t i = 0; i < ret->n_maps; i++)
+		ret->maps[i].source = source_of(ret, &ret->maps[i]);
 	ask_all(&q);
 	if (wants_search(ret, memory, q.now)) {
 		q.search = true;

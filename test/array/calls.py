@@ -909,6 +909,68 @@ def test_snapshot_taken_anew_elsewhere():
     t.close()
 
 
+def test_copy_goes_by_itself():
+    """Its snapshot was removed on another node, and Proxmox never asks for it here again."""
+    t = Snapped(arrays=2)
+    storages(t.s, 1)
+    t.take("first")
+    t.read()
+    tmp = t.stands()
+    t.one.open(tmp)
+    t.one.publish()
+    until(t.one.document, 10)
+    assert t.ask("snapshot_delete", t.two)["ok"]
+
+    def copies():
+        return [d for d in t.one.document()["drift"] if d["kind"] == "copy"]
+
+    (drift,), _ = until(copies, 50)
+    assert "snapshot a of vm-100-disk-0" in drift["what"] and "it is open" in drift["what"], drift
+    time.sleep(25)
+    assert t.s.sim.read(tmp) == "first" and tmp in t.one.mapped() and len(t.s.sim.connections()) == 2
+    t.one.release(tmp)
+    _, took = until(lambda: not t.one.registry(), 120)
+    assert took > 40, took
+    t.close()
+
+
+def test_copy_is_kept():
+    """An array of the pod does not answer; somebody else is connected to it; or its snapshot is there
+    after all when its turn has come: it stays."""
+    t = Snapped(arrays=2)
+    t.take("first")
+    t.read()
+    entry, = t.one.registry()
+    tmp = t.stands()
+
+    def reap():
+        return t.ask("deactivate", put=entry["put"], orphan=1)
+
+    reply = reap()
+    assert not reply["ok"] and reply["code"] == "ECANCELED" and "is there" in reply["error"], reply
+    assert t.ask("snapshot_delete", t.two)["ok"]
+    t.s.sim.down("fa2")
+    reply = reap()
+    assert not reply["ok"] and reply["code"] == "EHOSTUNREACH", reply
+    t.s.sim.up("fa2")
+    name, = t.temporary()
+    t.s.sim.rest("POST", "connections", {"host_names": "pve2", "volume_names": name})
+    t.refused(reap(), "pve2", name)
+    t.s.sim.rest("DELETE", "connections", {"host_names": "pve2", "volume_names": name})
+    t.one.open(tmp)
+    t.refused(reap(), "open on this node")
+    t.one.release(tmp)
+    assert t.s.sim.read(tmp) == "first" and tmp in t.one.mapped()
+    reply = t.ask("deactivate", put=entry["put"] - 1, orphan=1)
+    assert not reply["ok"] and reply["code"] == "ECANCELED", reply
+    # Another one of the name, which this node has not read.
+    t.take("second", t.two)
+    assert reap()["ok"]
+    assert t.read() == "second"
+    assert t.ask("snapshot_delete")["ok"]
+    t.close()
+
+
 def test_snapshot_left_and_used():
     """What could not be destroyed, and somebody was connected to since, is neither made anew nor
     destroyed."""
