@@ -971,6 +971,22 @@ def test_copy_is_kept():
     t.close()
 
 
+def test_snapshots_of_protection_groups():
+    """The newest old plugin wrote them into guests' configs: forgotten there they stay on the array, and
+    nothing is rolled back to another one."""
+    s = Stage(pgroup_sync="1", pgroup_sync_interval="60")
+    s.disk("vm-100-disk-0")
+    s.sim.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-0"}, {"suffix": "277"})
+    assert not s.act("snapshot_info", "vm-100-disk-0")
+    for method in ("rollback_possible", "rollback", "activate"):
+        s.fails("ENOENT", method, "vm-100-disk-0", snap="pgroup-auto-277")
+    s.act("snapshot_delete", "vm-100-disk-0", snap="pgroup-auto-277")
+    kept, = s.sim.volume("vg/vm-100-disk-0")["snapshots"]
+    assert kept["suffix"] == "277" and not kept["destroyed"], kept
+    s.clean()
+    s.close()
+
+
 def test_snapshot_left_and_used():
     """What could not be destroyed, and somebody was connected to since, is neither made anew nor
     destroyed."""
