@@ -12,7 +12,7 @@
 
 #define TAG "tmp"
 
-enum { CLOSING_MS = 3000, LOOK_AGAIN_MS = 100 };
+enum { CLOSING_MS = 10000, LOOK_AGAIN_MS = 100 };
 
 struct tmp {
 	struct call *c;
@@ -393,6 +393,26 @@ static void await_close(struct call *c, const char *serial)
 		(void)usleep(LOOK_AGAIN_MS * 1000);
 }
 
+/* vzdump leaves its lock on a guest whose snapshot it could not remove, and the guest's next backup
+ * stops at that. */
+static int still_read(const char *volname, const char *snap, int error, struct err *e)
+{
+	struct array_volname name;
+	struct err why = e ? *e : (struct err){};
+
+	if (error != -EBUSY)
+		return err_wrap(e, error, "snapshot %s is not removed", snap);
+	if (strcmp(snap, "vzdump") == 0 && array_volname_parse(volname, &name))
+		return err_set(
+			e, error,
+			"snapshot %s is not removed: %.300s. End what has it open, then `pct "
+			"unlock %u`: the next backup replaces it",
+			snap, why.text, (unsigned int)name.vmid);
+	return err_set(e, error,
+		       "snapshot %s is not removed: %.350s. End what has it open, and try again",
+		       snap, why.text);
+}
+
 int attach_end_snapshot(struct call *c, const char *volname, const char *snap, struct err *e)
 {
 	struct registry_entry entry;
@@ -404,7 +424,7 @@ int attach_end_snapshot(struct call *c, const char *volname, const char *snap, s
 	if (ret == 0 && *entry.serial)
 		await_close(c, entry.serial);
 	ret = attach_remove_snapshot(c, volname, snap, e);
-	return ret ? err_wrap(e, ret, "snapshot %s is not removed", snap) : 0;
+	return ret ? still_read(volname, snap, ret, e) : 0;
 }
 
 int attach_remove_snapshots(struct call *c, const char *volname, struct err *e)

@@ -100,17 +100,26 @@ static int read_config(struct guest *ret, const struct root *root, const char *n
 	return r;
 }
 
-int snapdisks_read(const struct root *root, const char *node, uint32_t vmid, const char *storage,
-		   const char *snap, struct arena *a, struct snapdisks *ret, struct err *e)
+int snapdisks_guest(const struct root *root, const char *node, uint32_t vmid, struct arena *a,
+		    struct guest *ret, struct err *e)
 {
 	CLEANUP(buf_done) struct buf text = {};
 	CLEANUP(diags_done) struct diags diags = { .arena = a };
-	struct guest guest;
-	int r = read_config(&guest, root, node, vmid, a, &text);
+	int r = read_config(ret, root, node, vmid, a, &text);
 
 	if (r < 0)
-		return err_set(e, r, "/%s: %s", guest.file, strerror(-r));
-	guest_parse(&guest, buf_slice(&text), a, &diags);
-	snapdisks_of(&guest, storage, snap, a, ret);
+		return err_set(e, r, "/%s: %s", ret->file, strerror(-r));
+	guest_parse(ret, buf_slice(&text), a, &diags);
 	return 0;
+}
+
+int snapdisks_read(const struct root *root, const char *node, uint32_t vmid, const char *storage,
+		   const char *snap, struct arena *a, struct snapdisks *ret, struct err *e)
+{
+	struct guest guest;
+	int r = snapdisks_guest(root, node, vmid, a, &guest, e);
+
+	if (r == 0)
+		snapdisks_of(&guest, storage, snap, a, ret);
+	return r;
 }

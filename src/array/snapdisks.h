@@ -21,6 +21,10 @@ struct snapdisks {
 void snapdisks_of(const struct guest *g, const char *storage, const char *snap, struct arena *a,
 		  struct snapdisks *ret);
 
+/* The config of guest @vmid on @node: -ENOENT when it is not there. */
+int snapdisks_guest(const struct root *root, const char *node, uint32_t vmid, struct arena *a,
+		    struct guest *ret, struct err *e);
+
 /* Reads the config of guest @vmid on @node: -ENOENT when it is not there. */
 int snapdisks_read(const struct root *root, const char *node, uint32_t vmid, const char *storage,
 		   const char *snap, struct arena *a, struct snapdisks *ret, struct err *e);
