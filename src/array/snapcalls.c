@@ -180,7 +180,7 @@ static void members_of(struct work *w, struct snapdisks *ret)
 {
 	struct call *c = w->c;
 	struct err why;
-	int r = snapdisks_read(c->ctx->root, c->node, w->key.vmid, c->conf.storage, w->a->snap,
+	int r = snapdisks_read(c->ctx->pve, c->node, w->key.vmid, c->conf.storage, w->a->snap,
 			       &c->arena, ret, &why);
 
 	if (r == 0 && snapdisks_have(ret, w->a->volname))

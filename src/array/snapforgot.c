@@ -49,7 +49,7 @@ static int64_t since_of(struct forgotten *f, const char *const *volnames)
 	struct snapdisks disks = {};
 	struct guest guest;
 
-	if (snapdisks_guest(c->ctx->root, c->node, f->a->parsed.vmid, &c->arena, &guest, NULL) < 0)
+	if (snapdisks_guest(c->ctx->pve, c->node, f->a->parsed.vmid, &c->arena, &guest, NULL) < 0)
 		return 0;
 	snapdisks_of(&guest, c->conf.storage, f->a->snap, &c->arena, &disks);
 	for (size_t i = 0; i < f->n; i++)

@@ -7,7 +7,7 @@
 #include "util/clock.h"
 
 /* A silent array leaves time to ask the others what the storages hold. */
-enum { PATIENCE_MS = 6000 };
+enum { PATIENCE_MS = 6000, STORAGES_MS = 4000 };
 
 void survey_memory_done(struct survey_memory *m)
 {
@@ -126,12 +126,48 @@ static void add_row(struct survey *s, struct array_ctx *ctx, struct survey_stora
 		row->arrays[row->n_arrays++] = array_of(s, arrays[i], row->storage->conf.host);
 }
 
-static void find_arrays(struct survey *s, struct array_ctx *ctx)
+struct reading {
+	char *node;
+	struct array_storages found;
+};
+
+static int read_storages(void *arg, const struct root *root, struct err *e)
 {
+	struct reading *r = arg;
+
+	return array_storages_read(&r->found, root, r->node, e);
+}
+
+static void drop_reading(void *arg)
+{
+	struct reading *r = arg;
+
+	array_storages_done(&r->found);
+	free(r->node);
+	free(r);
+}
+
+/* Those that were there a moment ago are no answer: their tokens' files, or they themselves, may
+ * have gone. */
+static void ask_storages(struct survey *s, struct array_ctx *ctx)
+{
+	struct reading *r = xcalloc(1, sizeof(*r));
+	void *job = r;
 	struct err e = {};
 
-	if (array_storages_read(&s->storages, ctx->root, ctx->node, &e) < 0)
+	r->node = xstrdup(ctx->node);
+	if (pvefs_run(ctx->pve, read_storages, drop_reading, &job, STORAGES_MS, &e) < 0)
 		blind(s, "the storages", &e);
+	if (!job)
+		return;
+	s->storages = r->found;
+	r->found = (struct array_storages){};
+	drop_reading(r);
+}
+
+static void find_arrays(struct survey *s, struct array_ctx *ctx)
+{
+	ask_storages(s, ctx);
 	s->rows = arena_alloc(&s->arena, (s->storages.n + 1) * sizeof(*s->rows));
 	s->arrays = arena_alloc(&s->arena,
 				(s->storages.n * ARRAY_ADDRESSES_MAX + 1) * sizeof(*s->arrays));
