@@ -6,12 +6,13 @@
 
 #include "array/attach_step.h"
 #include "array/connected.h"
+#include "array/plan.h"
 #include "array/volumes.h"
 #include "util/clock.h"
 
 #define TAG "tmp"
 
-enum { CLOSING_MS = 3000, LOOK_AGAIN_MS = 100 };
+enum { CLOSING_MS = 10000, LOOK_AGAIN_MS = 100 };
 
 struct tmp {
 	struct call *c;
@@ -322,6 +323,65 @@ int attach_remove_snapshot(struct call *c, const char *volname, const char *snap
 	return ret;
 }
 
+struct asking {
+	const struct tmp *t;
+	const struct registry_entry *entry;
+	enum tri is[ARRAY_ADDRESSES_MAX]; /* what each array says */
+};
+
+static int ask_origin(struct fa *f, void *arg, struct err *e)
+{
+	struct asking *q = arg;
+	const struct call *c = q->t->c;
+	struct fa_call fa = fa_call_beside(f, &c->fa, call_arrays(c));
+	CLEANUP(arena_done) struct arena a = {};
+	struct fa_snapshots found = {};
+	size_t at = 0;
+	int ret = fa_snapshots_named(f, &fa, &q->t->source, 1, &a, &found, e);
+
+	while (c->arrays[at] != f)
+		at++;
+	if (ret == 0)
+		q->is[at] = plan_origin(q->entry, q->t->source, &found);
+	return ret;
+}
+
+/* Under the volume's lock: what a survey saw may have passed. */
+static int must_be_orphan(const struct tmp *t, const struct registry_entry *entry, struct err *e)
+{
+	struct asking q = { .t = t, .entry = entry };
+	int results[ARRAY_ADDRESSES_MAX] = {};
+	struct err why[ARRAY_ADDRESSES_MAX];
+	size_t n = call_arrays(t->c);
+
+	fa_each(t->c->arrays, n, ask_origin, &q, results, why);
+	for (size_t i = 0; i < n; i++) {
+		if (results[i])
+			return err_set(e, results[i], "%s", why[i].text);
+		if (q.is[i] != TRI_NO)
+			return err_set(e, -ECANCELED, "snapshot %s of %s is there", t->snap,
+				       t->volname);
+	}
+	return 0;
+}
+
+int attach_remove_orphan(struct call *c, const char *volname, const char *snap, struct err *e)
+{
+	struct tmp t = { .c = c, .volname = volname, .snap = snap };
+	const struct registry_entry *entry = attach_entry(c, volname, snap);
+	int ret = names_of(&t, e);
+
+	if (ret == 0 && !entry)
+		return err_set(e, -ECANCELED, "%s: somebody else has taken it away", volname);
+	if (ret == 0)
+		ret = must_be_orphan(&t, entry, e);
+	if (ret == 0)
+		ret = look_for(&t, e);
+	if (ret == 0)
+		ret = is_alone(&t, e);
+	return ret ? ret : attach_remove_snapshot(c, volname, snap, e);
+}
+
 /* Who has just unmounted it lazily, as vzdump does, has it open for a moment longer. */
 static void await_close(struct call *c, const char *serial)
 {
@@ -331,6 +391,26 @@ static void await_close(struct call *c, const char *serial)
 	while (attach_look(c, serial, &here, NULL) == 0 && here.present && !map_is_idle(&here) &&
 	       clock_mono_ms() < until && call_left(c, DETACH_RESERVE_MS))
 		(void)usleep(LOOK_AGAIN_MS * 1000);
+}
+
+/* vzdump leaves its lock on a guest whose snapshot it could not remove, and the guest's next backup
+ * stops at that. */
+static int still_read(const char *volname, const char *snap, int error, struct err *e)
+{
+	struct array_volname name;
+	struct err why = e ? *e : (struct err){};
+
+	if (error != -EBUSY)
+		return err_wrap(e, error, "snapshot %s is not removed", snap);
+	if (strcmp(snap, "vzdump") == 0 && array_volname_parse(volname, &name))
+		return err_set(
+			e, error,
+			"snapshot %s is not removed: %.300s. End what has it open, then `pct "
+			"unlock %u`: the next backup replaces it",
+			snap, why.text, (unsigned int)name.vmid);
+	return err_set(e, error,
+		       "snapshot %s is not removed: %.350s. End what has it open, and try again",
+		       snap, why.text);
 }
 
 int attach_end_snapshot(struct call *c, const char *volname, const char *snap, struct err *e)
@@ -344,7 +424,7 @@ int attach_end_snapshot(struct call *c, const char *volname, const char *snap, s
 	if (ret == 0 && *entry.serial)
 		await_close(c, entry.serial);
 	ret = attach_remove_snapshot(c, volname, snap, e);
-	return ret ? err_wrap(e, ret, "snapshot %s is not removed", snap) : 0;
+	return ret ? still_read(volname, snap, ret, e) : 0;
 }
 
 int attach_remove_snapshots(struct call *c, const char *volname, struct err *e)

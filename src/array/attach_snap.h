@@ -23,6 +23,11 @@ int attach_remove_snapshot(struct call *c, const char *volname, const char *snap
  * has none, and who is just closing it gets a moment. -EBUSY: it is being read. */
 int attach_end_snapshot(struct call *c, const char *volname, const char *snap, struct err *e);
 
+/* The same for what is left of a snapshot that was removed by somebody else. -ECANCELED: it is
+ * there, or there again; -EBUSY: read here, or connected to somebody else. Every array is asked:
+ * one that does not answer keeps it. */
+int attach_remove_orphan(struct call *c, const char *volname, const char *snap, struct err *e);
+
 /* All that this node has of @volname's: its name is about to be another volume's. -EBUSY: one is
  * being read. */
 int attach_remove_snapshots(struct call *c, const char *volname, struct err *e);

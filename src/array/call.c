@@ -8,13 +8,11 @@
 #include "util/clock.h"
 #include "util/str.h"
 
-#define SCHEMA	   "pvewarden.array.call/1"
-#define TOKEN_FILE "etc/pve/priv/storage/%s.purestorage-token"
+#define SCHEMA "pvewarden.array.call/1"
 
 enum {
 	DEADLINE_MS = 30000,
 	SIZE_DEADLINE_MAX_MS = 10000,
-	TOKEN_FILE_MAX = 4096,
 	NAMED_EVERY_MS = 3600000,
 };
 
@@ -32,19 +30,12 @@ static const struct call_method *find_method(const struct call_method *const *ta
 static int read_token_file(const struct call *c, const char *storage, json_t **ret, struct err *e)
 {
 	CLEANUP(buf_wipe) struct buf text = {};
-	char path[256];
-	struct slice token;
-	int error;
+	int r = apitokens_read(c->ctx->tokens, c->ctx->pve, storage, &text, e);
 
-	(void)snprintf(path, sizeof(path), TOKEN_FILE, storage);
-	error = root_read(c->ctx->root, path, TOKEN_FILE_MAX, &text);
-	if (error == -ENOENT)
-		return 0;
-	if (error)
-		return err_set(e, error, "/%s: %s", path, strerror(-error));
-	token = slice_trim(buf_slice(&text));
-	*ret = json_pack("{s:s%}", "token", token.p, token.n);
-	return *ret ? 0 : err_set(e, -EINVAL, "/%s: no text of UTF-8", path);
+	if (r <= 0)
+		return r;
+	*ret = json_pack("{s:s%}", "token", text.data, text.len);
+	return *ret ? 0 : err_set(e, -EINVAL, "storage %s: its token file holds no text", storage);
 }
 
 static int note_new(void *arg, struct buf *ret, struct err *e)

@@ -7,6 +7,7 @@
  * away what it did: it can be cut by Proxmox at any moment and be asked again.
  */
 
+#include "array/apitoken.h"
 #include "array/fa.h"
 #include "array/memo.h"
 #include "array/registry.h"
@@ -15,7 +16,9 @@
 #include "util/jsonw.h"
 
 struct array_ctx {
-	const struct root *root; /* /etc/pve, /proc */
+	const struct root *root; /* /proc, /sys, /etc/iscsi */
+	struct pvefs *pve;	 /* /etc/pve */
+	struct apitokens *tokens;
 	struct fa_pool *pool;
 	struct registry *registry;
 	struct workers *workers;

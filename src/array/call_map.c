@@ -218,8 +218,11 @@ static int check_still(struct call *c, const char *volname, const char *snap, st
 		ret = 0;
 	if (ret)
 		return ret;
+	/* A copy whose snapshot is gone has paths that work. */
 	plan_still(now, (int64_t)put, &here,
-		   c->conf.multipath || c->conf.protocol == ARRAY_NVME_TCP, &p);
+		   !call_flag(c, "orphan") &&
+			   (c->conf.multipath || c->conf.protocol == ARRAY_NVME_TCP),
+		   &p);
 	return p.refuse ? err_set(e, p.refuse, "%s: %s", volname, p.why) : 0;
 }
 
@@ -238,6 +241,8 @@ static int run_deactivate(struct call *c, struct err *e)
 	ret = check_still(c, volname, snap ? snap : "", e);
 	if (ret)
 		return ret;
+	if (snap && call_flag(c, "orphan"))
+		return attach_remove_orphan(c, volname, snap, e);
 	return snap ? attach_remove_snapshot(c, volname, snap, e)
 		    : deactivate_volume(c, volname, e);
 }

@@ -110,8 +110,8 @@ static int fetch_guest(void *arg, struct buf *ret, struct err *e)
 	struct call *c = s->c;
 	struct snapdisks disks = {};
 	char full[256];
-	int r = snapdisks_read(c->ctx->root, c->node, s->a->parsed.vmid, c->conf.storage,
-			       s->a->snap, &c->arena, &disks, e);
+	int r = snapdisks_read(c->ctx->pve, c->node, s->a->parsed.vmid, c->conf.storage, s->a->snap,
+			       &c->arena, &disks, e);
 	const char **names = arena_alloc(&c->arena, (disks.n + 1) * sizeof(*names));
 
 	for (size_t i = 0; i < disks.n && r == 0; i++) {

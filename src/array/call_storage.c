@@ -3,7 +3,7 @@
 
 #include "array/container.h"
 #include "array/newstorage.h"
-#include "array/secret.h"
+#include "array/keep.h"
 #include "array/space.h"
 
 enum { STATUS_MS = 4000, IDENTITY_KEEP_MS = 600000 };
@@ -53,7 +53,7 @@ static int check(struct call *c, struct err *e)
 	int r = 0;
 
 	if (new_token(c))
-		r = secret_remove_sessions(c->ctx->root, c->ctx->run_dir, c->conf.storage, e);
+		r = keep_remove_sessions(c, e);
 	if (r == 0)
 		r = get_arrays(c, e);
 	return r < 0 ? r : newstorage_check(c, e);
@@ -101,7 +101,7 @@ static int run_on_add(struct call *c, struct err *e)
 	if (r == 0)
 		r = check_new(c, e);
 	if (r == 0 && has_secret(c))
-		r = secret_write(c->ctx->root, &c->conf, e);
+		r = keep_write(c, e);
 	if (r < 0)
 		return r;
 	jsonw_object(c->out, "result");
@@ -172,7 +172,7 @@ static bool drops_secret(const struct call *c)
 static int read_kept(struct call *c, json_t **ret, struct err *e)
 {
 	CLEANUP(buf_wipe) struct buf text = {};
-	int r = secret_read(c->ctx->root, c->conf.storage, &text, e);
+	int r = keep_read(c, &text, e);
 
 	if (r <= 0)
 		return r;
@@ -218,9 +218,9 @@ static int run_on_update(struct call *c, struct err *e)
 	else if (r == 0 && drops_secret(c))
 		r = get_arrays(c, e);
 	if (r == 0 && (has_secret(c) || (kept && new_token(c))))
-		r = secret_write(c->ctx->root, &c->conf, e);
+		r = keep_write(c, e);
 	else if (r == 0 && drops_secret(c))
-		r = secret_remove(c->ctx->root, c->conf.storage, e);
+		r = keep_remove(c, e);
 	if (r < 0)
 		return r;
 	jsonw_object(c->out, "result");
@@ -249,9 +249,8 @@ static int run_on_delete(struct call *c, struct err *e)
 	int r, sessions;
 
 	name_mapped(c);
-	r = secret_remove(c->ctx->root, c->conf.storage, e);
-	sessions = secret_remove_sessions(c->ctx->root, c->ctx->run_dir, c->conf.storage,
-					  r < 0 ? NULL : e);
+	r = keep_remove(c, e);
+	sessions = keep_remove_sessions(c, r < 0 ? NULL : e);
 	return r < 0 ? r : sessions;
 }
 

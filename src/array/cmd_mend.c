@@ -174,6 +174,13 @@ static void act(struct mending *m, const struct mend *mend)
 	}
 }
 
+static const char *would(const struct mending *m, const struct mend *mend)
+{
+	if (m->verb->asks && *mend->finding->map->entry->snap)
+		return "take it away here, and destroy the copy, which nothing else uses";
+	return m->verb->would;
+}
+
 /* False: no more. */
 static bool take(struct mending *m, const struct mend *mend)
 {
@@ -187,7 +194,7 @@ static bool take(struct mending *m, const struct mend *mend)
 		return true;
 	}
 	if (m->dry) {
-		labelled(m, TERM_CYAN, "would", m->verb->would);
+		labelled(m, TERM_CYAN, "would", would(m, mend));
 		return true;
 	}
 	if (m->verb->asks)

@@ -12,6 +12,7 @@ enum {
 	SEVERAL_MS = 12000, /* of several arrays a silent one may not use up the time of all that
 			       follows */
 	FRESH_MS = 1000,    /* so old may be what is said to be so now */
+	CLUSTER_RESERVE_MS = 8000,
 };
 
 struct asking {
@@ -261,8 +262,8 @@ int connected_idle(struct call *c, const char *volname, struct connected *w, str
 	for (size_t i = 0; i < w->n_arrays; i++)
 		for (size_t k = 0; k < w->on[i].found.n; k++)
 			*vec_push(&all) = w->on[i].found.items[k];
-	r = elsewhere_idle(&c->conf, c->ctx->root, c->node, volname, all.items, all.n, w->all_known,
-			   e);
+	r = elsewhere_idle(&c->conf, c->ctx->pve, call_left(c, CLUSTER_RESERVE_MS), c->node,
+			   volname, all.items, all.n, w->all_known, e);
 	vec_free(&all);
 	return r;
 }

@@ -63,6 +63,8 @@ int array_ctx_open(struct array_ctx *ret, const struct array_ctx_options *o, str
 	error = workers_start(&ret->workers, e);
 	ret->node = xstrdup(node);
 	ret->memo = array_memo_new();
+	ret->pve = pvefs_open(o->root);
+	ret->tokens = apitokens_new();
 	if (error == 0)
 		error = open_registry(ret, o, e);
 	if (error == 0)
@@ -80,6 +82,8 @@ void array_ctx_close(struct array_ctx *ctx)
 	if (ctx->workers)
 		workers_stop(ctx->workers);
 	array_memo_free(ctx->memo);
+	apitokens_free(ctx->tokens);
+	pvefs_close(ctx->pve);
 	free((void *)(uintptr_t)ctx->node);
 	*ctx = (struct array_ctx){};
 }

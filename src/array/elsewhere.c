@@ -131,7 +131,17 @@ int elsewhere_guests(const struct elsewhere *w, const struct cluster *cluster, s
 	return 0;
 }
 
-static int read_nodes(const struct root *root, struct arena *a, struct elsewhere *w, struct err *e)
+/* --- what /etc/pve says ------------------------------------------------------------------------
+ */
+
+struct reading {
+	struct arena arena;
+	const char **nodes;
+	size_t n_nodes;
+	struct cluster cluster;
+};
+
+static int read_nodes(const struct root *root, struct reading *q, struct err *e)
 {
 	VEC(const char *) names = {};
 	DIR *dir = root_opendir(root, "etc/pve/nodes");
@@ -141,33 +151,61 @@ static int read_nodes(const struct root *root, struct arena *a, struct elsewhere
 		return err_set(e, -EAGAIN, "/etc/pve/nodes cannot be read: %s", strerror(errno));
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			*vec_push(&names) = arena_str(a, slice_of(entry->d_name));
+			*vec_push(&names) = arena_str(&q->arena, slice_of(entry->d_name));
 	(void)closedir(dir);
-	w->nodes =
-		memcpy(arena_alloc(a, (names.n + 1) * sizeof(*names.items)),
-		       names.items ? names.items : (void *)&names, names.n * sizeof(*names.items));
-	w->n_nodes = names.n;
+	q->nodes = arena_alloc(&q->arena, (names.n + 1) * sizeof(*q->nodes));
+	if (names.n)
+		memcpy(q->nodes, names.items, names.n * sizeof(*q->nodes));
+	q->n_nodes = names.n;
 	vec_free(&names);
 	return 0;
 }
 
-static int ask_cluster(const struct elsewhere *w, const struct root *root,
+static int read_all(void *arg, const struct root *root, struct err *e)
+{
+	struct reading *q = arg;
+	int r = read_nodes(root, q, e);
+
+	return r == 0 ? cluster_read(&q->cluster, root, e) : r;
+}
+
+static void drop(void *arg)
+{
+	struct reading *q = arg;
+
+	cluster_done(&q->cluster);
+	arena_done(&q->arena);
+	free(q);
+}
+
+/* Who is asked for says so itself; drop() when done. */
+static int read_cluster(struct pvefs *p, int wait_ms, struct elsewhere *w, struct reading **ret,
+			struct err *e)
+{
+	struct reading *q = xcalloc(1, sizeof(*q));
+	void *job = q;
+	int r = pvefs_run(p, read_all, drop, &job, wait_ms, e);
+
+	if (job && r < 0)
+		drop(q);
+	if (r < 0)
+		return r;
+	w->nodes = q->nodes;
+	w->n_nodes = q->n_nodes;
+	*ret = q;
+	return 0;
+}
+
+static int ask_cluster(const struct elsewhere *w, const struct cluster *cluster,
 		       const struct fa_connection *items, size_t n, struct err *e)
 {
-	struct cluster cluster = {};
-	int r = cluster_read(&cluster, root, e);
+	int r;
 
-	if (r < 0)
-		return err_wrap(e, -EAGAIN, "who else uses %s is not known", w->volname);
-	if (cluster.n_blind)
-		r = err_set(e, -EAGAIN, "who else uses %s is not known: %s", w->volname,
-			    cluster.blind[0]);
-	else
-		r = elsewhere_hosts(w, &cluster, items, n, e);
-	if (r == 0)
-		r = elsewhere_guests(w, &cluster, e);
-	cluster_done(&cluster);
-	return r;
+	if (cluster->n_blind)
+		return err_set(e, -EAGAIN, "who else uses %s is not known: %s", w->volname,
+			       cluster->blind[0]);
+	r = elsewhere_hosts(w, cluster, items, n, e);
+	return r == 0 ? elsewhere_guests(w, cluster, e) : r;
 }
 
 static bool only_own(const struct array_conf *c, const struct fa_connection *items, size_t n)
@@ -178,26 +216,21 @@ static bool only_own(const struct array_conf *c, const struct fa_connection *ite
 	return true;
 }
 
-static int idle_with(struct elsewhere *w, const struct root *root,
-		     const struct fa_connection *items, size_t n, struct arena *a, struct err *e)
-{
-	int r = read_nodes(root, a, w, e);
-
-	return r == 0 ? ask_cluster(w, root, items, n, e) : r;
-}
-
-int elsewhere_idle(const struct array_conf *conf, const struct root *root, const char *node,
+int elsewhere_idle(const struct array_conf *conf, struct pvefs *p, int wait_ms, const char *node,
 		   const char *volname, const struct fa_connection *items, size_t n, bool all_known,
 		   struct err *e)
 {
 	struct elsewhere w = { .conf = conf, .node = node, .volname = volname };
-	struct arena arena = {};
+	struct reading *seen;
 	int r;
 
 	if (all_known && only_own(conf, items, n))
 		return 0;
-	r = idle_with(&w, root, items, n, &arena, e);
-	arena_done(&arena);
+	r = read_cluster(p, wait_ms, &w, &seen, e);
+	if (r < 0)
+		return err_wrap(e, -EAGAIN, "who else uses %s is not known", volname);
+	r = ask_cluster(&w, &seen->cluster, items, n, e);
+	drop(seen);
 	return r;
 }
 
@@ -233,19 +266,17 @@ static void name_strangers(const struct elsewhere *w, const struct cluster *clus
 	}
 }
 
-int elsewhere_strangers(const struct array_conf *conf, const struct root *root, const char *node,
-			const struct fa_connection *items, size_t n, struct buf *ret, struct err *e)
+int elsewhere_strangers(const struct array_conf *conf, struct pvefs *p, int wait_ms,
+			const char *node, const struct fa_connection *items, size_t n,
+			struct buf *ret, struct err *e)
 {
 	struct elsewhere w = { .conf = conf, .node = node };
-	CLEANUP(arena_done) struct arena arena = {};
-	struct cluster cluster = {};
-	int r = read_nodes(root, &arena, &w, e);
+	struct reading *seen;
+	int r = read_cluster(p, wait_ms, &w, &seen, e);
 
-	if (r == 0)
-		r = cluster_read(&cluster, root, e);
 	if (r < 0)
 		return r;
-	name_strangers(&w, &cluster, items, n, ret);
-	cluster_done(&cluster);
+	name_strangers(&w, &seen->cluster, items, n, ret);
+	drop(seen);
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "array/conf.h"
 #include "array/fa.h"
+#include "array/pvefs.h"
 #include "pve/cluster.h"
 
 struct elsewhere {
@@ -33,9 +34,9 @@ int elsewhere_guests(const struct elsewhere *w, const struct cluster *cluster, s
 
 /*
  * Both, reading /etc/pve when somebody else is connected, or may be (@all_known false: an array did
- * not say). -EBUSY; -EAGAIN when /etc/pve could not be read whole.
+ * not say). -EBUSY; -EAGAIN when /etc/pve could not be read whole, or not within @wait_ms.
  */
-int elsewhere_idle(const struct array_conf *conf, const struct root *root, const char *node,
+int elsewhere_idle(const struct array_conf *conf, struct pvefs *p, int wait_ms, const char *node,
 		   const char *volname, const struct fa_connection *items, size_t n, bool all_known,
 		   struct err *e);
 
@@ -43,6 +44,6 @@ int elsewhere_idle(const struct array_conf *conf, const struct root *root, const
  * Adds the names of those that volumes of this storage are connected to and that are no nodes of
  * this cluster, "a, b": another cluster may have the same names for its guests' disks (facts F5).
  */
-int elsewhere_strangers(const struct array_conf *conf, const struct root *root, const char *node,
-			const struct fa_connection *items, size_t n, struct buf *ret,
-			struct err *e);
+int elsewhere_strangers(const struct array_conf *conf, struct pvefs *p, int wait_ms,
+			const char *node, const struct fa_connection *items, size_t n,
+			struct buf *ret, struct err *e);

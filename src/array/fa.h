@@ -151,6 +151,9 @@ struct fa_snapshots {
 
 int fa_snapshots_list(struct fa *f, const struct fa_call *c, const char *const *volumes, size_t n,
 		      bool destroyed, struct arena *a, struct fa_snapshots *ret, struct err *e);
+/* By VOLUME.SUFFIX, destroyed ones too. */
+int fa_snapshots_named(struct fa *f, const struct fa_call *c, const char *const *names, size_t n,
+		       struct arena *a, struct fa_snapshots *ret, struct err *e);
 /* One, by VOLUME.SUFFIX. -ENOENT, -ESTALE. */
 int fa_snapshot_get(struct fa *f, const struct fa_call *c, const char *name, struct arena *a,
 		    struct fa_snapshot *ret, struct err *e);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "array/fa_inside.h"
-#include "array/fa_snapshots.h"
 #include "util/jsonw.h"
 
 /* --- destroyed and eradicated ---------------------------------------------------------------- */

@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "array/fa_inside.h"
-#include "array/fa_snapshots.h"
 #include "util/jsonw.h"
 
 /* --- lists ----------------------------------------------------------------------------------- */

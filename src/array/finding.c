@@ -18,6 +18,7 @@ const char *finding_kind_name(enum finding_kind k)
 		[FINDING_LEAVING] = "leaving",
 		[FINDING_STALE] = "stale",
 		[FINDING_SNAPSHOT] = "snapshot",
+		[FINDING_COPY] = "copy",
 		[FINDING_NO_STORAGE] = "no-storage",
 		[FINDING_UNREGISTERED] = "unregistered",
 		[FINDING_POD] = "pod",
@@ -47,10 +48,9 @@ bool finding_heals(const struct finding *f)
 
 bool finding_reaps(const struct finding *f)
 {
-	return (f->kind == FINDING_GONE || f->kind == FINDING_NOT_CONNECTED ||
-		f->kind == FINDING_LEAVING || f->kind == FINDING_STALE ||
-		f->kind == FINDING_SNAPSHOT) &&
-	       f->map->entry;
+	return f->map->entry && (f->kind == FINDING_GONE || f->kind == FINDING_NOT_CONNECTED ||
+				 f->kind == FINDING_LEAVING || f->kind == FINDING_STALE ||
+				 f->kind == FINDING_SNAPSHOT || f->kind == FINDING_COPY);
 }
 
 void findings_done(struct findings *f)
@@ -162,6 +162,25 @@ static enum tri connected(const struct said *said)
 	if (said->connected)
 		return TRI_YES;
 	return said->n && !said->silent ? TRI_NO : TRI_UNKNOWN;
+}
+
+/* No array of its storage has that snapshot any more, and each has said so. */
+static enum tri origin_of(const struct survey *s, const struct survey_map *m,
+			  const struct survey_storage *row)
+{
+	enum tri ret = row && m->source ? TRI_NO : TRI_UNKNOWN;
+
+	for (size_t i = 0; row && m->source && i < row->n_arrays; i++) {
+		const struct survey_array *a = &s->arrays[row->arrays[i]];
+		enum tri is =
+			a->asked ? plan_origin(m->entry, m->source, &a->snapshots) : TRI_UNKNOWN;
+
+		if (is == TRI_YES)
+			return is;
+		if (is == TRI_UNKNOWN)
+			ret = is;
+	}
+	return ret;
 }
 
 static void judge(struct finding_map *ret, const struct survey *s, const struct survey_map *m,
@@ -416,12 +435,44 @@ static bool is_idle(const struct survey *s, const struct survey_map *m)
 	return m->found ? map_is_idle(&m->found->state) : !s->n_blind;
 }
 
+/* Proxmox gives nothing back but the snapshot, and that on the node where it asks. */
+static void find_copy(struct findings *f, const struct survey *s, size_t at)
+{
+	const struct survey_map *m = &s->maps[at];
+	struct finding *x = add(f, s, at, FINDING_COPY, FINDING_NOTICE);
+
+	x->what = arena_fmt(&f->arena, "stands for snapshot %s of %s, which was removed%s",
+			    m->entry->snap, m->entry->volname, in_use(m));
+	x->remedy = is_idle(s, m) ? "none: the array service takes it away; or pvewarden array reap"
+				  : "none: the array service takes it away when nobody has it open";
+}
+
+static void find_of_device(struct findings *f, const struct survey *s, size_t at,
+			   const struct survey_storage *row)
+{
+	const struct survey_map *m = &s->maps[at];
+	const struct finding_map *is = &f->maps[at];
+
+	if (is->origin == TRI_NO && m->entry->verified && m->settled) {
+		find_copy(f, s, at);
+		if (is_idle(s, m))
+			return;
+	}
+	if (is->known && is->state != ARRAY_MAP_CONNECTED)
+		find_lost(f, s, at);
+	else if (!m->found)
+		find_absent(f, s, at);
+	else if (is->known)
+		find_in_use(f, s, at, row);
+	else
+		find_paths(f, s, at);
+}
+
 static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 {
 	const struct survey_map *m = &s->maps[at];
 	const struct registry_entry *entry = m->entry;
 	const struct survey_storage *row = survey_storage_of(s, entry->storage);
-	const struct finding_map *is = &f->maps[at];
 
 	if (!row) {
 		if (!s->n_blind)
@@ -442,14 +493,8 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 			"mapped before the node was restarted, or never to the end, and not since");
 	} else if (!m->found && (!entry->verified || !m->settled || s->n_blind)) {
 		return;
-	} else if (is->known && is->state != ARRAY_MAP_CONNECTED) {
-		find_lost(f, s, at);
-	} else if (!m->found) {
-		find_absent(f, s, at);
-	} else if (is->known) {
-		find_in_use(f, s, at, row);
 	} else {
-		find_paths(f, s, at);
+		find_of_device(f, s, at, row);
 	}
 }
 
@@ -564,6 +609,7 @@ void findings_of(struct findings *ret, const struct survey *s)
 		struct said said = said_of(s, m, row);
 
 		judge(&ret->maps[i], s, m, &said);
+		ret->maps[i].origin = origin_of(s, m, row);
 		if (m->entry)
 			find_of_entry(ret, s, i);
 		else
@@ -580,7 +626,8 @@ bool finding_may_go(const struct findings *f, const struct survey *s, const stru
 	struct plan_reap_in in = { .entry = x->map->entry,
 				   .here = x->map->found ? &x->map->found->state : &absent,
 				   .exists = is->exists,
-				   .connected = is->connected };
+				   .connected = is->connected,
+				   .orphan = x->kind == FINDING_COPY };
 
 	return plan_reap(&in, why) == PLAN_REAP_REMOVE;
 }

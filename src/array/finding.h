@@ -19,6 +19,7 @@ enum finding_kind {
 	FINDING_STALE,	       /* of an earlier boot: recorded, and not there */
 	FINDING_SNAPSHOT, /* stood for a snapshot that an earlier boot, or a call that was cut, read
 			   */
+	FINDING_COPY,	  /* stands for a snapshot that was removed since */
 	FINDING_NO_STORAGE,   /* its storage is not in storage.cfg, or not for this node */
 	FINDING_UNREGISTERED, /* a volume of ours that somebody else has mapped */
 	FINDING_POD,	      /* a pod is not online on one of its arrays */
@@ -44,6 +45,7 @@ struct finding_map {
 	const char *storage;	    /* NULL: of none here */
 	const struct fa_volume *is; /* what an array says */
 	enum tri exists, connected; /* on its arrays, not destroyed; to this host */
+	enum tri origin;	    /* of what stands for a snapshot: is that one there */
 };
 
 enum { FINDING_SETTLED_S = 900 }; /* what is younger may be at work at this moment */

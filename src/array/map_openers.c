@@ -124,6 +124,64 @@ static void name_user(struct map_openers *ret, const struct dm_user *u)
 		(void)snprintf(ret->who, sizeof(ret->who), "it is %.100s", u->via);
 }
 
+/* --- a file system that was unmounted lazily ---------------------------------------------------
+ */
+
+/* Without asking a server or a daemon that may not answer. */
+static bool is_file_on(int dir, const char *name, struct devno dev)
+{
+	struct statx st;
+
+	return statx(dir, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &st) == 0 &&
+	       st.stx_dev_major == dev.major && st.stx_dev_minor == dev.minor;
+}
+
+static bool has_file_on(const struct root *root, pid_t pid, struct devno dev, char path[64])
+{
+	static const char *const links[] = { "cwd", "root", "exe" };
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	(void)snprintf(path, 64, "proc/%ld", (long)pid);
+	dir = root_opendir(root, path);
+	for (size_t i = 0; dir && i < ARRAY_SIZE(links) && !found; i++)
+		found = is_file_on(dirfd(dir), links[i], dev);
+	if (dir)
+		(void)closedir(dir);
+	(void)snprintf(path, 64, "proc/%ld/fd", (long)pid);
+	dir = found ? NULL : root_opendir(root, path);
+	while (dir && !found && (entry = readdir(dir)))
+		found = entry->d_name[0] != '.' && is_file_on(dirfd(dir), entry->d_name, dev);
+	if (dir)
+		(void)closedir(dir);
+	return found;
+}
+
+/* As vzdump leaves one: no namespace has the mount any more, and the device stays open until the
+ * last of its files is closed. */
+static void look_for_files(const struct root *root, struct devno dev, struct map_openers *ret)
+{
+	DIR *dir = root_opendir(root, "proc");
+	struct dirent *entry;
+	char path[64];
+	uint32_t pid;
+
+	while (dir && !ret->user && (entry = readdir(dir))) {
+		CLEANUP(arena_done) struct arena a = {};
+
+		if (!str_to_u32(slice_of(entry->d_name), &pid) ||
+		    !has_file_on(root, (pid_t)pid, dev, path))
+			continue;
+		ret->user = true;
+		(void)snprintf(ret->who, sizeof(ret->who),
+			       "process %u (%.30s) has a file open on it, unmounted though it is",
+			       pid, line_of(root, (pid_t)pid, "comm", &a));
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
 void map_see_openers(const struct root *root, struct devno dev, const struct dm_users *known,
 		     struct map_openers *ret)
 {
@@ -147,6 +205,8 @@ void map_see_openers(const struct root *root, struct devno dev, const struct dm_
 	}
 	ret->probes = files.n;
 	vec_free(&files);
+	if (!ret->user && !ret->probes && root->live)
+		look_for_files(root, dev, ret);
 }
 
 bool map_see_may_look(const struct root *root)

@@ -164,8 +164,8 @@ static void judge_others(struct call *c)
 	int r = fa_connections_list(c->arrays[0], &c->fa, NULL, NULL, &arena, &found, &why);
 
 	if (r == 0)
-		r = elsewhere_strangers(&c->conf, c->ctx->root, c->node, found.items, found.n,
-					&names, &why);
+		r = elsewhere_strangers(&c->conf, c->ctx->pve, call_left(c, 0) / 2, c->node,
+					found.items, found.n, &names, &why);
 	if (r < 0)
 		call_log(c, 0, "whether another cluster has volumes here is not known: %s",
 			 why.text);

@@ -140,6 +140,20 @@ void plan_heal(const struct registry_entry *entry, enum tri exists, const enum t
 			*ret_arrays |= 1u << i;
 }
 
+enum tri plan_origin(const struct registry_entry *entry, const char *name,
+		     const struct fa_snapshots *said)
+{
+	for (size_t i = 0; i < said->n; i++) {
+		const struct fa_snapshot *s = &said->items[i];
+
+		if (s->destroyed || strcmp(s->name, name) != 0)
+			continue;
+		return *entry->origin && s->id ? tri_of(strcmp(s->id, entry->origin) == 0)
+					       : TRI_UNKNOWN;
+	}
+	return TRI_NO;
+}
+
 static PRINTF_LIKE(3, 4) enum plan_reap_verdict
 	verdict(enum plan_reap_verdict v, char why[256], const char *fmt, ...)
 {
@@ -161,6 +175,9 @@ static enum plan_reap_verdict reap_idle(const struct plan_reap_in *in, char why[
 	if (!entry->verified)
 		return verdict(PLAN_REAP_REMOVE, why,
 			       "its activation was not finished, or is of before this node's boot");
+	if (in->orphan)
+		return verdict(PLAN_REAP_REMOVE, why,
+			       "the snapshot that it stands for was removed");
 	if (in->exists == TRI_UNKNOWN || (in->exists == TRI_YES && in->connected == TRI_UNKNOWN))
 		return verdict(PLAN_REAP_REPORT, why, "the array does not answer for it");
 	if (in->exists == TRI_NO)

@@ -7,6 +7,7 @@
  */
 
 #include "array/registry.h"
+#include "array/fa.h"
 #include "array/map.h"
 
 /* In the order in which they are done. */
@@ -73,6 +74,14 @@ void plan_idle(const struct map_state *here, const char *what, struct plan *ret)
 void plan_heal(const struct registry_entry *entry, enum tri exists, const enum tri *connected,
 	       size_t n_arrays, unsigned int *ret_arrays);
 
+/*
+ * Is the snapshot there that @entry's copy was made of, by what one array has under its full name
+ * @name? Destroyed is not there, nor is another one that has taken the name. Unknown: the entry
+ * does not say of which it was made.
+ */
+enum tri plan_origin(const struct registry_entry *entry, const char *name,
+		     const struct fa_snapshots *said);
+
 enum plan_reap_verdict {
 	PLAN_REAP_KEEP,	  /* as it should be, or in use */
 	PLAN_REAP_REPORT, /* odd, and nothing that may be touched */
@@ -83,6 +92,7 @@ struct plan_reap_in {
 	const struct map_state *here;	    /* not present: an entry without a device */
 	enum tri exists;		    /* on the array, not destroyed */
 	enum tri connected;		    /* to this host, on any array */
+	bool orphan; /* the snapshot that it stands for is known to be gone */
 };
 /* @why: a sentence for people, whatever the verdict. */
 enum plan_reap_verdict plan_reap(const struct plan_reap_in *in, char why[256]);

@@ -6,8 +6,9 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "array/heal.h"
+#include "array/orphans.h"
 #include "array/publish.h"
+#include "array/reap.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -32,6 +33,7 @@ struct publisher {
 	bool unwritten;
 	struct tried *items; /* VEC(), the healer's: what failed a short while ago */
 	size_t n, cap;
+	struct orphans orphans; /* the healer's */
 };
 
 void publisher_count(struct publisher *p, bool failed)
@@ -53,10 +55,11 @@ static bool is_lacking_path(const struct finding *f)
 	return f->lacking && finding_heals(f);
 }
 
-static bool has_some_to_heal(const struct findings *f)
+static bool has_some_to_mend(const struct findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (is_missing_connection(&f->items[i]) || is_lacking_path(&f->items[i]))
+		if (is_missing_connection(&f->items[i]) || is_lacking_path(&f->items[i]) ||
+		    orphan_is(&f->items[i]))
 			return true;
 	return false;
 }
@@ -88,7 +91,7 @@ static bool publish(struct publisher *p)
 	survey_make(&s, p->ctx, &p->memory, true, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
 	write_document(p, &s, &f);
-	return has_some_to_heal(&f);
+	return has_some_to_mend(&f);
 }
 
 /* Waits so long, or until stopped: then false. */
@@ -231,6 +234,38 @@ static void heal_some(struct publisher *p, const struct survey *s, const struct 
 	}
 }
 
+/* --- copies of snapshots that were removed -----------------------------------------------------
+ */
+
+static void take_away(struct publisher *p, const struct mend *m, int64_t now)
+{
+	const struct finding *f = m->finding;
+	struct err e = {};
+	int r = reap_one(p->ctx, m, &e);
+
+	if (r == 0)
+		log_info("%s: %s; it was taken away", f->volume, f->what);
+	else if (r != -ECANCELED)
+		log_warn("%s: %s, and it could not be taken away: %s", f->volume, f->what, e.text);
+	if (r)
+		orphans_put_off(&p->orphans, f, now);
+}
+
+static void take_away_orphans(struct publisher *p, const struct survey *s, const struct findings *f)
+{
+	CLEANUP(mends_done) struct mends m = {};
+	int64_t now = clock_boot_ms();
+
+	orphans_note(&p->orphans, f, now);
+	mends_of(&m, s, f, orphan_is, NULL);
+	for (size_t i = 0; i < m.n && !is_stopping(p); i++)
+		if (orphans_are_due(&p->orphans, m.items[i].finding, now))
+			take_away(p, &m.items[i], now);
+}
+
+/* --- a round -------------------------------------------------------------------------------------
+ */
+
 /*
  * Looks anew: what the document saw may have passed. True: there is more to do, and it makes
  * progress; where nothing could be healed it is tried again with a later document.
@@ -245,6 +280,7 @@ static bool heal_round(struct publisher *p)
 	findings_of(&f, &s);
 	heal_some(p, &s, &f, is_missing_connection, &h);
 	heal_some(p, &s, &f, is_lacking_path, &h);
+	take_away_orphans(p, &s, &f);
 	return h.more && h.healed > 0;
 }
 
@@ -321,6 +357,7 @@ bool publisher_stop(struct publisher *p)
 		return false; /* it ends with the process */
 	survey_memory_done(&p->memory);
 	vec_free(p);
+	vec_free(&p->orphans);
 	(void)pthread_cond_destroy(&p->changed);
 	(void)pthread_mutex_destroy(&p->lock);
 	free(p);

@@ -6,7 +6,8 @@
 int reap_one(struct array_ctx *ctx, const struct mend *m, struct err *e)
 {
 	const struct registry_entry *was = m->finding->map->entry;
-	json_t *more = json_pack("{s:I}", "put", (json_int_t)was->put);
+	json_t *more = json_pack("{s:I, s:b}", "put", (json_int_t)was->put, "orphan",
+				 m->finding->kind == FINDING_COPY);
 
 	return mend_call(ctx, m, "deactivate", more, e);
 }

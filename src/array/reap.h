@@ -3,7 +3,8 @@
 
 /*
  * Taking away what an outage or a crash left on this node: maps whose volume is gone or not
- * connected, removals that were not finished, what stood for snapshots. Each is a `deactivate`,
+ * connected, removals that were not finished, what stood for snapshots that were removed, or before
+ * the node was restarted. Each is a `deactivate`,
  * which refuses what is open or may be. Only what the registry has; the rest is reported.
  */
 

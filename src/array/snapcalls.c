@@ -7,6 +7,7 @@
 #include "array/attach.h"
 #include "array/attach_snap.h"
 #include "array/snapdisks.h"
+#include "array/snapforgot.h"
 #include "array/snapset.h"
 #include "array/volumes.h"
 #include "util/clock.h"
@@ -117,6 +118,20 @@ static bool made_by_cut_call(const struct work *w)
 	return true;
 }
 
+/* 1: they may be somebody's. 0: of an earlier backup, and gone now. */
+static int remove_forgotten(struct work *w, struct err *e)
+{
+	const char **volnames = arena_alloc(&w->c->arena, w->set.n * sizeof(*volnames));
+	int r;
+
+	for (size_t i = 0; i < w->set.n; i++)
+		volnames[i] = w->set.members[i].volname;
+	r = snapforgot_remove(w->c, w->a, volnames, w->set.n, e);
+	if (r == 0)
+		w->found.n = 0;
+	return r;
+}
+
 /*
  * The array was asked, and the call ended before it knew the answer; Proxmox was told that it
  * failed. What it made is of an older moment than the one that is wanted now, and nobody knows of
@@ -129,6 +144,10 @@ static int clear_cut_call(struct work *w, struct err *e)
 	if (r < 0)
 		return r;
 	if (w->found.n && !made_by_cut_call(w))
+		r = remove_forgotten(w, e);
+	if (r < 0)
+		return r;
+	if (r == 1)
 		return err_set(
 			e, -EEXIST,
 			"snapshot %s of volume %s exists, and it is not known whether a call "
@@ -161,7 +180,7 @@ static void members_of(struct work *w, struct snapdisks *ret)
 {
 	struct call *c = w->c;
 	struct err why;
-	int r = snapdisks_read(c->ctx->root, c->node, w->key.vmid, c->conf.storage, w->a->snap,
+	int r = snapdisks_read(c->ctx->pve, c->node, w->key.vmid, c->conf.storage, w->a->snap,
 			       &c->arena, ret, &why);
 
 	if (r == 0 && snapdisks_have(ret, w->a->volname))
@@ -183,6 +202,22 @@ static int settle(struct work *w, struct err *e)
 	return snapset_write(&w->set, &w->key, e);
 }
 
+/* Of @w->names, which are those of @volnames. What an earlier backup left in the way goes first. */
+static int take(struct work *w, const char *const *volnames, struct err *e)
+{
+	struct err why = {};
+	int r = call_first(w->c, take_on, w, &why), removed;
+
+	if (r == -EEXIST) {
+		removed = snapforgot_remove(w->c, w->a, volnames, w->n, e);
+		if (removed < 0)
+			return removed;
+		if (removed == 0)
+			return call_first(w->c, take_on, w, e);
+	}
+	return r ? err_set(e, r, "%s", why.text) : 0;
+}
+
 static int take_all(struct work *w, struct err *e)
 {
 	struct snapdisks disks = {};
@@ -199,7 +234,7 @@ static int take_all(struct work *w, struct err *e)
 	r = snapset_write(&w->set, &w->key, e);
 	if (r < 0)
 		return r;
-	r = call_first(w->c, take_on, w, e);
+	r = take(w, disks.volnames, e);
 	if (r == 0)
 		return settle(w, e);
 	if (r != -EINPROGRESS)
@@ -234,9 +269,16 @@ static int snapshot_locked(struct work *w, struct err *e)
 	case SNAPSET_PERHAPS:
 		r = clear_cut_call(w, e);
 		return r < 0 ? r : take_all(w, e);
-	case SNAPSET_STRANGE:
 	case SNAPSET_AGAIN:
 	case SNAPSET_LATE:
+		/* All or none: a backup's volumes are of one moment. */
+		r = remove_forgotten(w, e);
+		if (r == 0)
+			r = snapset_drop(&w->key, e);
+		if (r <= 0)
+			return r < 0 ? r : take_all(w, e);
+		break;
+	case SNAPSET_STRANGE:
 		break;
 	}
 	return take_alone(w, e);

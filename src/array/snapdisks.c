@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "array/name.h"
 #include "pve/prop.h"
@@ -85,32 +86,75 @@ void snapdisks_of(const struct guest *g, const char *storage, const char *snap, 
 	}
 }
 
-static int read_config(struct guest *ret, const struct root *root, const char *node, uint32_t vmid,
-		       struct arena *a, struct buf *text)
+/* The text of one config. */
+struct reading {
+	char *node;
+	uint32_t vmid;
+	enum guest_type type; /* what it was found as, or looked for last */
+	char file[256];
+	struct buf text;
+};
+
+static int read_config(void *arg, const struct root *root, struct err *e)
 {
 	static const enum guest_type types[] = { GUEST_QEMU, GUEST_LXC };
+	struct reading *q = arg;
 	int r = -ENOENT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(types) && r == -ENOENT; i++) {
-		*ret = (struct guest){ .vmid = vmid, .type = types[i], .node = node };
-		ret->file = arena_fmt(a, "etc/pve/nodes/%s/%s/%" PRIu32 ".conf", node,
-				      types[i] == GUEST_QEMU ? "qemu-server" : "lxc", vmid);
-		r = root_read(root, ret->file, GUEST_CONFIG_MAX, text);
+		q->type = types[i];
+		(void)snprintf(q->file, sizeof(q->file), "etc/pve/nodes/%s/%s/%" PRIu32 ".conf",
+			       q->node, types[i] == GUEST_QEMU ? "qemu-server" : "lxc", q->vmid);
+		r = root_read(root, q->file, GUEST_CONFIG_MAX, &q->text);
 	}
+	return r < 0 ? err_set(e, r, "/%s: %s", q->file, strerror(-r)) : 0;
+}
+
+static void drop(void *arg)
+{
+	struct reading *q = arg;
+
+	free(q->node);
+	buf_done(&q->text);
+	free(q);
+}
+
+static void parse(const struct reading *q, struct arena *a, struct guest *ret)
+{
+	CLEANUP(diags_done) struct diags diags = { .arena = a };
+
+	*ret = (struct guest){ .vmid = q->vmid,
+			       .type = q->type,
+			       .node = arena_str(a, slice_of(q->node)),
+			       .file = arena_str(a, slice_of(q->file)) };
+	guest_parse(ret, buf_slice(&q->text), a, &diags);
+}
+
+int snapdisks_guest(struct pvefs *p, const char *node, uint32_t vmid, struct arena *a,
+		    struct guest *ret, struct err *e)
+{
+	struct reading *q = xcalloc(1, sizeof(*q));
+	void *job = q;
+	int r;
+
+	q->node = xstrdup(node);
+	q->vmid = vmid;
+	r = pvefs_run(p, read_config, drop, &job, PVEFS_FILE_MS, e);
+	if (!job)
+		return r;
+	if (r == 0)
+		parse(q, a, ret);
+	drop(q);
 	return r;
 }
 
-int snapdisks_read(const struct root *root, const char *node, uint32_t vmid, const char *storage,
+int snapdisks_read(struct pvefs *p, const char *node, uint32_t vmid, const char *storage,
 		   const char *snap, struct arena *a, struct snapdisks *ret, struct err *e)
 {
-	CLEANUP(buf_done) struct buf text = {};
-	CLEANUP(diags_done) struct diags diags = { .arena = a };
 	struct guest guest;
-	int r = read_config(&guest, root, node, vmid, a, &text);
+	int r = snapdisks_guest(p, node, vmid, a, &guest, e);
 
-	if (r < 0)
-		return err_set(e, r, "/%s: %s", guest.file, strerror(-r));
-	guest_parse(&guest, buf_slice(&text), a, &diags);
-	snapdisks_of(&guest, storage, snap, a, ret);
-	return 0;
+	if (r == 0)
+		snapdisks_of(&guest, storage, snap, a, ret);
+	return r;
 }

@@ -9,8 +9,8 @@
  * a volume that is named as another guest's.
  */
 
+#include "array/pvefs.h"
 #include "pve/guest.h"
-#include "pve/root.h"
 
 struct snapdisks {
 	const char **volnames;
@@ -21,8 +21,13 @@ struct snapdisks {
 void snapdisks_of(const struct guest *g, const char *storage, const char *snap, struct arena *a,
 		  struct snapdisks *ret);
 
+/* The config of guest @vmid on @node: -ENOENT when it is not there, -ETIMEDOUT when /etc/pve does
+ * not answer. */
+int snapdisks_guest(struct pvefs *p, const char *node, uint32_t vmid, struct arena *a,
+		    struct guest *ret, struct err *e);
+
 /* Reads the config of guest @vmid on @node: -ENOENT when it is not there. */
-int snapdisks_read(const struct root *root, const char *node, uint32_t vmid, const char *storage,
+int snapdisks_read(struct pvefs *p, const char *node, uint32_t vmid, const char *storage,
 		   const char *snap, struct arena *a, struct snapdisks *ret, struct err *e);
 
 bool snapdisks_have(const struct snapdisks *d, const char *volname);

@@ -7,7 +7,7 @@
 #include "util/clock.h"
 
 /* A silent array leaves time to ask the others what the storages hold. */
-enum { PATIENCE_MS = 6000 };
+enum { PATIENCE_MS = 6000, STORAGES_MS = 4000 };
 
 void survey_memory_done(struct survey_memory *m)
 {
@@ -126,12 +126,48 @@ static void add_row(struct survey *s, struct array_ctx *ctx, struct survey_stora
 		row->arrays[row->n_arrays++] = array_of(s, arrays[i], row->storage->conf.host);
 }
 
-static void find_arrays(struct survey *s, struct array_ctx *ctx)
+struct reading {
+	char *node;
+	struct array_storages found;
+};
+
+static int read_storages(void *arg, const struct root *root, struct err *e)
 {
+	struct reading *r = arg;
+
+	return array_storages_read(&r->found, root, r->node, e);
+}
+
+static void drop_reading(void *arg)
+{
+	struct reading *r = arg;
+
+	array_storages_done(&r->found);
+	free(r->node);
+	free(r);
+}
+
+/* Those that were there a moment ago are no answer: their tokens' files, or they themselves, may
+ * have gone. */
+static void ask_storages(struct survey *s, struct array_ctx *ctx)
+{
+	struct reading *r = xcalloc(1, sizeof(*r));
+	void *job = r;
 	struct err e = {};
 
-	if (array_storages_read(&s->storages, ctx->root, ctx->node, &e) < 0)
+	r->node = xstrdup(ctx->node);
+	if (pvefs_run(ctx->pve, read_storages, drop_reading, &job, STORAGES_MS, &e) < 0)
 		blind(s, "the storages", &e);
+	if (!job)
+		return;
+	s->storages = r->found;
+	r->found = (struct array_storages){};
+	drop_reading(r);
+}
+
+static void find_arrays(struct survey *s, struct array_ctx *ctx)
+{
+	ask_storages(s, ctx);
 	s->rows = arena_alloc(&s->arena, (s->storages.n + 1) * sizeof(*s->rows));
 	s->arrays = arena_alloc(&s->arena,
 				(s->storages.n * ARRAY_ADDRESSES_MAX + 1) * sizeof(*s->arrays));
@@ -139,6 +175,20 @@ static void find_arrays(struct survey *s, struct array_ctx *ctx)
 		s->rows[i].storage = &s->storages.items[i];
 		add_row(s, ctx, &s->rows[i]);
 	}
+}
+
+/* The snapshot that @m stands for. */
+static const char *source_of(struct survey *s, const struct survey_map *m)
+{
+	const struct survey_storage *row =
+		m->entry && *m->entry->snap ? survey_storage_of(s, m->entry->storage) : NULL;
+	char volume[256], suffix[80];
+
+	if (!row || row->problem || !row->n_arrays ||
+	    array_name_of(&row->storage->conf, m->entry->volname, volume, NULL) < 0 ||
+	    array_suffix_of(m->entry->snap, suffix, NULL) < 0)
+		return NULL;
+	return arena_fmt(&s->arena, "%s.%s", volume, suffix);
 }
 
 /* --- what is asked --------------------------------------------------------------------------- */
@@ -177,6 +227,22 @@ static size_t names_on(const struct asking *q, size_t array, struct arena *a, co
 	for (size_t i = 0; i < known; i++)
 		if (*q->memory->items[i].name)
 			(*ret)[n++] = q->memory->items[i].name;
+	return n;
+}
+
+/* The snapshots whose copies this node has mapped. */
+static size_t sources_on(const struct asking *q, size_t array, struct arena *a, const char ***ret)
+{
+	const struct survey *s = q->s;
+	size_t n = 0;
+
+	*ret = arena_alloc(a, (s->n_maps + 1) * sizeof(**ret));
+	for (size_t i = 0; i < s->n_maps; i++) {
+		const struct survey_map *m = &s->maps[i];
+
+		if (m->source && is_on(survey_storage_of(s, m->entry->storage), array))
+			(*ret)[n++] = m->source;
+	}
 	return n;
 }
 
@@ -238,8 +304,9 @@ static int ask_about(const struct asking *q, struct survey_array *a, int64_t age
 static int ask_one(const struct asking *q, size_t array, struct err *e)
 {
 	struct survey_array *a = &q->s->arrays[array];
-	const char **names;
+	const char **names, **sources;
 	size_t n = names_on(q, array, &a->arena, &names);
+	size_t n_sources = sources_on(q, array, &a->arena, &sources);
 	int r;
 
 	if (q->search)
@@ -250,6 +317,9 @@ static int ask_one(const struct asking *q, size_t array, struct err *e)
 	r = fa_connections_list(a->fa, &q->call, NULL, a->host, &a->arena, &a->connections, e);
 	if (r >= 0 && n)
 		r = fa_volumes_list(a->fa, &q->call, names, n, NULL, true, &a->arena, &a->named, e);
+	if (r >= 0 && n_sources)
+		r = fa_snapshots_named(a->fa, &q->call, sources, n_sources, &a->arena,
+				       &a->snapshots, e);
 	a->asked = r >= 0;
 	if (r >= 0 && q->ports)
 		r = fa_ports_get(a->fa, &q->call, &a->arena, &a->ports, e);
@@ -475,6 +545,8 @@ void survey_make(struct survey *ret, struct array_ctx *ctx, struct survey_memory
 	survey_ports(ret, ctx->root, memory, q.now);
 	q.ports = survey_may_lack(ret);
 	find_arrays(ret, ctx);
+	for (size_t i = 0; i < ret->n_maps; i++)
+		ret->maps[i].source = source_of(ret, &ret->maps[i]);
 	ask_all(&q);
 	survey_pods(ret, &q.call);
 	if (wants_search(ret, memory, q.now)) {

@@ -32,6 +32,7 @@ struct survey_array {
 	struct fa_volumes named, all; /* by the names of the registry; by the storages' prefixes */
 	struct fa_connections connections; /* of this host */
 	struct fa_ports ports;		   /* asked for where a way may lack a path; else none */
+	struct fa_snapshots snapshots;	   /* that are mapped here as copies */
 	struct fa_counters counters;
 	struct arena arena;
 };
@@ -51,9 +52,10 @@ struct survey_map {
 	char serial[ARRAY_SERIAL_LEN + 1];
 	const struct registry_entry *entry; /* NULL: the registry does not know it */
 	const struct map_found *found;	    /* NULL: there is no device */
-	bool missing; /* all arrays of its storage were searched: they do not have it */
-	bool settled; /* the registry had the entry as it is before and after the devices were
-			 listed */
+	const char *source; /* of a copy: its snapshot's full name; NULL: not asked for */
+	bool missing;	    /* all arrays of its storage were searched: they do not have it */
+	bool settled;	    /* the registry had the entry as it is before and after the devices were
+			       listed */
 };
 
 /* A session of iSCSI, or a remote port of FC, of this node. */

@@ -479,6 +479,101 @@ def test_all_silent():
     s.close()
 
 
+# ---- an /etc/pve that does not answer ----
+
+def hung_stage(**more):
+    """Its token is in a file of /etc/pve."""
+    s = Stage(nodes=("pve1", "pve2"), **more)
+    storages(s, 1)
+    s.node.write("etc/pve/priv/storage/pure.purestorage-token", s.config["token"])
+    for node in s.nodes:
+        node.config = {k: v for k, v in node.config.items() if k != "token" or node != s.node}
+    s.config = s.node.config
+    s.node.behind_pmxcfs()
+    return s
+
+
+def test_pmxcfs_hangs():
+    """What needs nothing of it goes on; what does is refused within its time, with the reason; and all of
+    it is well when it is back."""
+    s = hung_stage()
+    disks = [f"vm-100-disk-{i}" for i in range(3)]
+    serials = [s.disk(d) for d in disks]
+    s.act("activate", disks[0])
+    s.nodes[1].call("activate", volname=disks[2])
+    s.act("status", disks[0])
+    s.node.hang(True)
+    for limit in (4, 1.2):
+        for method, args, good in (
+                ("path", {"volname": disks[0]}, True),
+                ("activate", {"volname": disks[0]}, True),
+                ("status", {}, True),
+                ("size", {"volname": disks[0]}, True),
+                ("activate", {"volname": disks[1]}, True),
+                ("deactivate", {"volname": disks[1]}, True),
+                ("list", {}, True),
+                ("free", {"volname": disks[2]}, False),
+                ("rollback", {"volname": disks[2], "snap": "a"}, False),
+                ("on_delete", {}, False)):
+            reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+            assert reply["ok"] == good and took < limit, (method, took, reply)
+            assert good or "pmxcfs hangs" in reply["error"], (method, reply)
+            limit = 1.2
+    assert not s.sim.volume("vg/" + disks[2])["destroyed"]
+    # Asked for by many at once: one thread hangs, not each.
+    replies, took = timed(lambda: s.node.many(60, "path", volname=disks[0]))
+    assert all(r["ok"] for r in replies) and took < 3, took
+    s.node.hang(False)
+    until(lambda: s.node.ask("snapshot", s.config, volname=disks[0], snap="b")["ok"], 5)
+    s.nodes[1].call("deactivate", volname=disks[2])
+    until(lambda: s.node.ask("free", s.config, volname=disks[2])["ok"], 5)
+    assert s.node.mapped() == {serials[0]}
+    s.act("deactivate", disks[0])
+    s.clean()
+    s.close()
+
+
+def test_pmxcfs_hangs_from_the_start():
+    """Nothing is known of it: that is no storage without a token."""
+    s = hung_stage()
+    s.disk("vm-100-disk-0")
+    s.node.hang(True)
+    for limit in (5, 1.2):
+        reply, took = timed(lambda: s.node.ask("activate", s.config, volname="vm-100-disk-0"))
+        assert reply["code"] == "ETIMEDOUT" and "pmxcfs hangs" in reply["error"], reply
+        assert took < limit, took
+    s.node.hang(False)
+    until(lambda: s.node.ask("activate", s.config, volname="vm-100-disk-0")["ok"], 5)
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
+    s.close()
+
+
+def test_pmxcfs_hangs_unasked():
+    """The document is written, says so, and calls nothing gone."""
+    s = hung_stage()
+    s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.node.publish()
+    first, _ = until(s.node.document, 10)
+    assert not first["blind"] and [r["id"] for r in first["storages"]] == ["pure"], first
+    begun = time.time()
+    s.node.hang(True)
+    doc, _ = until(lambda: s.node.document(begun), 40)
+    assert any("pmxcfs hangs" in b for b in doc["blind"]) and not doc["drift"], doc
+    assert [m["state"] for m in doc["maps"]] == ["unknown"], doc
+    begun = time.time()
+    s.node.hang(False)
+    doc, _ = until(lambda: s.node.document(begun), 40)
+    if doc["blind"]:  # the answer came a moment too late for it
+        begun = time.time()
+        doc, _ = until(lambda: s.node.document(begun), 40)
+    assert not doc["blind"] and [m["state"] for m in doc["maps"]] == ["connected"], doc
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
+    s.close()
+
+
 # ---- what is done unasked ----
 
 def until(what, limit):
@@ -1012,6 +1107,84 @@ def test_snapshot_taken_anew_elsewhere():
     t.close()
 
 
+def test_copy_goes_by_itself():
+    """Its snapshot was removed on another node, and Proxmox never asks for it here again."""
+    t = Snapped(arrays=2)
+    storages(t.s, 1)
+    t.take("first")
+    t.read()
+    tmp = t.stands()
+    t.one.open(tmp)
+    t.one.publish()
+    until(t.one.document, 10)
+    assert t.ask("snapshot_delete", t.two)["ok"]
+
+    def copies():
+        return [d for d in t.one.document()["drift"] if d["kind"] == "copy"]
+
+    (drift,), _ = until(copies, 50)
+    assert "snapshot a of vm-100-disk-0" in drift["what"] and "it is open" in drift["what"], drift
+    time.sleep(25)
+    assert t.s.sim.read(tmp) == "first" and tmp in t.one.mapped() and len(t.s.sim.connections()) == 2
+    t.one.release(tmp)
+    _, took = until(lambda: not t.one.registry(), 120)
+    assert took > 40, took
+    t.close()
+
+
+def test_copy_is_kept():
+    """An array of the pod does not answer; somebody else is connected to it; or its snapshot is there
+    after all when its turn has come: it stays."""
+    t = Snapped(arrays=2)
+    t.take("first")
+    t.read()
+    entry, = t.one.registry()
+    tmp = t.stands()
+
+    def reap():
+        return t.ask("deactivate", put=entry["put"], orphan=1)
+
+    reply = reap()
+    assert not reply["ok"] and reply["code"] == "ECANCELED" and "is there" in reply["error"], reply
+    assert t.ask("snapshot_delete", t.two)["ok"]
+    t.s.sim.down("fa2")
+    reply = reap()
+    assert not reply["ok"] and reply["code"] == "EHOSTUNREACH", reply
+    t.s.sim.up("fa2")
+    name, = t.temporary()
+    t.s.sim.rest("POST", "connections", {"host_names": "pve2", "volume_names": name})
+    t.refused(reap(), "pve2", name)
+    t.s.sim.rest("DELETE", "connections", {"host_names": "pve2", "volume_names": name})
+    t.one.open(tmp)
+    t.refused(reap(), "open on this node")
+    t.one.release(tmp)
+    assert t.s.sim.read(tmp) == "first" and tmp in t.one.mapped()
+    reply = t.ask("deactivate", put=entry["put"] - 1, orphan=1)
+    assert not reply["ok"] and reply["code"] == "ECANCELED", reply
+    # Another one of the name, which this node has not read.
+    t.take("second", t.two)
+    assert reap()["ok"]
+    assert t.read() == "second"
+    assert t.ask("snapshot_delete")["ok"]
+    t.close()
+
+
+def test_snapshots_of_protection_groups():
+    """The newest old plugin wrote them into guests' configs: forgotten there they stay on the array, and
+    nothing is rolled back to another one."""
+    s = Stage(pgroup_sync="1", pgroup_sync_interval="60")
+    s.disk("vm-100-disk-0")
+    s.sim.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-0"}, {"suffix": "277"})
+    assert not s.act("snapshot_info", "vm-100-disk-0")
+    for method in ("rollback_possible", "rollback", "activate"):
+        s.fails("ENOENT", method, "vm-100-disk-0", snap="pgroup-auto-277")
+    s.act("snapshot_delete", "vm-100-disk-0", snap="pgroup-auto-277")
+    kept, = s.sim.volume("vg/vm-100-disk-0")["snapshots"]
+    assert kept["suffix"] == "277" and not kept["destroyed"], kept
+    s.clean()
+    s.close()
+
+
 def test_snapshot_left_and_used():
     """What could not be destroyed, and somebody was connected to since, is neither made anew nor
     destroyed."""
@@ -1067,6 +1240,134 @@ def test_snapshot_deleted_while_read():
     assert t.one.receive()["ok"]
     assert not t.one.call("snapshot_info", volname="vm-100-disk-0")
     t.close()
+
+
+class Backups:
+    """Container 100 with two volumes, which vzdump snapshots night after night."""
+
+    DISKS = ("vm-100-disk-0", "vm-100-disk-1")
+
+    def __init__(self):
+        self.s = Stage()
+        for d in self.DISKS:
+            self.s.disk(d)
+        self.config()
+
+    def config(self, lock="snapshot", kind="lxc", name="vzdump", **section):
+        """As Proxmox has written it when it asks for the snapshots; without a section when it has
+        forgotten them. Time has passed since the last night."""
+        disks = ("rootfs: pure:vm-100-disk-0,size=1G\nmp0: pure:vm-100-disk-1,mp=/data,backup=1,size=1G\n"
+                 if kind == "lxc" else
+                 "scsi0: pure:vm-100-disk-0,size=1G\nscsi1: pure:vm-100-disk-1,size=1G\n")
+        text = f"lock: {lock}\n{disks}" if lock else disks
+        if section:
+            text += f"\n[{name}]\n{disks}" + "".join(f"{k}: {v}\n" for k, v in section.items())
+        self.s.node.guest(100, text, kind=kind)
+
+    def begins(self, **more):
+        self.config(**{"snapstate": "prepare", "snaptime": int(time.time()) + 120, **more})
+
+    def take(self, snap="vzdump"):
+        return [self.s.node.ask("snapshot", volname=d, snap=snap) for d in self.DISKS]
+
+    def remove(self, snap="vzdump"):
+        return [self.s.node.ask("snapshot_delete", volname=d, snap=snap) for d in self.DISKS]
+
+    def ids(self):
+        return [[x["id"] for x in self.s.sim.volume(f"vg/{d}")["snapshots"] if not x["destroyed"]]
+                for d in self.DISKS]
+
+    def copy(self, disk, snap="vzdump"):
+        return self.s.act("activate", self.DISKS[disk], snap=snap)["path"][-24:].upper()
+
+    def refused(self, replies, code):
+        assert [r.get("code") for r in replies] == [code] * 2, replies
+
+    def close(self):
+        assert all(r["ok"] for r in self.remove())
+        self.s.clean()
+        self.s.close()
+
+
+def test_vzdump_forgotten():
+    """Proxmox forgets a backup's snapshot that could not be removed; the next backup's takes its place."""
+    b = Backups()
+    b.begins()
+    assert all(r["ok"] for r in b.take())
+    copy = b.copy(1)
+    b.s.node.open(copy)
+    first, second = b.remove()
+    assert first["ok"] and second["code"] == "EBUSY", (first, second)
+    assert "open on this node" in second["error"] and "pct unlock 100" in second["error"], second
+    # Open still: nothing is replaced, and it says so.
+    b.begins()
+    old = b.ids()
+    assert old[0] == [] and len(old[1]) == 1
+    b.refused(b.take(), "EBUSY")
+    assert b.ids() == old and copy in b.s.node.mapped()
+    b.s.node.release(copy)
+    assert all(r["ok"] for r in b.take())
+    new = b.ids()
+    assert [len(x) for x in new] == [1, 1] and new[1] != old[1], (old, new)
+    assert not b.s.node.mapped()
+    # The next night, and the service knows nothing of the last one; a disk that is asked for alone too.
+    b.begins()
+    assert all(r["ok"] for r in b.take())
+    assert all(x != y for x, y in zip(new, b.ids()))
+    b.close()
+
+
+def test_vzdump_forgotten_killed():
+    """At any moment of taking its place: the backup after that finds its way."""
+    b = Backups()
+    b.s.node.delay_ms = 5
+    b.s.node.restart()
+    for i in range(20):
+        b.begins()
+        b.s.node.send(b.s.node.request("snapshot", volname=b.DISKS[0], snap="vzdump"))
+        time.sleep(0.003 * i)
+        b.s.node.restart()
+        old = b.ids()
+        b.begins(snaptime=int(time.time()) + 240)
+        replies = b.take()
+        assert all(r["ok"] for r in replies), (i, replies)
+        assert [len(x) for x in b.ids()] == [1, 1] and all(x != y for x, y in zip(old, b.ids())), i
+    b.close()
+
+
+def test_vzdump_not_forgotten():
+    """Whatever may be somebody's stays, and is "already exists"."""
+    b = Backups()
+    b.begins()
+    assert all(r["ok"] for r in b.take())
+    old, now = b.ids(), int(time.time())
+    for more in (
+            {"snaptime": now + 10},  # it may be this call's own, which was cut
+            {"snaptime": "x"},
+            {"snapstate": "delete"},
+            {"lock": "backup"},
+            {"lock": None},
+            {"name": "another"},
+            {"kind": "qemu"}):
+        b.begins(**more)
+        b.refused(b.take(), "EEXIST")
+    b.config()
+    b.refused(b.take(), "EEXIST")
+    b.s.node.guest(100, "not one", kind="lxc")
+    b.refused(b.take(), "EEXIST")
+    # Of another name a person may know.
+    b.begins(name="a")
+    assert all(r["ok"] for r in b.take("a"))
+    b.begins(name="a")
+    b.refused(b.take("a"), "EEXIST")
+    assert all(r["ok"] for r in b.remove("a"))
+    assert b.ids() == old
+    # A volume that is not in the guest's config.
+    b.s.disk("vm-100-disk-2")
+    b.s.sim.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-2"}, {"suffix": "snap-vzdump"})
+    b.begins()
+    b.s.fails("EEXIST", "snapshot", "vm-100-disk-2", snap="vzdump")
+    b.close()
 
 
 def test_snapshot_deleted_with_others():

@@ -243,6 +243,7 @@ class Node:
         self.devices = self.path("devices")
         os.makedirs(self.devices)
         self.boots, self.process, self.guests, self.publishes = 0, None, {}, False
+        self.behind = []  # what the process is started by
         self.write("etc/hostname", name + "\n")
         self.write("etc/iscsi/initiatorname.iscsi", f"InitiatorName=iqn.2004-10.com.ubuntu:01:{name}\n")
         self.write("etc/nvme/hostnqn", f"nqn.2014-08.org.nvmexpress:uuid:{name}\n")
@@ -306,7 +307,8 @@ class Node:
         env = dict(os.environ, PLAYED_DIR=self.devices, PLAYED_HOST=self.host,
                    PLAYED_CONTROL=str(self.sim.control), PLAYED_DELAY_MS=str(self.delay_ms),
                    PLAYED_WAIT_MS="1500", **({"PLAYED_PUBLISHER": "1"} if self.publishes else {}))
-        self.process = start([f"{BUILD}/test/calls_driver", self.root, self.name], env=env,
+        driver = os.path.realpath(f"{BUILD}/test/calls_driver")
+        self.process = start(self.behind + [driver, self.root, self.name], env=env,
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def stop(self):
@@ -330,6 +332,21 @@ class Node:
     def restart(self):
         self.kill()
         self.start()
+
+    def behind_pmxcfs(self):
+        """From now on /etc/pve is a file system of its own, which can hang."""
+        self.stop()
+        here = os.path.dirname(os.path.realpath(__file__))
+        self.behind = [f"{here}/behind_pmxcfs.py", self.path("etc/pve"), self.root, self.name]
+        self.start()
+
+    def hang(self, hangs):
+        path = self.path(f"{self.name}.hang")
+        if hangs:
+            with open(path, "w", encoding="ascii"):
+                pass
+        else:
+            os.unlink(path)
 
     def publish(self):
         """From now on its process does unasked what the service does."""

@@ -54,8 +54,13 @@ static void cluster_make(struct tree *t, const char *node, const char *config)
 static int ask(struct tree *t, const struct fa_connection *there, size_t n, bool all_known,
 	       struct err *e)
 {
+	struct pvefs *p = pvefs_open(&t->root);
+	int r;
+
 	*e = (struct err){};
-	return elsewhere_idle(&conf, &t->root, "pve1", "vm-100-disk-0", there, n, all_known, e);
+	r = elsewhere_idle(&conf, p, 10000, "pve1", "vm-100-disk-0", there, n, all_known, e);
+	pvefs_close(p);
+	return r;
 }
 
 static const struct fa_connection own = { .volume = "vg/vm-100-disk-0", .host = "pve1-x" };

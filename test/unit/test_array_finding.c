@@ -4,6 +4,7 @@
  * is at work at this moment is no leftover. */
 
 #include "array/finding.h"
+#include "array/orphans.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -461,6 +462,174 @@ static void of_an_earlier_boot(void **state)
 	findings_done(&g.f);
 }
 
+/* --- copies of snapshots -------------------------------------------------- */
+
+#define SOURCE "pod::vm-100-disk-0.snap-backup"
+
+/* A copy whose snapshot both arrays have, under ids of their own. */
+static struct fa_snapshot there[2];
+static void set_copy(struct stage *g)
+{
+	set(g);
+	g->entry.snap = "backup";
+	g->entry.origin = "id-0";
+	g->entry.put = 7;
+	g->map.source = SOURCE;
+	for (size_t i = 0; i < 2; i++) {
+		there[i] = (struct fa_snapshot){ .name = SOURCE, .id = i ? "id-1" : "id-0" };
+		g->arrays[i].snapshots = (struct fa_snapshots){ &there[i], 1 };
+	}
+}
+static void its_there(struct stage *g)
+{
+	(void)g;
+}
+static void removed(struct stage *g)
+{
+	g->arrays[0].snapshots.n = g->arrays[1].snapshots.n = 0;
+}
+static void removed_and_kept(struct stage *g)
+{
+	(void)g;
+	there[0].destroyed = there[1].destroyed = true;
+}
+static void another_of_the_name(struct stage *g)
+{
+	(void)g;
+	there[0].id = "id-2";
+}
+static void on_one_array(struct stage *g)
+{
+	g->arrays[1].snapshots.n = 0;
+}
+static void one_is_silent(struct stage *g)
+{
+	removed(g);
+	silent(&g->arrays[1]);
+}
+static void origin_not_known(struct stage *g)
+{
+	g->entry.origin = "";
+}
+static void removed_of_unknown_origin(struct stage *g)
+{
+	removed(g);
+	g->entry.origin = "";
+}
+static void ids_are_not_told(struct stage *g)
+{
+	(void)g;
+	there[0].id = NULL;
+}
+static void was_not_asked_for(struct stage *g)
+{
+	removed(g);
+	g->map.source = NULL;
+}
+static void copy_is_changing(struct stage *g)
+{
+	removed(g);
+	g->map.settled = false;
+}
+static void copy_is_being_made(struct stage *g)
+{
+	removed(g);
+	g->entry.verified = false;
+	g->entry.since = NOW - 20;
+}
+static void copy_without_device(struct stage *g)
+{
+	removed(g);
+	g->map.found = NULL;
+}
+
+static void copies(void **state)
+{
+	static const struct {
+		void (*spoil)(struct stage *g);
+		bool orphan;
+	} cases[] = {
+		{ its_there, false },	       { removed, true },
+		{ removed_and_kept, true },    { another_of_the_name, true },
+		{ on_one_array, false },       { one_is_silent, false },
+		{ origin_not_known, false },   { removed_of_unknown_origin, true },
+		{ ids_are_not_told, false },   { was_not_asked_for, false },
+		{ copy_is_changing, false },   { copy_is_being_made, false },
+		{ copy_without_device, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char why[256];
+		struct stage g;
+
+		set_copy(&g);
+		cases[i].spoil(&g);
+		if ((look(&g) == FINDING_COPY) != cases[i].orphan)
+			fail_msg("case %zu", i);
+		if (cases[i].orphan) {
+			assert_true(finding_reaps(&g.f.items[0]));
+			assert_true(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
+			assert_true(orphan_is(&g.f.items[0]));
+		}
+		findings_done(&g.f);
+	}
+}
+
+/* Shown, kept, and looked after as what somebody reads. */
+static void copy_that_is_read(void **state)
+{
+	char why[256];
+	struct stage g;
+
+	(void)state;
+	for (int use = MAP_OPEN; use <= MAP_UNKNOWN; use++) {
+		set_copy(&g);
+		removed(&g);
+		g.arrays[1].connections.n = 0;
+		g.found.state.in_use = (enum map_in_use)use;
+		findings_of(&g.f, &g.s);
+		assert_int_equal(g.f.n, 2);
+		assert_int_equal(g.f.items[0].kind, FINDING_COPY);
+		assert_false(orphan_is(&g.f.items[0]));
+		assert_false(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
+		assert_int_equal(g.f.items[1].kind, FINDING_MISSING_CONNECTION);
+		findings_done(&g.f);
+	}
+}
+
+/* Only what has been so for a while, as the same entry all the time. */
+static void orphans(void **state)
+{
+	struct orphans o = {};
+	struct stage g;
+
+	(void)state;
+	set_copy(&g);
+	removed(&g);
+	assert_int_equal(look(&g), FINDING_COPY);
+	assert_false(orphans_are_due(&o, &g.f.items[0], 1000000));
+	orphans_note(&o, &g.f, 1000);
+	orphans_note(&o, &g.f, 30000);
+	assert_false(orphans_are_due(&o, &g.f.items[0], 999 + ORPHAN_S * 1000));
+	assert_true(orphans_are_due(&o, &g.f.items[0], 1000 + ORPHAN_S * 1000));
+	orphans_put_off(&o, &g.f.items[0], 60000);
+	assert_false(orphans_are_due(&o, &g.f.items[0], 59999 + ORPHAN_S * 1000));
+	/* Activated anew. */
+	g.entry.put = 8;
+	orphans_note(&o, &g.f, 70000);
+	assert_false(orphans_are_due(&o, &g.f.items[0], 69999 + ORPHAN_S * 1000));
+	assert_true(orphans_are_due(&o, &g.f.items[0], 70000 + ORPHAN_S * 1000));
+	/* Opened in between. */
+	g.found.state.in_use = MAP_OPEN;
+	orphans_note(&o, &g.f, 75000);
+	g.found.state.in_use = MAP_FREE;
+	orphans_note(&o, &g.f, 80000);
+	assert_false(orphans_are_due(&o, &g.f.items[0], 79999 + ORPHAN_S * 1000));
+	findings_done(&g.f);
+	vec_free(&o);
+}
+
 /* The registry said before and after the look that it is mapped, and there is no device. */
 static void without_device(void **state)
 {
@@ -845,6 +1014,9 @@ int main(void)
 		cmocka_unit_test(paths_that_lack),
 		cmocka_unit_test(ways_are_named),
 		cmocka_unit_test(of_an_earlier_boot),
+		cmocka_unit_test(copies),
+		cmocka_unit_test(copy_that_is_read),
+		cmocka_unit_test(orphans),
 		cmocka_unit_test(without_device),
 		cmocka_unit_test(of_others),
 		cmocka_unit_test(of_a_stranger_that_is_connected),

@@ -216,8 +216,14 @@ static void test_reap(void **state)
 		const struct map_state *here;
 		enum tri exists, connected;
 		int verdict;
+		bool orphan;
 	} rows[] = {
 		{ &verified, &good, TRI_YES, TRI_YES, KEEP },
+		/* a copy whose snapshot is gone */
+		{ &verified, &good, TRI_YES, TRI_YES, REMOVE, true },
+		{ &verified, &open_, TRI_YES, TRI_YES, KEEP, true },
+		{ &verified, &doubtful, TRI_YES, TRI_YES, REPORT, true },
+		{ NULL, &good, TRI_YES, TRI_YES, REPORT, true },
 		{ &verified, &open_, TRI_YES, TRI_YES, KEEP },
 		{ NULL, &open_, TRI_UNKNOWN, TRI_UNKNOWN, KEEP },
 		{ &verified, &open_, TRI_NO, TRI_NO, REPORT },
@@ -242,7 +248,7 @@ static void test_reap(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct plan_reap_in in = { rows[i].entry, rows[i].here, rows[i].exists,
-					   rows[i].connected };
+					   rows[i].connected, rows[i].orphan };
 
 		if ((int)plan_reap(&in, why) != rows[i].verdict || !*why)
 			fail_msg("row %zu: %s", i, why);

@@ -39,13 +39,15 @@ static void check(const char *file, const char *text, uint32_t vmid, const char 
 	CLEANUP(buf_done) struct buf got = {};
 	struct arena arena = {};
 	struct snapdisks disks;
+	struct pvefs *pve;
 	struct tree tree;
 	struct err e;
 
 	tree_make(&tree);
+	pve = pvefs_open(&tree.root);
 	tree_write(&tree, file, text);
-	assert_int_equal(snapdisks_read(&tree.root, "pve1", vmid, "pure", snap, &arena, &disks, &e),
-			 0);
+	assert_int_equal(snapdisks_read(pve, "pve1", vmid, "pure", snap, &arena, &disks, &e), 0);
+	pvefs_close(pve);
 	for (size_t i = 0; i < disks.n; i++)
 		buf_addf(&got, "%s%s", i ? " " : "", disks.volnames[i]);
 	assert_string_equal(buf_str(&got), expected);
@@ -87,14 +89,17 @@ static void a_guest_of_another_node_is_not_here(void **state)
 {
 	struct arena arena = {};
 	struct snapdisks disks;
+	struct pvefs *pve;
 	struct tree tree;
 	struct err e;
 
 	(void)state;
 	tree_make(&tree);
+	pve = pvefs_open(&tree.root);
 	tree_write(&tree, "etc/pve/nodes/pve2/qemu-server/100.conf", vm);
-	assert_int_equal(snapdisks_read(&tree.root, "pve1", 100, "pure", "s1", &arena, &disks, &e),
+	assert_int_equal(snapdisks_read(pve, "pve1", 100, "pure", "s1", &arena, &disks, &e),
 			 -ENOENT);
+	pvefs_close(pve);
 	arena_done(&arena);
 	tree_done(&tree);
 }

@@ -153,6 +153,30 @@ cable() { # out|in ADDRESS: nothing reaches that portal; it is back
 	fi
 }
 
+waiting_for() { # DEVICE: why a read of it may wait
+	local pid sd
+	multipath -ll
+	multipathd show paths
+	multipathd show maps
+	dmsetup table
+	dmsetup info
+	dmsetup status --noflush
+	for sd in /sys/block/sd*/device; do
+		echo "$sd $(cat "$sd/state" "$sd/wwid" "$sd/../../../state" 2>/dev/null | xargs)" \
+			"size $(cat "${sd%/device}/size") inflight $(xargs <"${sd%/device}/inflight")"
+	done
+	grep -s . /sys/class/iscsi_session/*/state /sys/class/iscsi_connection/*/state \
+		/sys/class/scsi_host/*/state
+	timeout 20 iscsiadm -m session -P 3
+	for pid in $(pgrep -x 'dd|multipathd|iscsid|(udev-worker)|systemd-udevd|pvewarden') $(pgrep -r D); do
+		echo "$pid $(xargs -0 <"/proc/$pid/cmdline") $(cat "/proc/$pid/wchan")"
+		grep State "/proc/$pid/status"
+		cat "/proc/$pid/stack"
+	done
+	journalctl -q --no-pager -o short-monotonic -n 150
+	dmesg | tail -n 60
+	echo "reads again: $(timeout 5 dd "if=$1" of=/dev/null bs=4096 count=1 skip=1 2>&1 | xargs)"
+}
 sds() { # SERIAL: names of its disks
 	grep -l "^naa.624a9370${1,,}$" /sys/block/sd*/device/wwid 2>/dev/null | cut -d/ -f4
 }

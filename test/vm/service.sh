@@ -88,5 +88,13 @@ serial_of() { # LINK
 	sed 's/.*624a9370//' <<<"$1" | tr a-f A-F
 }
 write_word() { printf '%-4096s' "$2" | dd "of=$1" bs=4096 seek=1 oflag=direct conv=notrunc; }
-has_word() { same "$(timeout -k 5 60 dd "if=$1" bs=4096 count=1 skip=1 2>/dev/null | head -c "${#2}")" "$2"; }
+# A read that waits for ever is told with all that the kernel and the daemons say of its device.
+has_word() {
+	local said
+	timeout -k 5 60 dd "if=$1" of=$V/read bs=4096 count=1 skip=1 2>/dev/null
+	[ $? -lt 124 ] || waiting_for "$1" 2>&1 | diag >/dev/console
+	said=$(head -c "${#2}" $V/read)
+	rm -f $V/read
+	same "$said" "$2"
+}
 sized() { same "$(blockdev --getsize64 "$1")" "$2"; }

@@ -52,6 +52,25 @@ exec 7<&-
 check "rollback" pve vg rollback $disk s1
 check "the content is back" has_word "$dev" before
 check "its document is for www-data" same "$(stat -c '%a %G' /run/pvewarden/array/array.json)" "640 www-data"
+# --- as vzdump reads a container ------------------------------------------------------
+root=vm-100-disk-1
+conf_disk 100 "scsi0=vg:$disk" "scsi1=vg:$root"
+pve_index
+check "a volume with a file system" returns $root pve vg alloc 100 $root 65536
+check "active too" pve vg activate $root
+must mkfs.ext4 -q "$(where vg $root)"
+check "a snapshot of it" pve vg snapshot $root vzdump
+check "its copy" pve vg activate $root vzdump
+mkdir -p /mnt/vzsnap0
+check "mounted" mount -o ro,noload "$(where vg $root vzdump)" /mnt/vzsnap0
+exec 7</mnt/vzsnap0
+umount -l /mnt/vzsnap0
+check "unmounted, it is read still: by whom" refused_with "process $$" pve vg unsnapshot $root vzdump
+echo "$reply" | diag
+check "and what to do" refused_with "pct unlock 100" pve vg unsnapshot $root vzdump
+exec 7<&-
+check "read no more, it goes" pve vg unsnapshot $root vzdump
+check "free of it" pve vg free $root
 check "killed, it comes back" systemctl kill -s KILL pvewarden-array.service
 check "and answers" pve vg activate $disk
 check "free of what is mapped" pve vg free $disk
