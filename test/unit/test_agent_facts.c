@@ -15,6 +15,7 @@
 #include "agent/guestparts.h"
 #include "agent/hostfacts.h"
 #include "agent/samples.h"
+#include "authorities.h"
 #include "test_pve_tree.h"
 #include "util/json.h"
 
@@ -298,52 +299,24 @@ static void test_a_huge_config_stays_small(void **state)
 	assert_true(out.len < 512 * 1024);
 }
 
-/* --- identity ----------------------------------------------------------------------------------
- */
-
-#define UUID_BODY                                                            \
-	"MIICQzCCAemgAwIBAgIUK67wSByp/7VC6LFBZqbp+d02UsowCgYIKoZIzj0EAwIw\n" \
-	"djEkMCIGA1UEAwwbUHJveG1veCBWaXJ0dWFsIEVudmlyb25tZW50MS0wKwYDVQQL\n" \
-	"DCQwRDhBMUMyRS0zYjRmLTRjNWQtOGU2Zi03YThiOWMwZDFlMmYxHzAdBgNVBAoM\n" \
-	"FlBWRSBDbHVzdGVyIE1hbmFnZXIgQ0EwIBcNMjYxMTIxMTQzMTQ4WhgPMjEyNjEw\n" \
-	"MjgxNDMxNDhaMHYxJDAiBgNVBAMMG1Byb3htb3ggVmlydHVhbCBFbnZpcm9ubWVu\n" \
-	"dDEtMCsGA1UECwwkMEQ4QTFDMkUtM2I0Zi00YzVkLThlNmYtN2E4YjljMGQxZTJm\n" \
-	"MR8wHQYDVQQKDBZQVkUgQ2x1c3RlciBNYW5hZ2VyIENBMFkwEwYHKoZIzj0CAQYI\n" \
-	"KoZIzj0DAQcDQgAEWDX6naaKwUMzuidERqSJGLD/k2FZQk6Z6ZhPcz4p7EXN0tbi\n" \
-	"oJltddrEiBah0TKV4RYKu8oxmM6l3F5bE7KEF6NTMFEwHQYDVR0OBBYEFB9BDWdv\n" \
-	"D0dEGjG3anfhMNVdc5MIMB8GA1UdIwQYMBaAFB9BDWdvD0dEGjG3anfhMNVdc5MI\n" \
-	"MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAOhe/l7kAlL4svhq\n" \
-	"U/EAgfTB7ik6+jFKR2RLqvmoBn77AiBzowIwczYTz7pzfOV6pMtn7yR0i8e/oNvA\n" \
-	"pkAciI2p+A==\n"
-#define OWN_BODY                                                             \
-	"MIIBnTCCAUOgAwIBAgIUN0ag6hJDPRQJQjAqAiIuw/ciOJYwCgYIKoZIzj0EAwIw\n" \
-	"IzEPMA0GA1UEAwwGT3duIENBMRAwDgYDVQQKDAdFeGFtcGxlMCAXDTI2MTEyMTE0\n" \
-	"MzE0OFoYDzIxMjYxMDI4MTQzMTQ4WjAjMQ8wDQYDVQQDDAZPd24gQ0ExEDAOBgNV\n" \
-	"BAoMB0V4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARYNfqdporBQzO6\n" \
-	"J0RGpIkYsP+TYVlCTpnpmE9zPinsRc3S1uKgmW112sSIFqHRMpXhFgq7yjGYzqXc\n" \
-	"XlsTsoQXo1MwUTAdBgNVHQ4EFgQUH0ENZ28PR0QaMbdqd+Ew1V1zkwgwHwYDVR0j\n" \
-	"BBgwFoAUH0ENZ28PR0QaMbdqd+Ew1V1zkwgwDwYDVR0TAQH/BAUwAwEB/zAKBggq\n" \
-	"hkjOPQQDAgNIADBFAiEAlmadj+MeGi5eHsk4W/+Bdsl/Jv9EKOwJFfhsBn5JmlkC\n" \
-	"IEcUZNQ85pfrTNLFGhtTI6nayksRHLpAaTqMrbflq1rA\n"
-#define BEGIN "-----BEGIN CERTIFICATE-----\n"
-#define END   "-----END CERTIFICATE-----\n"
+/* --- identity ----------------------------------------------------------------------------- */
 
 static void test_identity_of_a_cluster(void **state)
 {
 	char id[CLUSTERID_MAX], other[CLUSTERID_MAX];
-	char broken[] = BEGIN UUID_BODY END;
+	char broken[] = PVE_CA;
 
 	(void)state;
-	assert_true(clusterid_of(SLICE(BEGIN UUID_BODY END), id));
+	assert_true(clusterid_of(SLICE(PVE_CA), id));
 	assert_string_equal(id, "0d8a1c2e-3b4f-4c5d-8e6f-7a8b9c0d1e2f");
 	/* An own authority: a digest, another one for another text. */
-	assert_true(clusterid_of(SLICE(BEGIN OWN_BODY END), id));
+	assert_true(clusterid_of(SLICE(OWN_CA), id));
 	assert_int_equal(strlen(id), strlen("ca:") + 16);
 	assert_int_equal(strncmp(id, "ca:", 3), 0);
-	assert_true(clusterid_of(SLICE(BEGIN OWN_BODY END "# mine\n"), other));
+	assert_true(clusterid_of(SLICE(OWN_CA "# mine\n"), other));
 	assert_string_not_equal(id, other);
 	/* What is no certificate is nobody's authority. */
-	assert_false(clusterid_of(SLICE(BEGIN "MIIB\n" END), id));
+	assert_false(clusterid_of(SLICE(CA_BEGIN "MIIB\n" CA_END), id));
 	assert_false(clusterid_of(SLICE("x"), id));
 	assert_false(clusterid_of(SLICE(" \n"), id));
 	assert_string_equal(id, "");
@@ -373,8 +346,7 @@ static void test_identity_of_a_cluster(void **state)
 	}
 }
 
-/* --- backups -----------------------------------------------------------------------------------
- */
+/* --- backups ------------------------------------------------------------------------------ */
 
 static void assert_backup(const char *jobs, const char *cron, const char *users, uint32_t vmid,
 			  const char *node, bool expected)
@@ -429,8 +401,7 @@ static void test_backup_jobs_of_old(void **state)
 	assert_backup("", "0 2 * * 6 root rm 100", "", 100, "x", false);
 }
 
-/* --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ------------------------------------------------------------------------------ */
 
 static void assert_sample(const char *text, enum samples_kind kind, const char *expected)
 {
