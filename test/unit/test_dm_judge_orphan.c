@@ -6,12 +6,6 @@
 
 /* ghost */
 
-static void ghost(struct stage *s)
-{
-	thick(s, DISK);
-	delete_lv(s);
-}
-
 static void ghost_of_another_group(struct stage *s)
 {
 	vg_of_nobody(s);
@@ -122,12 +116,6 @@ static void ghost_of_running(struct stage *s)
 
 /* renamed */
 
-static void renamed(struct stage *s)
-{
-	stopped(s);
-	s->lv->name = "vm-100-disk-5";
-}
-
 static void renamed_open(struct stage *s)
 {
 	renamed(s);
@@ -167,12 +155,6 @@ static void renamed_and_moved(struct stage *s)
 }
 
 /* foreign, copy */
-
-static void foreign(struct stage *s)
-{
-	shared(s, DISK);
-	vm_there(s, 100, "scsi0: san:" DISK "\n");
-}
 
 static void foreign_unused(struct stage *s)
 {
@@ -309,7 +291,7 @@ static const struct trial trials[] = {
 static void every_rule(void **state)
 {
 	(void)state;
-	stage_try_all(trials, ARRAY_SIZE(trials));
+	judge_try_all(trials, ARRAY_SIZE(trials));
 }
 
 int main(void)
