@@ -299,7 +299,7 @@ static void test_a_huge_config_stays_small(void **state)
 	assert_true(out.len < 512 * 1024);
 }
 
-/* --- identity ----------------------------------------------------------------------------- */
+/* --- identity ------------------------------------------------------------------------------ */
 
 static void test_identity_of_a_cluster(void **state)
 {
@@ -346,7 +346,7 @@ static void test_identity_of_a_cluster(void **state)
 	}
 }
 
-/* --- backups ------------------------------------------------------------------------------ */
+/* --- backups ------------------------------------------------------------------------------- */
 
 static void assert_backup(const char *jobs, const char *cron, const char *users, uint32_t vmid,
 			  const char *node, bool expected)
@@ -401,7 +401,7 @@ static void test_backup_jobs_of_old(void **state)
 	assert_backup("", "0 2 * * 6 root rm 100", "", 100, "x", false);
 }
 
-/* --- numbers ------------------------------------------------------------------------------ */
+/* --- numbers ------------------------------------------------------------------------------- */
 
 static void assert_sample(const char *text, enum samples_kind kind, const char *expected)
 {
