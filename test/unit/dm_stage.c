@@ -107,6 +107,23 @@ void foreign(struct stage *s)
 	vm_there(s, 100, "scsi0: san:" DISK "\n");
 }
 
+void copy(struct stage *s)
+{
+	thick(s, DISK);
+	vm_there(s, 100, "scsi0: thick:" DISK "\n");
+}
+
+void unreferenced(struct stage *s)
+{
+	thick(s, DISK);
+}
+
+void guest_locked(struct stage *s)
+{
+	thick(s, DISK);
+	vm(s, 100, "lock: backup\nscsi0: thick:" DISK "\n");
+}
+
 struct fx_map *multipath(struct stage *s, struct devno path)
 {
 	struct fx_map *map = fixture_raw(&s->f, "mpatha", "mpath-3600140500007");

@@ -41,4 +41,7 @@ void renamed(struct stage *s);
 void grown(struct stage *s);
 void moved(struct stage *s);
 void foreign(struct stage *s);
+void copy(struct stage *s);
+void unreferenced(struct stage *s);
+void guest_locked(struct stage *s);
 struct fx_map *multipath(struct stage *s, struct devno path);

@@ -31,6 +31,14 @@ void striped_volume(struct stage *s)
 	(void)fixture_map(&s->f, s->lv);
 }
 
+void thin_volume(struct stage *s)
+{
+	struct fx_lv *pool = fixture_pool(&s->f, s->vg, "data");
+
+	s->lv = fixture_thin(&s->f, pool, DISK, 4);
+	(void)fixture_map(&s->f, s->lv);
+}
+
 struct fx_map *last_map(struct stage *s)
 {
 	return s->f.maps.items[s->f.maps.n - 1];

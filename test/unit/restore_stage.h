@@ -39,6 +39,7 @@ struct trial {
 /* A volume and its mapping. */
 void volume(struct stage *s);
 void striped_volume(struct stage *s);
+void thin_volume(struct stage *s);
 
 /* The last mapping that was made; as the undo journal has it; away. */
 struct fx_map *last_map(struct stage *s);

@@ -175,12 +175,6 @@ static void wanted_here_and_there(struct stage *s)
 	fixture_runs(&s->f, 101);
 }
 
-static void copy(struct stage *s)
-{
-	thick(s, DISK);
-	vm_there(s, 100, "scsi0: thick:" DISK "\n");
-}
-
 static void copy_of_shared_elsewhere(struct stage *s)
 {
 	fixture_storage(&s->f, "lvm: theirs\n\tvgname vg\n\tshared 1\n\tnodes pve2\n");
@@ -195,11 +189,6 @@ static void copy_by_path(struct stage *s)
 }
 
 /* unreferenced */
-
-static void unreferenced(struct stage *s)
-{
-	thick(s, DISK);
-}
 
 static void unreferenced_of_existing(struct stage *s)
 {

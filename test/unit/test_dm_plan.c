@@ -16,18 +16,6 @@ static void ghost_with_namesake(struct stage *s)
 	s->map = old;
 }
 
-static void copy(struct stage *s)
-{
-	thick(s, DISK);
-	vm_there(s, 100, "scsi0: thick:" DISK "\n");
-}
-
-static void busy(struct stage *s)
-{
-	thick(s, DISK);
-	vm(s, 100, "lock: backup\nscsi0: thick:" DISK "\n");
-}
-
 static void vg_not_seen(struct stage *s)
 {
 	stopped(s);
@@ -60,11 +48,6 @@ static void array_gone_not_ours(struct stage *s)
 }
 
 /* Unreferenced */
-
-static void unreferenced(struct stage *s)
-{
-	thick(s, DISK);
-}
 
 static void seen_since(struct stage *s, int64_t age)
 {
@@ -125,8 +108,8 @@ static const struct trial trials[] = {
 	{ "leftover, policy running, asked for", stopped, DEACTIVATE, RUNNING | ONLY(DM_LEFTOVER) },
 	{ "copy", copy, NOTHING, LEFT_OUT },
 	{ "copy, asked for", copy, NOTHING, ONLY(DM_COPY) | LEFT_OUT },
-	{ "busy", busy, NOTHING, LEFT_OUT },
-	{ "busy, asked for", busy, NOT("backup"), ONLY(DM_BUSY) },
+	{ "busy", guest_locked, NOTHING, LEFT_OUT },
+	{ "busy, asked for", guest_locked, NOT("backup"), ONLY(DM_BUSY) },
 	{ "unknown", vg_not_seen, NOT("volume group") },
 	{ "unknown, nobody's", vg_of_nobody_not_seen, NOTHING, LEFT_OUT },
 	{ "array-gone", array_gone, NOT("pvewarden array reap") },

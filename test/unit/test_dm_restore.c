@@ -363,10 +363,7 @@ static void owned_through_partition(struct stage *s)
 
 static void thin_ghost(struct stage *s)
 {
-	struct fx_lv *pool = fixture_pool(&s->f, s->vg, "data");
-
-	s->lv = fixture_thin(&s->f, pool, DISK, 4);
-	(void)fixture_map(&s->f, s->lv);
+	thin_volume(s);
 	remember_ghost(s);
 	take_away(s);
 }

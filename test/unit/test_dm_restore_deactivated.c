@@ -129,10 +129,7 @@ static void started_meanwhile(struct stage *s)
 
 static void thin(struct stage *s)
 {
-	struct fx_lv *pool = fixture_pool(&s->f, s->vg, "data");
-
-	s->lv = fixture_thin(&s->f, pool, DISK, 4);
-	(void)fixture_map(&s->f, s->lv);
+	thin_volume(s);
 	remember_deactivated(s);
 	take_away(s);
 }
