@@ -7,7 +7,7 @@
  * held by a brake, and only then done (act), one command after the other: shutdown, stop if that
  * did not help, start. Times are milliseconds of CLOCK_BOOTTIME unless they say otherwise.
  *
- * What always holds (test/unit/test_watch_fsm.c lists it and tries a million events):
+ * What always holds (test/unit/fsm_world.h lists it and checks each step):
  * never two commands on one guest at once; none that was not permitted just before; every command
  * that may have stopped the guest is followed by a start or by an alert; never more restarts in the
  * window than the budget.

@@ -6,30 +6,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 
-PROGRAM, EXAMPLE = os.environ["PVEWARDEN"], os.environ["EXAMPLE"]
+from lib import EXAMPLE, end, node, ok, run
+
 UNDO = "var/lib/pvewarden/dm/undo"
 GHOST = "vg_san-vm--117--disk--0"
 GOOD, TORN, BROKEN = "20261120T080000Z-7", "20261120T090000Z-8", "20261120T100000Z-9"
-results = []
-
-
-def run(*args, **options):
-    done = subprocess.run([PROGRAM, *args], capture_output=True, timeout=60, check=False, text=True,
-                          errors="replace", stdin=subprocess.DEVNULL, **options)
-    return done.returncode, done.stdout, done.stderr
-
-
-def node(*args):
-    return run("--root", EXAMPLE, *args)
-
-
-def ok(what, good, why=""):
-    results.append(bool(good))
-    print(f"ok - {what}" if good else f"not ok - {what}: {why}")
 
 
 def tree(root):
@@ -388,5 +371,4 @@ def writes_nothing():
 for part in (wrong_options, not_here, example, narrowed, text, blind, lists, one_run, no_way_out,
              other_cases, writes_nothing):
     part()
-print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
-sys.exit(not all(results))
+end()

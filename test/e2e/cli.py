@@ -4,29 +4,12 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 
-PROGRAM, EXAMPLE = os.environ["PVEWARDEN"], os.environ["EXAMPLE"]
+from lib import EXAMPLE, end, node, ok, run
+
 CLASSES = {"unknown", "busy", "ghost", "renamed", "stale-table", "duplicate", "manual", "foreign",
            "copy", "unreferenced", "leftover", "array-gone", "ok", "infrastructure"}
-results = []
-
-
-def run(*args, **options):
-    done = subprocess.run([PROGRAM, *args], capture_output=True, timeout=60, check=False, text=True,
-                          **options)
-    return done.returncode, done.stdout, done.stderr
-
-
-def node(*args):
-    return run("--root", EXAMPLE, *args)
-
-
-def ok(what, good, why=""):
-    results.append(bool(good))
-    print(f"ok - {what}" if good else f"not ok - {what}: {why}")
 
 
 def usage_errors():
@@ -186,5 +169,4 @@ def unprivileged():
 for part in (usage_errors, help_and_version, example, text, narrow, schemas, capture_again, blockers,
              watch, unprivileged):
     part()
-print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
-sys.exit(not all(results))
+end()

@@ -9,10 +9,10 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 
-PROGRAM, EXAMPLE = os.environ["PVEWARDEN"], os.environ["EXAMPLE"]
+from lib import EXAMPLE, end, node, ok, run
+
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VOID = {"br", "meta", "img", "hr", "link"}
 HOSTILE = ("<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "a'b\"c&d<e>",
@@ -24,18 +24,10 @@ SECTIONS = ("Critical issues", "Could not be told", "Warnings", "Notices", "Find
 FACTS = ("Uptime", "Booted", "Load", "Processor", "Processor use", "Temperature", "Memory", "Swap",
          "Proxmox VE", "Kernel", "Guests", "ZFS pools", "Volume groups", "Disk /", "Disk /var",
          "Network since boot", "Top processes", "Hardware", "Address")
-results = []
-
-
-def ok(what, good, why=""):
-    results.append(bool(good))
-    print(f"ok - {what}" if good else f"not ok - {what}: {why}")
 
 
 def report(root, *args, **options):
-    done = subprocess.run([PROGRAM, "--root", root, "dm", "report", *args], capture_output=True,
-                          timeout=60, check=False, text=True, **options)
-    return done.returncode, done.stdout, done.stderr
+    return run("--root", root, "dm", "report", *args, **options)
 
 
 class Page(html.parser.HTMLParser):
@@ -109,8 +101,7 @@ def text():
 def document():
     status, out, _ = report(EXAMPLE, "--format", "json")
     doc = json.loads(out)
-    check = json.loads(subprocess.run([PROGRAM, "--root", EXAMPLE, "dm", "check", "--format", "json"],
-                                      capture_output=True, check=False).stdout)
+    check = json.loads(node("dm", "check", "--format", "json")[1])
     ok("JSON: schema and answer", doc["schema"] == "pvewarden.dm/1" and doc["answer"] == "critical"
        and status == 2)
     ok("JSON: the host and its grade", doc["host_grade"] == "A+" and doc["host_score"] == 100 and
@@ -156,14 +147,13 @@ def parse_metrics(out):
 
 def metrics():
     for verb in ("check", "report"):
-        done = subprocess.run([PROGRAM, "--root", EXAMPLE, "dm", verb, "--format", "prometheus"],
-                              capture_output=True, check=False, text=True)
+        status, out, _ = node("dm", verb, "--format", "prometheus")
         try:
-            series = parse_metrics(done.stdout)
+            series = parse_metrics(out)
         except (AssertionError, KeyError) as e:
             ok(f"dm {verb} --format prometheus is valid", False, e)
             continue
-        ok(f"dm {verb} --format prometheus is valid", done.returncode == 2)
+        ok(f"dm {verb} --format prometheus is valid", status == 2)
         ok(f"dm {verb}: the figures", series["pvewarden_dm_answer{}"] == 2 and
            series["pvewarden_dm_mappings{}"] == 45 and series["pvewarden_dm_orphans{}"] == 5 and
            series['pvewarden_dm_findings{class="ghost",severity="critical"}'] == 1 and
@@ -171,13 +161,10 @@ def metrics():
         ok(f"dm {verb}: no score while not graded", "pvewarden_dm_score{}" not in series)
         ok(f"dm {verb}: the host's grade only in the report",
            ('pvewarden_host_grade{grade="A+"}' in series) == (verb == "report"))
-    status = subprocess.run([PROGRAM, "--root", EXAMPLE, "facts", "node", "--format", "prometheus"],
-                            capture_output=True, check=False).returncode
+    status, _, _ = node("facts", "node", "--format", "prometheus")
     ok("other verbs have no metrics: 64", status == 64, status)
-    done = subprocess.run([PROGRAM, "--root", "/tmp", "dm", "check", "--format", "prometheus"],
-                          capture_output=True, check=False, text=True)
-    ok("no node at all: 3, as a metric", done.returncode == 3 and
-       done.stdout.endswith("pvewarden_dm_answer 3\n"), done.stdout)
+    status, out, _ = run("--root", "/tmp", "dm", "check", "--format", "prometheus")
+    ok("no node at all: 3, as a metric", status == 3 and out.endswith("pvewarden_dm_answer 3\n"), out)
 
 
 def files():
@@ -282,5 +269,4 @@ for part in (sections, text, document, metrics, files):
 with tempfile.TemporaryDirectory() as temporary:
     for part in (hostile, large, no_entries):
         part(temporary)
-print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
-sys.exit(not all(results))
+end()

@@ -21,7 +21,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "watch"))
 
 import node as watch_node  # noqa: E402
-from node import Failed, hide_own, mount, wait_for  # noqa: E402
+from node import Failed, mount_pmxcfs, own_root, wait_for  # noqa: E402
 import pmxcfs  # noqa: E402
 import tree  # noqa: E402
 from hubs import HUB, Hub, Postgres, free_port  # noqa: E402
@@ -83,21 +83,7 @@ class Place(watch_node.Node):
         return pid
 
     def set_up(self, fuse):
-        rig, base = self.rig, f"{self.rig.scratch}/{self.name}"
-        watch_node.check(watch_node.LIBC.mount(b"none", b"/", None, watch_node.MS_REC | watch_node.MS_PRIVATE,
-                                               None))
-        watch_node.check(watch_node.LIBC.sethostname(self.host.encode(), len(self.host)))
-        mount("fleet", base, "tmpfs", data="mode=755")
-        for name in ("etc", "usr", "var"):
-            os.makedirs(f"{base}/{name}.up")
-            os.makedirs(f"{base}/{name}.work")
-            mount("overlay", f"/{name}", "overlay",
-                  data=f"lowerdir=/{name},upperdir={base}/{name}.up,workdir={base}/{name}.work")
-        hide_own()
-        mount("proc", "/proc", "proc")
-        mount("fleet", f"{base}/run", "tmpfs", data="mode=755")
-        mount(rig.shared, f"{base}/run/rig", flags=watch_node.MS_BIND)
-        mount(f"{base}/run", "/run", flags=watch_node.MS_BIND | watch_node.MS_REC)
+        own_root(f"{self.rig.scratch}/{self.name}", self.rig.shared, self.host)
         if self.pve:
             self.set_up_node(fuse)
         os.close(fuse)
@@ -106,14 +92,12 @@ class Place(watch_node.Node):
     def set_up_node(self, fuse):
         with open("/etc/passwd", "a", encoding="ascii") as file:
             file.write(f"pvewarden-agent:x:{AGENT}:{WWW_DATA}::/nonexistent:/usr/sbin/nologin\n")
-        for path in ("/usr/share/perl5/PVE", "/etc/pve", "/run/pvewarden"):
+        for path in ("/usr/share/perl5/PVE", "/run/pvewarden"):
             os.makedirs(path, exist_ok=True)
         for path in ("/var/lib/pvewarden/agent", "/run/pvewarden/agent"):
             os.makedirs(path, exist_ok=True)
             os.chown(path, AGENT, WWW_DATA)
-        watch_node.check(watch_node.LIBC.mount(
-            b"/dev/fuse", b"/etc/pve", b"fuse", 0,
-            f"fd={fuse},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other".encode()))
+        mount_pmxcfs(fuse)
 
     def end(self):
         for pid in filter(None, (self.outer, self.files)):

@@ -6,6 +6,7 @@
 #include "agent/oldconf.h"
 #include "util/ini.h"
 
+#include "fuzz_diags.h"
 #include "fuzz_pve.h"
 
 struct settings {
@@ -23,13 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	CLEANUP(arena_done) struct arena a = {};
 	struct diags diags = { .arena = &a };
 	struct settings s = {};
-	size_t lines = 1;
 
-	for (size_t i = 0; i < n; i++)
-		lines += copy[i] == '\n';
 	oldconf_read((struct slice){ copy, n }, "file", keys, ARRAY_SIZE(keys), &s, &a, &diags);
-	for (size_t i = 0; i < diags.n; i++)
-		CHECK(diags.items[i].line >= 1 && diags.items[i].line <= lines);
+	check_lines(&diags, (struct slice){ copy, n });
 	CHECK((!s.url || *s.url) && (!s.conns || *s.conns));
 	diags_done(&diags);
 	return 0;

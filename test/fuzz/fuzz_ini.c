@@ -4,6 +4,7 @@
 
 #include "util/ini.h"
 
+#include "fuzz_diags.h"
 #include "fuzz_pve.h"
 
 struct settings {
@@ -21,13 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	CLEANUP(arena_done) struct arena a = {};
 	struct diags diags = { .arena = &a };
 	struct settings s = {};
-	size_t lines = 1;
 
-	for (size_t i = 0; i < n; i++)
-		lines += copy[i] == '\n';
 	ini_read((struct slice){ copy, n }, "file", keys, ARRAY_SIZE(keys), &s, &a, &diags);
-	for (size_t i = 0; i < diags.n; i++)
-		CHECK(diags.items[i].line >= 1 && diags.items[i].line <= lines);
+	check_lines(&diags, (struct slice){ copy, n });
 	CHECK(s.port <= 65535 && (!s.text || *s.text));
 	diags_done(&diags);
 	return 0;

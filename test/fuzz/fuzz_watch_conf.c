@@ -3,6 +3,7 @@
 /* Any bytes as a guest's file: what comes out is in its range, texts end, a diagnostic names a line
  * that is there, and a verdict is never better or worse than its evidence. */
 
+#include "fuzz_diags.h"
 #include "fuzz_pve.h"
 #include "watch/conf.h"
 
@@ -51,16 +52,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct diags diags = { .arena = &a };
 	struct watch_settings s;
 	struct watch_node node;
-	size_t lines = 1;
 
-	for (size_t i = 0; i < n; i++)
-		lines += copy[i] == '\n';
 	watch_settings_default(&s);
 	watch_settings_read(&s, (struct slice){ copy, n }, "100.conf", &diags);
 	watch_node_default(&node);
 	watch_node_read(&node, (struct slice){ copy, n }, "pvewarden.conf", &a, &diags);
-	for (size_t i = 0; i < diags.n; i++)
-		CHECK(diags.items[i].line >= 1 && diags.items[i].line <= lines);
+	check_lines(&diags, (struct slice){ copy, n });
 	CHECK(memchr(s.name, 0, sizeof(s.name)) && memchr(s.ip, 0, sizeof(s.ip)));
 	CHECK(s.n_ports_all <= WATCH_PORTS_MAX && s.n_ports_any <= WATCH_PORTS_MAX);
 	CHECK(s.n_http <= WATCH_HTTP_MAX && s.budget >= 1 && s.budget <= 100);

@@ -27,11 +27,7 @@ int auth_stage_begin(void **state)
 	struct hub *h = xcalloc(1, sizeof(*h));
 	struct err e = {};
 
-	(void)snprintf(h->folder, sizeof(h->folder), "/tmp/hub-auth-XXXXXX");
-	assert_non_null(mkdtemp(h->folder));
-	(void)snprintf(h->path, sizeof(h->path), "%s/hub.db", h->folder);
-	assert_int_equal(store_open(&h->store, h->path, STORE_CREATE | STORE_ANY_VERSION, &e), 0);
-	assert_int_equal(store_migrate(h->store, NULL, NULL, &e), 0);
+	h->store = hub_db_make(&h->db);
 	assert_int_equal(store_org_add(h->store, "default", h->org[0], &e), 0);
 	assert_int_equal(store_org_add(h->store, "other", h->org[1], &e), 0);
 	for (int i = 0; i < 2; i++)
@@ -46,17 +42,11 @@ int auth_stage_begin(void **state)
 int auth_stage_end(void **state)
 {
 	struct hub *h = *state;
-	static const char *const files[] = { "", "-wal", "-shm" };
-	char path[128];
 
 	auth_free(h->auth);
 	store_close(h->store);
 	buf_done(&h->reply.body);
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		(void)snprintf(path, sizeof(path), "%s%s", h->path, files[i]);
-		(void)unlink(path);
-	}
-	(void)rmdir(h->folder);
+	hub_db_remove(&h->db);
 	free(h);
 	return 0;
 }

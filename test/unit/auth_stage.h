@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "hub/store_engine.h"
+#include "hub_db.h"
 #include "util/json.h"
 #include "util/str.h"
 
@@ -24,7 +25,7 @@ enum { NOW = 1795269600 };
 
 /* A hub with two organisations and a person in each. */
 struct hub {
-	char folder[64], path[96];
+	struct hub_db db;
 	struct store *store;
 	struct auth *auth;
 	char org[2][STORE_ORG_MAX];

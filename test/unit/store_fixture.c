@@ -90,3 +90,49 @@ int fixture_script(struct fixture *f, const char *sql)
 {
 	return f->s->ops->script(f->s, sql, NULL);
 }
+
+static int add_row(void *ctx, const struct store_row *row)
+{
+	struct buf *b = ctx;
+
+	for (int i = 0; i < row->n; i++)
+		buf_addf(b, "%s" SLICE_FMT, i ? "|" : "", SLICE_ARG(row->col[i]));
+	buf_addc(b, '\n');
+	return 0;
+}
+
+void add_rows(struct store *s, const char *sql, struct buf *ret)
+{
+	if (s->ops->query(s, sql, NULL, 0, add_row, ret, NULL) < 0)
+		fail_msg("%s", sql);
+}
+
+void assert_rows(struct fixture *f, const char *sql, const char *expected)
+{
+	CLEANUP(buf_done) struct buf got = {};
+
+	add_rows(f->s, sql, &got);
+	assert_string_equal(buf_str(&got), expected);
+}
+
+static int take_number(void *ctx, const struct store_row *row)
+{
+	*(int64_t *)ctx = row_int(row, 0);
+	return 0;
+}
+
+int64_t try_number(struct store *s, const char *sql)
+{
+	int64_t n = -1;
+
+	return s->ops->query(s, sql, NULL, 0, take_number, &n, NULL) < 0 ? -1 : n;
+}
+
+int64_t number(struct fixture *f, const char *sql)
+{
+	int64_t n = -1;
+
+	if (f->s->ops->query(f->s, sql, NULL, 0, take_number, &n, NULL) < 0)
+		fail_msg("%s", sql);
+	return n;
+}

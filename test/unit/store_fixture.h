@@ -24,6 +24,14 @@ int fixture_script(struct fixture *f, const char *sql);
 /* One more connection to the same store. */
 struct store *fixture_open(struct fixture *f);
 
+/* What a query finds: a line each row, | between columns. The first adds to @ret. */
+void add_rows(struct store *s, const char *sql, struct buf *ret);
+void assert_rows(struct fixture *f, const char *sql, const char *expected);
+
+/* A query of one number. The second is -1 where the store does not answer. */
+int64_t number(struct fixture *f, const char *sql);
+int64_t try_number(struct store *s, const char *sql);
+
 /* Guests as they count, wherever it stands that they were seen: as one table, in a fixed order. */
 #define FIXTURE_GUESTS                                                                         \
 	"(SELECT g.org, g.cluster, g.vmid, g.identity, coalesce(s.at, g.seen_at) AS seen_at, " \

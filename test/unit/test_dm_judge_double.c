@@ -218,7 +218,7 @@ static const struct trial trials[] = {
 static void every_rule(void **state)
 {
 	(void)state;
-	stage_try_all(trials, ARRAY_SIZE(trials));
+	judge_try_all(trials, ARRAY_SIZE(trials));
 }
 
 int main(void)

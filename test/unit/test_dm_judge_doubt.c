@@ -370,12 +370,6 @@ static void suspended_ghost(struct stage *s)
 	delete_lv(s);
 }
 
-static void guest_locked(struct stage *s)
-{
-	thick(s, DISK);
-	vm(s, 100, "lock: backup\nscsi0: thick:" DISK "\n");
-}
-
 /* A lock in a snapshot's section locks nothing. */
 static void snapshot_locked(struct stage *s)
 {
@@ -617,7 +611,7 @@ static const struct trial trials[] = {
 static void every_rule(void **state)
 {
 	(void)state;
-	stage_try_all(trials, ARRAY_SIZE(trials));
+	judge_try_all(trials, ARRAY_SIZE(trials));
 }
 
 int main(void)

@@ -6,12 +6,6 @@
 
 /* ghost */
 
-static void ghost(struct stage *s)
-{
-	thick(s, DISK);
-	delete_lv(s);
-}
-
 static void ghost_of_another_group(struct stage *s)
 {
 	vg_of_nobody(s);
@@ -122,12 +116,6 @@ static void ghost_of_running(struct stage *s)
 
 /* renamed */
 
-static void renamed(struct stage *s)
-{
-	stopped(s);
-	s->lv->name = "vm-100-disk-5";
-}
-
 static void renamed_open(struct stage *s)
 {
 	renamed(s);
@@ -168,12 +156,6 @@ static void renamed_and_moved(struct stage *s)
 
 /* foreign, copy */
 
-static void foreign(struct stage *s)
-{
-	shared(s, DISK);
-	vm_there(s, 100, "scsi0: san:" DISK "\n");
-}
-
 static void foreign_unused(struct stage *s)
 {
 	shared(s, DISK);
@@ -193,12 +175,6 @@ static void wanted_here_and_there(struct stage *s)
 	fixture_runs(&s->f, 101);
 }
 
-static void copy(struct stage *s)
-{
-	thick(s, DISK);
-	vm_there(s, 100, "scsi0: thick:" DISK "\n");
-}
-
 static void copy_of_shared_elsewhere(struct stage *s)
 {
 	fixture_storage(&s->f, "lvm: theirs\n\tvgname vg\n\tshared 1\n\tnodes pve2\n");
@@ -213,11 +189,6 @@ static void copy_by_path(struct stage *s)
 }
 
 /* unreferenced */
-
-static void unreferenced(struct stage *s)
-{
-	thick(s, DISK);
-}
 
 static void unreferenced_of_existing(struct stage *s)
 {
@@ -309,7 +280,7 @@ static const struct trial trials[] = {
 static void every_rule(void **state)
 {
 	(void)state;
-	stage_try_all(trials, ARRAY_SIZE(trials));
+	judge_try_all(trials, ARRAY_SIZE(trials));
 }
 
 int main(void)

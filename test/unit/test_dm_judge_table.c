@@ -6,12 +6,6 @@
 
 /* stale-table */
 
-static void grown(struct stage *s)
-{
-	stopped(s);
-	fixture_segment(s->lv, s->vg->pvs.items[0], 60, 4);
-}
-
 static void grown_in_place(struct stage *s)
 {
 	stopped(s);
@@ -305,7 +299,7 @@ static const struct trial trials[] = {
 static void every_rule(void **state)
 {
 	(void)state;
-	stage_try_all(trials, ARRAY_SIZE(trials));
+	judge_try_all(trials, ARRAY_SIZE(trials));
 }
 
 int main(void)

@@ -320,7 +320,7 @@ static const struct trial trials[] = {
 static void every_rule(void **state)
 {
 	(void)state;
-	stage_try_all(trials, ARRAY_SIZE(trials));
+	judge_try_all(trials, ARRAY_SIZE(trials));
 }
 
 static void names_of_all(void **state)

@@ -5,7 +5,7 @@
 #include "dm/publish.h"
 #include "dm/report_mail.h"
 #include "dm/show.h"
-#include "node_fixture.h"
+#include "mixed_node.h"
 #include "util/json.h"
 #include "util/prom.h"
 #include "util/str.h"
@@ -66,21 +66,6 @@ static void load_levels(void **state)
 	assert_int_equal(hostgrade_load(1, 0), HOST_LEVEL_UNKNOWN);
 }
 
-static struct fx_vg *node_make(struct fixture *f)
-{
-	fixture_make(f);
-	fixture_storage(f, "lvm: thick\n\tvgname vg\n");
-	return fixture_vg(f, "vg");
-}
-
-static void ghost(struct fixture *f, struct fx_vg *vg, unsigned int vmid)
-{
-	struct fx_lv *lv = fixture_lv(f, vg, arena_fmt(&f->arena, "vm-%u-disk-0", vmid), 1);
-
-	(void)fixture_map(f, lv);
-	lv->deleted = true;
-}
-
 static void make(struct dm_report *r, struct fixture *f)
 {
 	(void)fixture_check(f, NULL);
@@ -109,16 +94,16 @@ static void subjects(void **state)
 	done(&r, &f);
 
 	vg = node_make(&f);
-	ghost(&f, vg, 500);
+	ghost_disk(&f, vg, 500, 0);
 	make(&r, &f);
 	assert_string_equal(r.subject,
 			    "[pve1] WARNING: 1 orphan (device mapper grade B, host not graded)");
 	done(&r, &f);
 
 	vg = node_make(&f);
-	ghost(&f, vg, 500);
-	ghost(&f, vg, 501);
-	ghost(&f, vg, 502);
+	ghost_disk(&f, vg, 500, 0);
+	ghost_disk(&f, vg, 501, 0);
+	ghost_disk(&f, vg, 502, 0);
 	(void)fixture_lv(&f, vg, "vm-500-disk-0", 1);
 	make(&r, &f);
 	assert_string_equal(r.subject,
@@ -127,7 +112,7 @@ static void subjects(void **state)
 	done(&r, &f);
 
 	vg = node_make(&f);
-	ghost(&f, vg, 500);
+	ghost_disk(&f, vg, 500, 0);
 	vg->exported = "exported";
 	make(&r, &f);
 	assert_string_equal(r.subject,
@@ -144,7 +129,7 @@ static void mail_is_whole(void **state)
 	json_t *doc;
 
 	(void)state;
-	ghost(&f, node_make(&f), 500);
+	ghost_disk(&f, node_make(&f), 500, 0);
 	fixture_vm(&f, FX_NODE, 100, "name: <b>bold</b>\n");
 	make(&r, &f);
 	dm_report_mail_make(&m, &r);

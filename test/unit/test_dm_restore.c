@@ -1,136 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 
-/* Bringing back what was taken away: exactly what it was, in today's device numbers, or not at all.
- * A mapping is made, remembered as the undo journal has it, taken away, and then things happen. */
+/* Bringing back a mapping that was removed: exactly what it was, in today's device numbers, or not
+ * at all. */
 
-#include "dm/restore.h"
+#include "restore_stage.h"
 
-#include "node_fixture.h"
-#include "util/str.h"
-
-#define DISK "vm-100-disk-0"
-#define NAME "vg-vm--100--disk--0"
-#define BOOT "6f1d1b8e-52a2"
-
-struct stage {
-	struct fixture f;
-	struct fx_vg *vg;
-	struct fx_pv *pv, *second;
-	struct fx_lv *lv;
-	struct dm_undo_run run;
-	struct dm_undo_entry entry;
-};
-
-/* What is asked for, and what is expected besides the reason. */
-enum { GHOST_TOO = 1, THERE = 2, HALF = 4, OTHER_BOOT = 8, LV = 16 };
-
-struct trial {
-	const char *what;
-	void (*make)(struct stage *s);
-	const char *why;   /* part of the sentence; NULL: it may come back */
-	const char *table; /* as it comes back; NULL: not asked */
-	unsigned int flags;
-};
-
-static void stage_make(struct stage *s)
-{
-	*s = (struct stage){ .run = { .id = "1", .node = FX_NODE, .boot_id = BOOT } };
-	fixture_make(&s->f);
-	fixture_storage(&s->f, "lvm: thick\n\tvgname vg\n");
-	s->vg = fixture_vg(&s->f, "vg");
-	s->pv = s->vg->pvs.items[0];
-	s->second = fixture_pv(&s->f, s->vg);
-	s->pv->dev = (struct devno){ 8, 16 };
-	s->second->dev = (struct devno){ 8, 32 };
-	tree_write(&s->f.tree, "proc/sys/kernel/random/boot_id", BOOT "\n");
-}
-
-/* --- remembering --------------------------------------------------------------------------- */
-
-static struct dm_target target_of(struct fixture *f, const char *line)
-{
-	struct slice rest = slice_of(line), start, length, type;
-	struct dm_target t = {};
-
-	assert_true(slice_split(&rest, ' ', &start) && str_to_u64(start, &t.start));
-	assert_true(slice_split(&rest, ' ', &length) && str_to_u64(length, &t.length));
-	assert_true(slice_split(&rest, ' ', &type));
-	t.type = arena_str(&f->arena, type);
-	t.params = arena_str(&f->arena, rest);
-	return t;
-}
-
-static void mark_parent(struct stage *s, struct blk_identity *p)
-{
-	vec_each (vg, &s->f.vgs)
-		vec_each (pv, &(*vg)->pvs)
-			if (devno_eq((*pv)->dev, p->dev))
-				p->pv_uuid = (*pv)->uuid;
-	vec_each (map, &s->f.maps)
-		if (devno_eq((*map)->dev, p->dev))
-			p->dm_uuid = (*map)->uuid;
-}
-
-static void remember(struct stage *s, const struct fx_map *map, enum dm_step step,
-		     const char *class)
-{
-	struct dm_undo_entry *e = &s->entry;
-
-	*e = (struct dm_undo_entry){ .n = 1,
-				     .step = step,
-				     .class = class,
-				     .vmid = 100,
-				     .state = DM_UNDO_DONE,
-				     .dev = { .name = map->name,
-					      .uuid = map->uuid,
-					      .dev = map->dev,
-					      .n_targets = map->targets.n } };
-	e->dev.targets = arena_alloc(&s->f.arena, map->targets.n * sizeof(struct dm_target));
-	for (size_t i = 0; i < map->targets.n; i++)
-		e->dev.targets[i] = target_of(&s->f, map->targets.items[i]);
-	e->n_parents = map->deps.n;
-	e->parents = arena_alloc(&s->f.arena, map->deps.n * sizeof(*e->parents));
-	for (size_t i = 0; i < map->deps.n; i++) {
-		e->parents[i].dev = map->deps.items[i];
-		mark_parent(s, &e->parents[i]);
-	}
-	if (strncmp(map->uuid, "LVM-", 4) != 0)
-		return;
-	e->vg_name = s->vg->name;
-	e->vg_uuid = s->vg->uuid;
-	e->lv_name = s->lv->name;
-	e->lv_uuid = s->lv->uuid;
-}
-
-/* The last mapping that was made. */
-static void take_away(struct stage *s)
-{
-	struct fx_map *map = s->f.maps.items[--s->f.maps.n];
-
-	vec_free(&map->targets);
-	vec_free(&map->deps);
-}
-
-static struct fx_map *last_map(struct stage *s)
-{
-	return s->f.maps.items[s->f.maps.n - 1];
-}
-
-static void volume(struct stage *s)
-{
-	s->lv = fixture_lv(&s->f, s->vg, DISK, 4);
-	(void)fixture_map(&s->f, s->lv);
-}
-
-static void striped_volume(struct stage *s)
-{
-	s->lv = fixture_bare_lv(&s->f, s->vg, DISK);
-	fixture_striped(s->lv, s->pv, 10, s->second, 20, 8, 65536);
-	(void)fixture_map(&s->f, s->lv);
-}
+/* --- what was removed ---------------------------------------------------------------------- */
 
 /* Removed as a ghost: its volume does not exist any more. */
-static void ghost_again(struct stage *s)
+static void remember_ghost(struct stage *s)
 {
 	s->lv->deleted = true;
 	remember(s, last_map(s), DM_STEP_REMOVE, "ghost");
@@ -139,14 +17,14 @@ static void ghost_again(struct stage *s)
 static void ghost(struct stage *s)
 {
 	volume(s);
-	ghost_again(s);
+	remember_ghost(s);
 	take_away(s);
 }
 
 static void striped(struct stage *s)
 {
 	striped_volume(s);
-	ghost_again(s);
+	remember_ghost(s);
 	take_away(s);
 }
 
@@ -163,25 +41,6 @@ static void by_hand_as(struct stage *s, const char *target)
 static void by_hand(struct stage *s)
 {
 	by_hand_as(s, "0 8192 linear 8:16 819200");
-	take_away(s);
-}
-
-static void deactivated_again(struct stage *s)
-{
-	remember(s, last_map(s), DM_STEP_DEACTIVATE, "leftover");
-}
-
-static void deactivated(struct stage *s)
-{
-	volume(s);
-	deactivated_again(s);
-	take_away(s);
-}
-
-static void deactivated_striped(struct stage *s)
-{
-	striped_volume(s);
-	deactivated_again(s);
 	take_away(s);
 }
 
@@ -287,7 +146,7 @@ static void on_disk_by_wwid(struct stage *s)
 	tree_write(&s->f.tree, "sys/devices/block/sdz/device/wwid", "naa.6001405\n");
 }
 
-/* --- other refusals ------------------------------------------------------------------------ */
+/* --- which boot it was, how it ended ------------------------------------------------------- */
 
 static void blind(struct stage *s)
 {
@@ -322,6 +181,8 @@ static void no_end(struct stage *s)
 {
 	in_state(s, DM_UNDO_INTENDED);
 }
+
+/* --- it is there already, or its name is taken --------------------------------------------- */
 
 static void name_taken(struct stage *s)
 {
@@ -362,7 +223,7 @@ static void without_uuid_beside_another(struct stage *s)
 static void there(struct stage *s)
 {
 	volume(s);
-	ghost_again(s);
+	remember_ghost(s);
 }
 
 static void there_without_uuid(struct stage *s)
@@ -427,6 +288,8 @@ static void empty_not_ours(struct stage *s)
 	empty_device(s, DM_UNDO_DONE);
 }
 
+/* --- its group and its sectors ------------------------------------------------------------- */
+
 static void vg_hidden(struct stage *s)
 {
 	ghost(s);
@@ -440,12 +303,6 @@ static void vg_not_whole(struct stage *s)
 {
 	ghost(s);
 	s->second->missing = true;
-}
-
-static void vg_exported(struct stage *s)
-{
-	deactivated(s);
-	s->vg->exported = "exported";
 }
 
 /* It says nothing of a group, its disk is in one. */
@@ -502,13 +359,12 @@ static void owned_through_partition(struct stage *s)
 	fixture_segment(fixture_bare_lv(&s->f, s->vg, "vm-200-disk-0"), s->pv, 99, 2);
 }
 
+/* --- its table ----------------------------------------------------------------------------- */
+
 static void thin_ghost(struct stage *s)
 {
-	struct fx_lv *pool = fixture_pool(&s->f, s->vg, "data");
-
-	s->lv = fixture_thin(&s->f, pool, DISK, 4);
-	(void)fixture_map(&s->f, s->lv);
-	ghost_again(s);
+	thin_volume(s);
+	remember_ghost(s);
 	take_away(s);
 }
 
@@ -570,148 +426,9 @@ static void zero_then_free(struct stage *s)
 	zero_then_sectors(s, 1);
 }
 
-/* --- what LVM deactivated ------------------------------------------------------------------ */
-
-static void lv_renamed(struct stage *s)
-{
-	deactivated(s);
-	s->lv->name = "vm-100-disk-5";
-}
-
-static void vg_renamed(struct stage *s)
-{
-	deactivated(s);
-	s->vg->name = "vgnew";
-}
-
-static void lv_grown(struct stage *s)
-{
-	deactivated(s);
-	fixture_segment(s->lv, s->pv, 60, 4);
-}
-
-static void lv_grown_in_place(struct stage *s)
-{
-	deactivated(s);
-	s->lv->segs.items[0].size += 2;
-	s->lv->extents += 2;
-}
-
-static void lv_moved(struct stage *s)
-{
-	deactivated(s);
-	s->lv->segs.items[0].areas[0].first = 50;
-}
-
-static void lv_moved_to_another_disk(struct stage *s)
-{
-	deactivated(s);
-	s->lv->segs.items[0].areas[0].pv = s->second;
-}
-
-static void lv_gone(struct stage *s)
-{
-	deactivated(s);
-	s->lv->deleted = true;
-}
-
-static void lv_made_anew(struct stage *s)
-{
-	lv_gone(s);
-	fixture_segment(fixture_bare_lv(&s->f, s->vg, DISK), s->pv, 0, 4);
-}
-
-/* LVM has two segments where the kernel had one. */
-static void lv_split(struct stage *s)
-{
-	deactivated(s);
-	s->lv->segs.items[0].size = 1;
-	s->lv->extents = 1;
-	fixture_segment(s->lv, s->pv, 1, 3);
-}
-
-static void lv_on_renumbered_disk(struct stage *s)
-{
-	deactivated(s);
-	s->pv->dev = (struct devno){ 65, 160 };
-}
-
-static void stripes_otherwise(struct stage *s)
-{
-	deactivated_striped(s);
-	s->lv->segs.items[0].stripe = 131072;
-}
-
-static void stripes_swapped(struct stage *s)
-{
-	struct fx_seg *seg;
-
-	deactivated_striped(s);
-	seg = &s->lv->segs.items[0];
-	seg->areas[0].pv = s->second;
-	seg->areas[1].pv = s->pv;
-}
-
-static void second_stripe_moved(struct stage *s)
-{
-	deactivated_striped(s);
-	s->lv->segs.items[0].areas[1].first = 21;
-}
-
-static void is_origin_now(struct stage *s)
-{
-	deactivated(s);
-	s->lv->attr = "owi-XX----";
-}
-
-static void started_meanwhile(struct stage *s)
-{
-	volume(s);
-	deactivated_again(s);
-}
-
-static void thin(struct stage *s)
-{
-	struct fx_lv *pool = fixture_pool(&s->f, s->vg, "data");
-
-	s->lv = fixture_thin(&s->f, pool, DISK, 4);
-	(void)fixture_map(&s->f, s->lv);
-	deactivated_again(s);
-	take_away(s);
-}
-
-static void thin_other_id(struct stage *s)
-{
-	thin(s);
-	s->lv->thin_id = 77;
-}
-
-static void thin_other_pool(struct stage *s)
-{
-	thin(s);
-	s->lv->pool = fixture_pool(&s->f, s->vg, "fast");
-}
-
-static void thin_grown(struct stage *s)
-{
-	thin(s);
-	s->lv->extents = 5;
-}
-
-static void thin_pool_not_active(struct stage *s)
-{
-	thin(s);
-	take_away(s);
-}
-
 /* --- all of them --------------------------------------------------------------------------- */
 
-#define LOST	 "cannot be told for certain"
-#define REBOOTED "rebooted since"
-#define TAKEN	 "the name is taken"
-#define CHANGED	 "LVM would map vg/" DISK " otherwise"
-#define PLAIN	 "0 32768 linear 8:16 2048"
-#define STRIPES	 "0 65536 striped 2 128 8:16 83968 8:32 165888"
+#define TAKEN "the name is taken"
 
 static const struct trial trials[] = {
 	{ "ghost", ghost, "only with --yes-restore-ghost", NULL },
@@ -738,7 +455,6 @@ static const struct trial trials[] = {
 	{ "its disk is known by its WWID", on_disk_by_wwid, NULL, "0 8192 linear 65:32 819200" },
 
 	{ "another boot", ghost, REBOOTED, NULL, GHOST_TOO | OTHER_BOOT },
-	{ "another boot, deactivated", deactivated, REBOOTED, NULL, OTHER_BOOT },
 	{ "the boot is not known, then and now", boot_unknown, REBOOTED, NULL, GHOST_TOO },
 	{ "blind", blind, "could not be read: nothing is touched", NULL, GHOST_TOO },
 	{ "was skipped", was_skipped, "it was not touched", NULL, GHOST_TOO },
@@ -766,7 +482,6 @@ static const struct trial trials[] = {
 
 	{ "group not seen", vg_hidden, "volume group vg cannot be seen", NULL, GHOST_TOO },
 	{ "group not whole", vg_not_whole, "physical volumes of it are missing", NULL, GHOST_TOO },
-	{ "group exported, deactivated", vg_exported, "it is exported", NULL },
 	{ "group of its disk not whole", by_hand_vg_not_whole, "are missing", NULL },
 	{ "another group not whole", other_vg_not_whole, NULL, "0 8192 linear 8:16 819200" },
 	{ "sectors are another's", sectors_owned, "its sectors belong to vg/vm-200-disk-0", NULL,
@@ -786,96 +501,12 @@ static const struct trial trials[] = {
 	{ "a table of no length", table_of_no_length, "no whole table", NULL },
 	{ "a table that begins late", table_begins_late, "no whole table", NULL },
 	{ "a table without end", table_too_long, "no whole table", NULL },
-
-	{ "deactivated", deactivated, NULL, PLAIN, LV },
-	{ "deactivated, striped", deactivated_striped, NULL, STRIPES, LV },
-	{ "deactivated, thin", thin, NULL, "0 32768 thin 253:0 1", LV },
-	{ "renamed", lv_renamed, "is named vg/vm-100-disk-5", NULL, LV },
-	{ "group renamed", vg_renamed, "is named vgnew/" DISK, NULL, LV },
-	{ "grown", lv_grown, CHANGED, NULL, LV },
-	{ "grown in place", lv_grown_in_place, CHANGED, NULL, LV },
-	{ "moved", lv_moved, CHANGED, NULL, LV },
-	{ "moved to another disk", lv_moved_to_another_disk, CHANGED, NULL, LV },
-	{ "gone", lv_gone, "does not exist any more", NULL },
-	{ "gone, another of that name", lv_made_anew, "does not exist any more", NULL },
-	{ "in two segments", lv_split, NULL, PLAIN, LV },
-	{ "on a disk of another number", lv_on_renumbered_disk, NULL, "0 32768 linear 65:160 2048",
-	  LV },
-	{ "stripes of another size", stripes_otherwise, CHANGED, NULL, LV },
-	{ "stripes in another order", stripes_swapped, CHANGED, NULL, LV },
-	{ "second stripe moved", second_stripe_moved, CHANGED, NULL, LV },
-	{ "has a snapshot now", is_origin_now, "of this kind", NULL, LV },
-	{ "started meanwhile", started_meanwhile, NULL, PLAIN, THERE },
-	{ "thin, another id", thin_other_id, CHANGED, NULL, LV },
-	{ "thin, another pool", thin_other_pool, CHANGED, NULL, LV },
-	{ "thin, grown", thin_grown, CHANGED, NULL, LV },
-	{ "thin, its pool is not active", thin_pool_not_active, LOST, NULL },
 };
-
-static const char *first_line(struct arena *a, const struct dm_dev *d)
-{
-	return arena_fmt(a, "%llu %llu %s %s", (unsigned long long)d->targets[0].start,
-			 (unsigned long long)d->targets[0].length, d->targets[0].type,
-			 d->targets[0].params);
-}
-
-/* Everything but the device numbers in the table is as it was. */
-static bool is_as_it_was(const struct dm_restore_plan *p, const struct dm_undo_entry *e)
-{
-	return strcmp(p->dev.name, e->dev.name) == 0 && strcmp(p->dev.uuid, e->dev.uuid) == 0 &&
-	       p->dev.read_only == e->dev.read_only && p->dev.n_targets == e->dev.n_targets;
-}
-
-static bool planned_as(const struct trial *t, const struct stage *s,
-		       const struct dm_restore_plan *p, struct arena *a)
-{
-	if (t->why ? !p->why_not || !strstr(p->why_not, t->why) : p->why_not != NULL)
-		return false;
-	if (p->there != !!(t->flags & THERE) || p->half != !!(t->flags & HALF) ||
-	    !p->lv != !(t->flags & LV))
-		return false;
-	return !t->table ||
-	       (is_as_it_was(p, &s->entry) && strcmp(first_line(a, &p->dev), t->table) == 0);
-}
-
-static bool run_trial(const struct trial *t)
-{
-	struct dm_restore_facts facts = { .ghosts_allowed = t->flags & GHOST_TOO };
-	struct dm_restore_plan plan;
-	struct arena a = {};
-	struct stage s;
-	bool good;
-
-	stage_make(&s);
-	t->make(&s);
-	if (t->flags & OTHER_BOOT)
-		s.run.boot_id = "0000-another";
-	(void)fixture_check(&s.f, NULL);
-	facts.boot_id = dm_boot_id(&s.f.tree.root, &a);
-	dm_restore_find_parents(&facts, &s.entry, s.f.check.look, &s.f.tree.root, &a);
-	dm_restore_plan(&plan, s.f.check.look, &s.run, &s.entry, &facts, &a);
-	good = planned_as(t, &s, &plan, &a);
-	if (!good)
-		print_error("%s: %s,%s%s%s %s\n", t->what,
-			    plan.why_not ? plan.why_not : "comes back", plan.there ? " there," : "",
-			    plan.half ? " half," : "", plan.lv ? " LV," : "",
-			    plan.dev.n_targets && plan.dev.targets[0].params
-				    ? first_line(&a, &plan.dev)
-				    : "no table");
-	arena_done(&a);
-	fixture_done(&s.f);
-	return good;
-}
 
 static void every_rule(void **state)
 {
-	size_t bad = 0;
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(trials); i++)
-		bad += !run_trial(&trials[i]);
-	if (bad)
-		fail_msg("%zu of %zu trials", bad, ARRAY_SIZE(trials));
+	restore_try_all(trials, ARRAY_SIZE(trials));
 }
 
 int main(void)

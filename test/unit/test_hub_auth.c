@@ -272,7 +272,7 @@ static void the_store_is_away(void **state)
 	char path[128];
 
 	make(h, 0, STORE_TOKEN_AGENT, 0, &t, text);
-	(void)snprintf(path, sizeof(path), "%s/empty.db", h->folder);
+	(void)snprintf(path, sizeof(path), "%s/empty.db", h->db.folder);
 	assert_int_equal(store_open(&bare, path, STORE_CREATE | STORE_ANY_VERSION, NULL), 0);
 	h->r.authorization = NULL;
 	{

@@ -5,12 +5,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "hub/auth_inside.h"
 #include "hub/store.h"
+#include "hub_db.h"
 
 enum { NOW = 1795269600 };
 
@@ -19,7 +19,7 @@ enum { NOW = 1795269600 };
 
 /* A browser with its cookies, and the hub that it speaks to. */
 struct browser {
-	char folder[64], path[96];
+	struct hub_db db;
 	struct store *store;
 	struct auth *auth;
 	char org[STORE_ORG_MAX];
@@ -34,11 +34,7 @@ static int begin(void **state)
 {
 	struct browser *b = xcalloc(1, sizeof(*b));
 
-	(void)snprintf(b->folder, sizeof(b->folder), "/tmp/hub-pages-XXXXXX");
-	assert_non_null(mkdtemp(b->folder));
-	(void)snprintf(b->path, sizeof(b->path), "%s/hub.db", b->folder);
-	assert_int_equal(store_open(&b->store, b->path, STORE_CREATE | STORE_ANY_VERSION, NULL), 0);
-	assert_int_equal(store_migrate(b->store, NULL, NULL, NULL), 0);
+	b->store = hub_db_make(&b->db);
 	assert_int_equal(store_org_add(b->store, "default", b->org, NULL), 0);
 	assert_int_equal(auth_user_put(b->store, b->org, "alice", SLICE(PASSWORD), true, NULL), 0);
 	b->auth = auth_new();
@@ -51,18 +47,12 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	static const char *const files[] = { "", "-wal", "-shm" };
 	struct browser *b = *state;
-	char path[128];
 
 	auth_free(b->auth);
 	store_close(b->store);
 	buf_done(&b->reply.body);
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		(void)snprintf(path, sizeof(path), "%s%s", b->path, files[i]);
-		(void)unlink(path);
-	}
-	(void)rmdir(b->folder);
+	hub_db_remove(&b->db);
 	free(b);
 	return 0;
 }

@@ -140,7 +140,7 @@ static void registering_when_busy(void **state)
 	struct store *other = NULL;
 
 	approve_code(h, 0, json_str(device, "user_code"));
-	assert_int_equal(store_open(&other, h->path, 0, NULL), 0);
+	assert_int_equal(store_open(&other, h->db.path, 0, NULL), 0);
 	assert_int_equal(other->ops->begin(other, true, NULL), 0);
 	ask_with(h, "register", "device_code", json_str(device, "device_code"), 503, &doc);
 	assert_true(h->reply.retry_after > 0);

@@ -28,36 +28,11 @@ static const char *const states[] = {
 	"SELECT org, cluster, node, instance, seq FROM docs ORDER BY 1, 2, 3, 4, 5",
 };
 
-static int add_row(void *ctx, const struct store_row *row)
-{
-	struct buf *b = ctx;
-
-	for (int i = 0; i < row->n; i++)
-		buf_addf(b, SLICE_FMT "|", SLICE_ARG(row->col[i]));
-	buf_addc(b, '\n');
-	return 0;
-}
-
 static void dump(struct store *s, struct buf *ret)
 {
 	buf_reset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		assert_int_equal(s->ops->query(s, states[i], NULL, 0, add_row, ret, NULL), 0);
-}
-
-static int take_number(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
-static int64_t number(struct store *s, const char *sql)
-{
-	int64_t n = -1;
-
-	if (s->ops->query(s, sql, NULL, 0, take_number, &n, NULL) < 0)
-		return -1;
-	return n;
+		add_rows(s, states[i], ret);
 }
 
 static void nap(unsigned int ms)
@@ -175,7 +150,7 @@ static void test_killed(void **state)
 		w.from = take_acknowledged(in, SIZE_MAX, w.from);
 		(void)close(in);
 		kills += WIFSIGNALED(status) && w.from > before;
-		assert_true(number(f->s, "SELECT count(*) FROM docs") >= (int64_t)w.from);
+		assert_true(number(f, "SELECT count(*) FROM docs") >= (int64_t)w.from);
 	}
 	assert_true(kills > 1);
 	dump(f->s, &got);
@@ -245,9 +220,8 @@ static void test_migrate_at_once(void **state)
 		}
 		if (!f->s)
 			f->s = fixture_open(f);
-		assert_int_equal(number(f->s, "SELECT count(*) FROM schema_version"),
-				 SQL_MIGRATIONS);
-		assert_int_equal(number(f->s, "SELECT count(*) FROM docs"), 0);
+		assert_int_equal(number(f, "SELECT count(*) FROM schema_version"), SQL_MIGRATIONS);
+		assert_int_equal(number(f, "SELECT count(*) FROM docs"), 0);
 	}
 }
 
@@ -288,7 +262,7 @@ static void test_overtaken(void **state)
 	assert_int_equal(put(s, &h.items[1], &e), -ENOTUNIQ);
 	assert_non_null(strstr(e.text, "9999"));
 	assert_true(store_is_lost(s));
-	assert_int_equal(number(f->s, "SELECT count(*) FROM docs"), 1);
+	assert_int_equal(number(f, "SELECT count(*) FROM docs"), 1);
 	assert_int_equal(fixture_script(f, "DELETE FROM schema_version WHERE version = 9999"), 0);
 	store_close(s);
 	history_done(&h);
@@ -341,21 +315,22 @@ static void test_backup(void **state)
 		if (store_backup(f->s, path, &e) < 0)
 			fail_msg("%s", e.text);
 		assert_int_equal(store_open(&copy, path, 0, &e), 0);
-		assert_int_equal(number(copy, "SELECT count(*) FROM pragma_integrity_check WHERE "
-					      "integrity_check = 'ok'"),
-				 1);
-		docs = number(copy, "SELECT count(*) FROM docs");
+		assert_int_equal(
+			try_number(copy, "SELECT count(*) FROM pragma_integrity_check WHERE "
+					 "integrity_check = 'ok'"),
+			1);
+		docs = try_number(copy, "SELECT count(*) FROM docs");
 		assert_true(docs >= 20 && docs > before);
-		assert_int_equal(number(copy, "SELECT max(seq) FROM docs"), docs);
-		assert_int_equal(number(copy, "SELECT seq FROM nodes"), docs);
-		assert_int_equal(number(copy, "SELECT count(*) FROM guests"), docs);
+		assert_int_equal(try_number(copy, "SELECT max(seq) FROM docs"), docs);
+		assert_int_equal(try_number(copy, "SELECT seq FROM nodes"), docs);
+		assert_int_equal(try_number(copy, "SELECT count(*) FROM guests"), docs);
 		store_close(copy);
 		nap(10);
 	}
 	(void)kill(pid, SIGKILL);
 	assert_true(WIFSIGNALED(end_of(pid)));
 	(void)close(in);
-	assert_true(number(f->s, "SELECT count(*) FROM docs") >= docs);
+	assert_true(number(f, "SELECT count(*) FROM docs") >= docs);
 }
 
 /* --- PostgreSQL goes away --- */
@@ -367,7 +342,7 @@ static int end_backend(struct store *s, int64_t pid)
 	(void)snprintf(sql, sizeof(sql),
 		       "SELECT CASE WHEN pg_terminate_backend(%lld) THEN 1 ELSE 0 END",
 		       (long long)pid);
-	return number(s, sql) == 1 ? 0 : -1;
+	return try_number(s, sql) == 1 ? 0 : -1;
 }
 
 static void test_lost_between(void **state)
@@ -383,12 +358,12 @@ static void test_lost_between(void **state)
 	history_make(&h, 3, 1, 2);
 	other = fixture_open(f);
 	assert_int_equal(put(f->s, &h.items[0], &e), 0);
-	assert_int_equal(end_backend(other, number(f->s, "SELECT pg_backend_pid()")), 0);
+	assert_int_equal(end_backend(other, number(f, "SELECT pg_backend_pid()")), 0);
 	nap(50);
 	r = put(f->s, &h.items[1], &e);
 	assert_true(r == 0 || r == -EIO);
 	assert_int_equal(put(f->s, &h.items[1], &e), 0);
-	assert_int_equal(number(f->s, "SELECT count(*) FROM docs"), 2);
+	assert_int_equal(number(f, "SELECT count(*) FROM docs"), 2);
 	store_close(other);
 	history_done(&h);
 }
@@ -406,10 +381,10 @@ static int end_waiting(const char *where, int out, void *ctx)
 		       "= 'Lock'",
 		       (long long)pid);
 	if (store_open(&s, where, 0, &e) < 0 || s->ops->begin(s, true, &e) < 0 ||
-	    number(s, "SELECT count(*) FROM (SELECT 1 FROM clusters FOR UPDATE) AS x") < 1 ||
+	    try_number(s, "SELECT count(*) FROM (SELECT 1 FROM clusters FOR UPDATE) AS x") < 1 ||
 	    write(out, "", 1) != 1)
 		return 1;
-	for (int i = 0; i < 500 && number(s, sql) == 0; i++) {
+	for (int i = 0; i < 500 && try_number(s, sql) == 0; i++) {
 		/* Within a transaction the view of activity stands still. */
 		(void)s->ops->script(s, "SELECT pg_stat_clear_snapshot()", &e);
 		nap(10);
@@ -436,16 +411,16 @@ static void test_lost_within(void **state)
 		return;
 	history_make(&h, 3, 1, 2);
 	assert_int_equal(put(f->s, &h.items[0], &e), 0);
-	self = number(f->s, "SELECT pg_backend_pid()");
+	self = number(f, "SELECT pg_backend_pid()");
 	pid = start(end_waiting, f->where, &self, &in);
 	assert_int_equal(read(in, &c, 1), 1);
 	assert_int_equal(put(f->s, &h.items[1], &e), -EIO);
 	assert_int_equal(end_of(pid), 0);
 	(void)close(in);
 	assert_int_equal(f->s->ops->ready(f->s, &e), 0);
-	assert_int_equal(number(f->s, "SELECT count(*) FROM docs"), 1);
+	assert_int_equal(number(f, "SELECT count(*) FROM docs"), 1);
 	assert_int_equal(put(f->s, &h.items[1], &e), 0);
-	assert_int_equal(number(f->s, "SELECT count(*) FROM docs"), 2);
+	assert_int_equal(number(f, "SELECT count(*) FROM docs"), 2);
 	history_done(&h);
 }
 
@@ -465,7 +440,7 @@ static int end_others(const char *where, int out, void *ctx)
 		return 1;
 	for (;;) {
 		nap(5 + (unsigned int)rand_r(&rnd) % 40);
-		if (number(s, sql) < 0)
+		if (try_number(s, sql) < 0)
 			return 2;
 	}
 }

@@ -34,22 +34,12 @@ static const char *const dumps[] = {
 	"ORDER BY 1, 2, 3, 4, 5",
 };
 
-static int add_row(void *ctx, const struct store_row *row)
-{
-	struct buf *b = ctx;
-
-	for (int i = 0; i < row->n; i++)
-		buf_addf(b, SLICE_FMT "|", SLICE_ARG(row->col[i]));
-	buf_addc(b, '\n');
-	return 0;
-}
-
 static void dump(struct store *s, struct buf *ret)
 {
 	buf_reset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(dumps); i++) {
 		buf_addf(ret, "--- %zu\n", i);
-		assert_int_equal(s->ops->query(s, dumps[i], NULL, 0, add_row, ret, NULL), 0);
+		add_rows(s, dumps[i], ret);
 	}
 }
 
@@ -111,20 +101,6 @@ static void empty(struct fixture *f)
 	}
 }
 
-static int take_count(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
-static int64_t count(struct fixture *f, const char *sql)
-{
-	int64_t n = -1;
-
-	assert_int_equal(f->s->ops->query(f->s, sql, NULL, 0, take_count, &n, NULL), 0);
-	return n;
-}
-
 /* Any order of arrival, duplicates, batches of any size: one state. */
 static void test_order(void **state)
 {
@@ -148,8 +124,8 @@ static void test_order(void **state)
 			ingest_in_batches(f->s, h.items, h.n, &rnd);
 			dump(f->s, &then);
 			assert_same(&first, &then, seed);
-			assert_int_equal(count(f, FIXTURE_GUESTS_LOST), 0);
-			sampled += count(f, "SELECT count(*) FROM guests WHERE sampled > 0");
+			assert_int_equal(number(f, FIXTURE_GUESTS_LOST), 0);
+			sampled += number(f, "SELECT count(*) FROM guests WHERE sampled > 0");
 		}
 		history_done(&h);
 	}
@@ -192,16 +168,9 @@ static void make_lists(struct history *h)
 	}
 }
 
-static void read_rows(struct store *s, const char *sql, struct buf *ret)
-{
-	buf_reset(ret);
-	assert_int_equal(s->ops->query(s, sql, NULL, 0, add_row, ret, NULL), 0);
-}
-
 /* An empty list neither ends a guest nor makes the one that is listed again a new one. */
 static void test_empty_list(void **state)
 {
-	CLEANUP(buf_done) struct buf rows = {};
 	struct fixture *f = *state;
 	struct history h = {};
 	unsigned int rnd = 1;
@@ -210,15 +179,13 @@ static void test_empty_list(void **state)
 	for (int again = 0; again < 20; again++) {
 		empty(f);
 		ingest_in_batches(f->s, h.items, h.n, &rnd);
-		read_rows(f->s, "SELECT at - 1795269600, kind, vmid FROM events ORDER BY 1, 2, 3",
-			  &rows);
-		assert_string_equal(buf_str(&rows),
-				    "300|guest.destroyed|101|\n420|guest.created|102|\n");
-		read_rows(f->s,
-			  "SELECT vmid, CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END "
-			  "FROM guests ORDER BY 1",
-			  &rows);
-		assert_string_equal(buf_str(&rows), "100|open|\n101|closed|\n102|open|\n");
+		assert_rows(f, "SELECT at - 1795269600, kind, vmid FROM events ORDER BY 1, 2, 3",
+			    "300|guest.destroyed|101\n420|guest.created|102\n");
+		assert_rows(
+			f,
+			"SELECT vmid, CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END "
+			"FROM guests ORDER BY 1",
+			"100|open\n101|closed\n102|open\n");
 		history_shuffle(&h, &rnd, false);
 	}
 	history_done(&h);
@@ -243,7 +210,7 @@ static void test_two_orgs(void **state)
 
 		(void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s WHERE org = 'z-other'",
 			       tables[i]);
-		assert_true(count(f, sql) > 0 || strcmp(tables[i], "samples") == 0);
+		assert_true(number(f, sql) > 0 || strcmp(tables[i], "samples") == 0);
 		(void)snprintf(sql, sizeof(sql), "DELETE FROM %s WHERE org = 'z-other'", tables[i]);
 		assert_int_equal(fixture_script(f, sql), 0);
 	}
@@ -272,7 +239,7 @@ static void test_one_fails(void **state)
 	assert_true(rows[1].error < 0);
 	assert_true(*rows[1].why);
 	assert_int_equal(rows[2].error, 0);
-	assert_int_equal(count(f, "SELECT count(*) FROM docs"), 2);
+	assert_int_equal(number(f, "SELECT count(*) FROM docs"), 2);
 	for (size_t i = 0; i < 3; i++)
 		buf_done(&rows[i].unheard);
 	history_done(&h);
@@ -293,9 +260,9 @@ static void test_tenant_first(void **state)
 		"a.attname <> 'org'";
 	struct fixture *f = *state;
 
-	assert_int_equal(count(f, fixture_engine ? pg : lite), 0);
+	assert_int_equal(number(f, fixture_engine ? pg : lite), 0);
 	assert_int_equal(fixture_script(f, "CREATE TABLE bad (cluster TEXT PRIMARY KEY)"), 0);
-	assert_int_equal(count(f, fixture_engine ? pg : lite), 1);
+	assert_int_equal(number(f, fixture_engine ? pg : lite), 1);
 }
 
 int main(void)

@@ -64,21 +64,6 @@ static int64_t put(struct fixture *f, struct large l)
 	return clock_boot_ms() - began;
 }
 
-static int take_int(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
-static int64_t number(struct fixture *f, const char *sql)
-{
-	int64_t n = -1;
-
-	if (f->s->ops->query(f->s, sql, NULL, 0, take_int, &n, NULL) < 0)
-		fail_msg("%s", sql);
-	return n;
-}
-
 static void assert_quick(const char *what, int64_t ms)
 {
 	print_message("%s: %lld ms\n", what, (long long)ms);

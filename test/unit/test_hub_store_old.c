@@ -32,24 +32,6 @@ static void put(struct fixture *f, enum store_object kind, const char *agent, in
 		fail_msg("%s", e.text);
 }
 
-static int add_row(void *ctx, const struct store_row *row)
-{
-	struct buf *b = ctx;
-
-	for (int i = 0; i < row->n; i++)
-		buf_addf(b, "%s" SLICE_FMT, i ? "|" : "", SLICE_ARG(row->col[i]));
-	buf_addc(b, '\n');
-	return 0;
-}
-
-static void assert_rows(struct fixture *f, const char *sql, const char *expected)
-{
-	CLEANUP(buf_done) struct buf got = {};
-
-	assert_int_equal(f->s->ops->query(f->s, sql, NULL, 0, add_row, &got, NULL), 0);
-	assert_string_equal(buf_str(&got), expected);
-}
-
 #define GUESTS                                                                                   \
 	"SELECT cluster, vmid, identity, node, status, seen_at - 1795269600, closed_at IS NULL " \
 	"AS open FROM " FIXTURE_GUESTS " ORDER BY 1, 2, 3"
@@ -287,12 +269,6 @@ static void test_closed(void **state)
 	assert_rows(f, GUESTS, expected);
 }
 
-static int take_truth(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
 /* Two agents of one node, as when it registers once more: one member. */
 static void test_registered_twice(void **state)
 {
@@ -300,7 +276,6 @@ static void test_registered_twice(void **state)
 	struct store_query q = { .org = "o", .list = STORE_LIST_NODES, .limit = 10 };
 	struct fixture *f = *state;
 	struct err e = {};
-	int64_t n = 0;
 
 	for (int i = 0; i < 2; i++) {
 		put(f, STORE_NODE, i ? "b" : "a", T + i, NODE1);
@@ -309,10 +284,7 @@ static void test_registered_twice(void **state)
 	}
 	if (store_list(f->s, &q, &items, &cursor, &e) < 0)
 		fail_msg("%s", e.text);
-	assert_int_equal(
-		f->s->ops->query(f->s, "SELECT count(*) FROM nodes", NULL, 0, take_truth, &n, NULL),
-		0);
-	assert_int_equal(n, 1);
+	assert_int_equal(number(f, "SELECT count(*) FROM nodes"), 1);
 	assert_rows(f, "SELECT agent FROM nodes", "b\n");
 }
 

@@ -64,20 +64,6 @@ static void say(struct fixture *f, const struct said *d)
 	buf_done(&doc.unheard);
 }
 
-static int take_number(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
-static int64_t number(struct fixture *f, const char *sql)
-{
-	int64_t n = -1;
-
-	assert_int_equal(f->s->ops->query(f->s, sql, NULL, 0, take_number, &n, NULL), 0);
-	return n;
-}
-
 static void assert_sampled(struct fixture *f, int guests, int parts)
 {
 	assert_int_equal(number(f, FIXTURE_GUESTS_LOST), 0);

@@ -53,6 +53,30 @@ def hide_own():
         mount("own", path, "tmpfs", data="mode=755")
 
 
+def own_root(base, shared, host):
+    """From here on this process has a host name, /etc, /usr, /var, /proc and /run of its own, which lie
+    below @base; @shared is /run/rig."""
+    check(LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    check(LIBC.sethostname(host.encode(), len(host)))
+    mount("rig", base, "tmpfs", data="mode=755")
+    for name in ("etc", "usr", "var"):
+        os.makedirs(f"{base}/{name}.up")
+        os.makedirs(f"{base}/{name}.work")
+        mount("overlay", f"/{name}", "overlay",
+              data=f"lowerdir=/{name},upperdir={base}/{name}.up,workdir={base}/{name}.work")
+    hide_own()
+    mount("proc", "/proc", "proc")
+    mount("rig", f"{base}/run", "tmpfs", data="mode=755")
+    mount(shared, f"{base}/run/rig", flags=MS_BIND)
+    mount(f"{base}/run", "/run", flags=MS_BIND | MS_REC)
+
+
+def mount_pmxcfs(fuse):
+    """/etc/pve, which whoever has the other side of @fuse answers for."""
+    mount("/dev/fuse", "/etc/pve", "fuse",
+          data=f"fd={fuse},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other")
+
+
 def die_with_parent(parent):
     """Killed as soon as the process that made this one ends, however that comes."""
     LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)
@@ -213,29 +237,13 @@ class Node:
         os._exit(0)
 
     def set_up(self, fuse):
-        rig, base = self.rig, f"{self.rig.scratch}/{self.name}"
-        check(LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
-        check(LIBC.sethostname(self.name.encode(), len(self.name)))
-        mount("rig", base, "tmpfs", data="mode=755")
-        for name in ("etc", "usr", "var"):
-            os.makedirs(f"{base}/{name}.up")
-            os.makedirs(f"{base}/{name}.work")
-            mount("overlay", f"/{name}", "overlay",
-                  data=f"lowerdir=/{name},upperdir={base}/{name}.up,workdir={base}/{name}.work")
-        hide_own()
-        mount("proc", "/proc", "proc")
-        mount("rig", f"{base}/run", "tmpfs", data="mode=755")
-        mount(rig.shared, f"{base}/run/rig", flags=MS_BIND)
-        mount(f"{base}/run", "/run", flags=MS_BIND | MS_REC)
+        own_root(f"{self.rig.scratch}/{self.name}", self.rig.shared, self.name)
         for path in ("/run/rignode", "/run/lock/lxc", "/run/lock/qemu-server", "/run/qemu-server",
                      "/run/pvewarden/dm", "/run/pvewarden/watch", "/var/lib/pvewarden/dm",
                      "/var/lib/pvewarden/watch", "/var/log/pve/tasks", "/usr/share/perl5/PVE",
                      "/etc/pvewarden"):
             os.makedirs(path, exist_ok=True)
-        os.makedirs("/etc/pve", exist_ok=True)
-        check(LIBC.mount(b"/dev/fuse", b"/etc/pve", b"fuse", 0,
-                         f"fd={fuse},rootmode=40000,user_id=0,group_id=0,default_permissions,"
-                         "allow_other".encode()))
+        mount_pmxcfs(fuse)
         os.close(fuse)
         for name in ("qm", "pct", "ha-manager"):
             shutil.copy(f"{HERE}/standin.py", f"/usr/sbin/{name}")
@@ -325,6 +333,20 @@ class Node:
             s.connect(self.path(f"/run/rignode/{vmid}.ctl"))
             s.sendall(json.dumps(request).encode() + b"\n")
             return json.loads(s.makefile().readline())
+
+    def qmp_status(self, vmid):
+        """query-status, asked as Proxmox asks."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(self.path(f"/run/qemu-server/{vmid}.qmp"))
+            with s.makefile("rw") as file:
+                file.readline()
+                for name in ("qmp_capabilities", "query-status"):
+                    file.write(json.dumps({"execute": name}) + "\n")
+                    file.flush()
+                    while "return" not in (answer := json.loads(file.readline())):
+                        pass
+        return answer["return"]["status"]
 
     def ports(self, vmid, mode):
         return self.control(vmid, ports=mode)

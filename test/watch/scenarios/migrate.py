@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A guest that moves: the new node takes it up within one interval, nobody acts twice."""
-import json
 import os
-import socket
 import time
 
 from brakes import rewrite
@@ -26,21 +24,6 @@ def cluster(t, **knobs):
     return rig, a, b
 
 
-def status(node):
-    """query-status, asked as Proxmox asks."""
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(5)
-        s.connect(node.path("/run/qemu-server/100.qmp"))
-        with s.makefile("rw") as file:
-            file.readline()
-            for name in ("qmp_capabilities", "query-status"):
-                file.write(json.dumps({"execute": name}) + "\n")
-                file.flush()
-                while "return" not in (answer := json.loads(file.readline())):
-                    pass
-    return answer["return"]["status"]
-
-
 def move_config(rig):
     os.rename(f"{rig.pve}/nodes/pve1/qemu-server/100.conf",
               f"{rig.pve}/nodes/pve2/qemu-server/100.conf")
@@ -60,7 +43,7 @@ def hand_over(rig, a, b):
     """The memory goes over, the guest stops here and runs there, its config moves."""
     a.control(100, monitor={"execute": "migrate",
                             "arguments": {"uri": "unix:/run/rig/migration"}})
-    wait_for("it has gone over", lambda: status(b) == "running", 5)
+    wait_for("it has gone over", lambda: b.qmp_status(100) == "running", 5)
     a.control(100, down=1)
     b.control(100, up=1)
     move_config(rig)

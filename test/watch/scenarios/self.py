@@ -106,27 +106,13 @@ def self_refusals(t):
 @scenario(40, daemon=False)
 def self_states(t):
     rig, node = pair(t)
-
-    def status(vmid):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(3)
-            s.connect(node.path(f"/run/qemu-server/{vmid}.qmp"))
-            file = s.makefile("rw")
-            file.readline()
-            for name in ("qmp_capabilities", "query-status"):
-                file.write(json.dumps({"execute": name}) + "\n")
-                file.flush()
-                while "return" not in (answer := json.loads(file.readline())):
-                    pass
-            return answer["return"]["status"]
-
     for vmid, knobs, wanted in ((100, {}, "running"), (101, {"prelaunch": True}, "prelaunch"),
                                 (102, {"incoming": "defer"}, "inmigrate"),
                                 (103, {"qmp": "io-error"}, "io-error")):
         add(rig, node, vmid, **knobs)
-        t.ok(f"query-status says {wanted}", status(vmid) == wanted)
+        t.ok(f"query-status says {wanted}", node.qmp_status(vmid) == wanted)
     node.control(100, monitor="stop")
-    t.ok("and paused", status(100) == "paused")
+    t.ok("and paused", node.qmp_status(100) == "paused")
     code, _, err = node.qm("shutdown", 100)
     t.ok("a paused VM: qm shutdown refuses", code == 255 and "paused" in err, err)
     t.ok("a fake one can be stopped", node.qm("stop", 103)[0] == 0 and not node.qemu_pid(103))
