@@ -62,8 +62,10 @@ static int must_be_online(struct call *c, struct fa *f, const char *pod, struct 
 		: online == TRI_UNKNOWN ? fa_pod_ask(f, &c->fa, pod, e)
 					: 0;
 
-	/* Of the volume it has said nothing. */
-	return r == -ENOENT ? err_set(e, -EHOSTUNREACH, "%s has no pod %s", fa_url(f), pod) : r;
+	/* Of the volume it has said nothing, and was told nothing. */
+	if (r == -ENOENT)
+		return err_set(e, -EHOSTUNREACH, "%s has no pod %s", fa_url(f), pod);
+	return r < 0 && (f != c->arrays[0] || r == -EINPROGRESS) ? -EHOSTUNREACH : r;
 }
 
 /* What an array says of a pod that it does not have online may be of before an outage. */

@@ -433,7 +433,8 @@ def free_two_arrays():
         arrays.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": there})
         r = node.ask("free", volname=name)
         check(f"free: who answers is {here}, the silent one {there}: refused, and nothing is touched",
-              not r["ok"] and "is not known" in r["error"] and arrays.connected(full) == ["pve1"], r)
+              not r["ok"] and ("is not known" in r["error"] or "is not online" in r["error"]) and
+              arrays.connected(full) == ["pve1"] and not arrays.volume(full)["destroyed"], r)
     arrays.ask("POST", "/set", {"pod": "pod", "array": "fa1", "status": "online"})
     arrays.ask("POST", "/set", {"pod": "pod", "array": "fa2", "status": "online"})
     arrays.no_faults()
