@@ -117,6 +117,7 @@ bool agentd_next_item(struct agent_server *s, struct buf *body, char path[64]);
 void agentd_item_done(struct agent_server *s, struct slice answer);
 void agentd_item_refused(struct agent_server *s, const char *why);
 void agentd_item_later(struct agent_server *s);
+bool agentd_item_is_of_a_clock(struct agent_server *s, struct slice answer);
 void agentd_keep_document(struct agentd *d, struct buf *document);
 void agentd_keep_posts(struct agentd *d, struct buf *posts);
 

@@ -459,6 +459,39 @@ def refusals(work, certs):
     server.end()
 
 
+def clocks(work, certs):
+    """A hub that began with a wrong clock says of the truth that it lies ahead."""
+    server, hub, agent = setting(work, certs)
+    late = [True]
+
+    def ahead(path, body):
+        if path == "/api/v1/documents" and (late[0] or body["collected_at"] > now(2 * 86400)):
+            return 422, {"success": False, "error": "invalid_document", "path": "$.collected_at",
+                         "error_description": "more than a day ahead of this clock"}, {}
+        return None
+    hub.fail = ahead
+    agent.token()
+    agent.begin()
+    ok("a hub whose clock is behind costs no document", until(lambda: len(agent.spool()) >= 4) and
+       not glob.glob(f"{agent.root}/{STATE}/spool/parked/*"), agent.spool())
+    ok("and is named", agent.said("ahead of this clock, and this node's clock says otherwise"))
+    agent.end()
+    last = agent.spool()[-1]
+    with open(last, encoding="utf-8") as f:
+        text = f.read()
+    said = json.loads(text)["collected_at"]
+    with open(last, "w", encoding="utf-8") as f:
+        f.write(text.replace(said, now(3 * 86400)))
+    late[0] = False
+    agent.begin()
+    ok("when it is right all of them arrive", until(lambda: not agent.spool() and len(hub.documents) >= 5, 60))
+    aside = glob.glob(f"{agent.root}/{STATE}/spool/parked/*.json")
+    ok("what really lies ahead is put aside", len(aside) == 1 and
+       json.loads(open(aside[0], encoding="utf-8").read())["collected_at"] > now(2 * 86400), aside)
+    agent.end()
+    server.end()
+
+
 def newest_only(work, certs):
     server, hub, agent = setting(work, certs, hub=False, nanny=True)
     away = [True]
@@ -881,7 +914,7 @@ def unit(work, certs):
 
 
 ALONE = (plain,)  # memory that is shared with another agent would not count
-BESIDE = (killed, newest_only, tokens, trust, traps, refusals, outage, full_disk, hanging, from_a_backup,
+BESIDE = (killed, newest_only, tokens, trust, traps, refusals, clocks, outage, full_disk, hanging, from_a_backup,
           reload, proxmox_later, state_gone, unprivileged, registration, ready_token, old_agent, once,
           on_disk_first, in_the_way, wrong_options, unit)
 
