@@ -828,6 +828,19 @@ def old_agent(work, certs):
     server.end()
 
 
+def nul_in_notes(work, certs):
+    """Who may write a guest's notes must not end what is told of its whole node."""
+    server, hub, agent = setting(work, certs)
+    with open(f"{agent.root}/etc/pve/nodes/pve1/qemu-server/100.conf", "a", encoding="utf-8") as f:
+        f.write("description: before%00after\n")
+    p = subprocess.run([PROGRAM, "agent", "once", "--root", agent.root, "--format", "json"],
+                       capture_output=True, text=True, timeout=30)
+    texts = [c["config"].get("description", "") for c in json.loads(p.stdout)["configs"] if c["vmid"] == 100]
+    ok("no document has a NUL in it", "\\u0000" not in p.stdout and len(texts) == 1 and
+       texts[0].endswith("before\ufffdafter"), texts)
+    server.end()
+
+
 def once(work, certs):
     p = subprocess.run([PROGRAM, "agent", "once", "--root", EXAMPLE, "--format", "json"],
                        capture_output=True, text=True, timeout=30)
@@ -915,7 +928,7 @@ def unit(work, certs):
 
 ALONE = (plain,)  # memory that is shared with another agent would not count
 BESIDE = (killed, newest_only, tokens, trust, traps, refusals, clocks, outage, full_disk, hanging, from_a_backup,
-          reload, proxmox_later, state_gone, unprivileged, registration, ready_token, old_agent, once,
+          reload, proxmox_later, state_gone, unprivileged, registration, ready_token, old_agent, once, nul_in_notes,
           on_disk_first, in_the_way, wrong_options, unit)
 
 
