@@ -689,6 +689,28 @@ def proxmox_later(work, certs):
     server.end()
 
 
+def conf_later(work, certs):
+    """All that it should know stands in /etc/pve, which comes after it: pmxcfs did not begin, or hung."""
+    server, hub, agent = setting(work, certs)
+    agent.token()
+    with open(f"{agent.root}/etc/pvewarden/pvewarden.conf", encoding="utf-8") as f:
+        write(agent.root, "etc/pve/pvewarden/pvewarden.conf", f.read())
+    os.remove(f"{agent.root}/etc/pvewarden/pvewarden.conf")
+    os.rename(f"{agent.root}/etc/pve", f"{agent.root}/etc/later")
+    os.mkdir(f"{agent.root}/etc/pve")
+    agent.begin()
+    ok("without /etc/pve it knows no server", until(lambda: agent.said("no server is set")))
+    time.sleep(1)
+    os.rmdir(f"{agent.root}/etc/pve")
+    os.rename(f"{agent.root}/etc/later", f"{agent.root}/etc/pve")
+    ok("when /etc/pve is there it finds it by itself", until(lambda: len(hub.documents) >= 2, 25),
+       open(f"{agent.root}/log").read())
+    ok("and says so once", agent.times_said("no server is set") == 1 and
+       agent.times_said("it was not there before") == 1)
+    agent.end()
+    server.end()
+
+
 def state_gone(work, certs):
     server, hub, agent = setting(work, certs)
     agent.token()
@@ -928,7 +950,7 @@ def unit(work, certs):
 
 ALONE = (plain,)  # memory that is shared with another agent would not count
 BESIDE = (killed, newest_only, tokens, trust, traps, refusals, clocks, outage, full_disk, hanging, from_a_backup,
-          reload, proxmox_later, state_gone, unprivileged, registration, ready_token, old_agent, once, nul_in_notes,
+          reload, proxmox_later, conf_later, state_gone, unprivileged, registration, ready_token, old_agent, once, nul_in_notes,
           on_disk_first, in_the_way, wrong_options, unit)
 
 
