@@ -459,7 +459,8 @@ static int answer(struct store *s, struct store_document *d, const struct digest
 	buf_addc(&d->unheard, '[');
 	if (list.n)
 		r = STORE_RUN(s, SQL_ANSWER, take_member, &a, NULL, e, KEY(d), val_slice(list),
-			      val_int(d->received_at - WIRE_HEARD_INTERVALS * interval));
+			      val_int(d->received_at - WIRE_HEARD_INTERVALS * interval),
+			      val_int(d->received_at));
 	buf_addc(&d->unheard, ']');
 	if (!*d->reporter)
 		(void)snprintf(d->reporter, sizeof(d->reporter), "%s", d->node);

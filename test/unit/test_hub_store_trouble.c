@@ -123,12 +123,48 @@ static void test_stood_still(void **state)
 	assert_int_equal(d.error, 0);
 }
 
+static void hear(struct fixture *f, const char *node, uint64_t sequence, int64_t at,
+		 int64_t received, const char *reporter, const char *unheard)
+{
+	struct store_document d = document_of(node), *list[] = { &d };
+
+	d.sequence = sequence;
+	d.collected_at = at;
+	d.received_at = received;
+	d.body =
+		slice_of("{\"quorate\":true,\"complete\":true,\"interval\":60,\"nodes\":[{\"name\":"
+			 "\"pve1\",\"id\":1},{\"name\":\"pve2\",\"id\":2}],\"vmids\":[]}");
+	assert_int_equal(store_ingest(f->s, list, 1, NULL), 0);
+	assert_int_equal(d.error, 0);
+	assert_string_equal(d.reporter, reporter);
+	assert_string_equal(buf_str(&d.unheard), unheard);
+	buf_done(&d.unheard);
+}
+
+/* The hub's clock was a month ahead for a while, and a node died when it was right again: the
+ * others would wait for its reports as long. */
+static void test_heard_in_the_future(void **state)
+{
+	enum { MONTH = 33 * 86400 };
+	struct fixture *f = *state;
+
+	hear(f, "pve1", 1, T, T + MONTH, "pve1", "[\"pve2\"]");
+	hear(f, "pve2", 1, T + 60, T + 60, "pve2", "[\"pve1\"]");
+	hear(f, "pve1", 2, T + 61, T + 61, "pve1", "[]");
+	hear(f, "pve2", 2, T + 62, T + 62, "pve1", "[]");
+	/* What it said earlier comes late. */
+	hear(f, "pve1", 3, T + 30, T + MONTH, "pve1", "[\"pve2\"]");
+	hear(f, "pve1", 4, T + 40, T + 90, "pve1", "[]");
+	hear(f, "pve2", 3, T + 400, T + 400, "pve2", "[\"pve1\"]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_not_its_fault),
 		FIXTURE_TEST(test_lock_of_somebody),
 		FIXTURE_TEST(test_stood_still),
+		FIXTURE_TEST(test_heard_in_the_future),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));
