@@ -22,6 +22,7 @@ enum {
 	CHANGED_MS = 1000,
 	TOKEN_CHECK_MS = 2000,
 	JITTER_MAX_MS = 15 * 1000,
+	CONF_AGAIN_MS = 10 * 1000,
 };
 
 /* Spreads what many agents would do at once: the clock is good enough for that. */
@@ -63,11 +64,14 @@ static void schedule_first(struct agentd *d, int64_t now)
 	d->collect_at = now + agentd_random() % (limit + 1);
 }
 
+static void look_for_conf(struct agentd *d, int64_t now);
+
 static int on_tick(sd_event_source *s, uint64_t usec, void *ctx)
 {
 	struct agentd *d = ctx;
 	int64_t now = clock_boot_ms();
 
+	look_for_conf(d, now);
 	agentd_collect_tick(d, now);
 	if (now - d->token_checked_at >= TOKEN_CHECK_MS) {
 		agentd_token_tick(&d->hub, now);
@@ -148,6 +152,30 @@ static void read_conf_anew(struct agentd *d)
 		d->conf.diags.arena = &d->conf.arena;
 	}
 	free(was);
+}
+
+/* What was not there at the beginning: an agent that begins while pmxcfs hangs, or before it, must
+ * not stay without a server. Only where the collector has just had its answer: each reader that is
+ * left behind in a file system that hangs stays there. */
+static void look_for_conf(struct agentd *d, int64_t now)
+{
+	struct agent_conf *is;
+	bool better;
+
+	if ((!d->conf.unread && (d->hub.url || d->nanny.url)) || !d->answered ||
+	    now - d->conf_at < CONF_AGAIN_MS)
+		return;
+	d->conf_at = now;
+	is = xmalloc(sizeof(*is));
+	agent_conf_read(is, &d->root, environment, d->cli);
+	better = !is->unread && (d->conf.unread || is->hub_url || is->nannyapi_url);
+	agent_conf_done(is);
+	free(is);
+	if (!better)
+		return;
+	log_info("the configuration is read anew: it was not there before");
+	read_conf_anew(d);
+	d->collect_at = now;
 }
 
 static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *ctx)

@@ -64,7 +64,7 @@ struct agentd {
 	int state_fd, run_fd, lock_fd, spool_fd, parked_fd;
 	char instance[TOKEN_INSTANCE_BYTES];
 	struct agent_server hub, nanny;
-	int64_t started, published_at, token_checked_at;
+	int64_t started, published_at, token_checked_at, conf_at;
 	bool changed, unpublished;
 
 	/* collecting */
@@ -78,6 +78,7 @@ struct agentd {
 	enum tri proxmox;
 	char node[COLLECT_NODE_MAX], cluster[COLLECT_NODE_MAX], uuid[COLLECT_NODE_MAX];
 	bool clustered, hangs;
+	bool answered;	  /* by the collector, the last time */
 	char unread[512]; /* why nothing could be read; "" when it could */
 	int64_t collected_at;
 	uint64_t collections, unanswered;
@@ -117,6 +118,7 @@ bool agentd_next_item(struct agent_server *s, struct buf *body, char path[64]);
 void agentd_item_done(struct agent_server *s, struct slice answer);
 void agentd_item_refused(struct agent_server *s, const char *why);
 void agentd_item_later(struct agent_server *s);
+bool agentd_item_is_of_a_clock(struct agent_server *s, struct slice answer);
 void agentd_keep_document(struct agentd *d, struct buf *document);
 void agentd_keep_posts(struct agentd *d, struct buf *posts);
 

@@ -124,6 +124,7 @@ static void take_answer(struct agentd *d, struct collect_answer *a)
 	if (d->hangs)
 		log_info("/etc/pve answers again");
 	d->hangs = false;
+	d->answered = true;
 	if (a->error == -ENODEV) {
 		tell_proxmox(d, TRI_NO);
 		return;
@@ -157,6 +158,7 @@ static void collect_blind(struct agentd *d)
 			  "so, and has what can be known without it",
 			  AGENT_COLLECT_MS / 1000);
 	d->hangs = d->changed = true;
+	d->answered = false;
 	if (!d->uuid[0]) {
 		tell_unread(d, "/etc/pve hangs, and which cluster this is was never read");
 		return;

@@ -255,6 +255,19 @@ void agentd_item_refused(struct agent_server *s, const char *why)
 	end_post(s->d);
 }
 
+/* What was sent may have been dropped meanwhile: then it is another one that is the oldest. */
+bool agentd_item_is_of_a_clock(struct agent_server *s, struct slice answer)
+{
+	CLEANUP(buf_done) struct buf body = {};
+	struct agentd *d = s->d;
+	uint64_t sent = d->sending;
+	bool is = s->is_hub && next_document(d, &body) && d->sending == sent &&
+		  delivery_is_of_a_clock(answer, buf_slice(&body), clock_now());
+
+	d->sending = sent;
+	return is;
+}
+
 void agentd_item_later(struct agent_server *s)
 {
 	s->d->behind = s->d->behind || !s->is_hub;

@@ -212,6 +212,20 @@ static void put_off(struct agent_server *s, const struct delivery *what)
 	tell_failure(s, what->why);
 }
 
+static void refused(struct agent_server *s, struct delivery *said, struct slice answer)
+{
+	size_t n = strlen(said->why);
+
+	if (agentd_item_is_of_a_clock(s, answer)) {
+		(void)snprintf(said->why + n, sizeof(said->why) - n,
+			       ", and this node's clock says otherwise");
+		put_off(s, said);
+		return;
+	}
+	agentd_item_refused(s, said->why);
+	s->tries = 0;
+}
+
 static void took_item(struct agent_server *s, const struct sender_answer *a)
 {
 	struct delivery_seen seen = seen_of(a);
@@ -224,8 +238,7 @@ static void took_item(struct agent_server *s, const struct sender_answer *a)
 		tell_success(s);
 		break;
 	case DELIVERY_PARK:
-		agentd_item_refused(s, said.why);
-		s->tries = 0;
+		refused(s, &said, seen.body);
 		break;
 	case DELIVERY_REFRESH:
 		if (session_rejected(&s->session, &s->token, said.own, clock_now()))

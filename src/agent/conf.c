@@ -234,6 +234,7 @@ static int read_file(const struct root *root, const char *path, struct agent_con
 
 /* /etc/pve may hang, and a daemon that begins or is told to read anew must not. */
 struct cluster_text {
+	bool mounted; /* pmxcfs is there; else nobody knows what it would have */
 	size_t n;
 	char text[CLUSTER_BYTES_MAX];
 };
@@ -243,10 +244,15 @@ static int read_in_worker(void *arg, void *answer, struct err *e)
 	CLEANUP(buf_done) struct buf text = {};
 	struct cluster_text *t = answer;
 	struct root root;
+	struct stat st;
 	int r = root_open(&root, arg, e);
 
-	if (r == 0)
-		r = root_read(&root, AGENT_CLUSTER_CONF, sizeof(t->text), &text);
+	if (r < 0)
+		return r;
+	t->mounted = root_lstat(&root, "etc/pve/.version", &st) == 0;
+	r = root_read(&root, AGENT_CLUSTER_CONF, sizeof(t->text), &text);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
 	if (r < 0)
 		return r;
 	memcpy(t->text, buf_str(&text), text.len);
@@ -260,10 +266,11 @@ static void read_cluster(const struct root *root, struct agent_conf *c)
 	int r = worker_run(read_in_worker, (void *)(uintptr_t)root->path, t, sizeof(*t),
 			   CLUSTER_READ_MS, NULL, NULL);
 
+	c->unread = r < 0 || (!t->mounted && !t->n);
 	if (r == 0)
 		ini_read((struct slice){ t->text, t->n }, AGENT_CLUSTER_CONF, ini_keys,
 			 ARRAY_SIZE(ini_keys), c, &c->arena, &c->diags);
-	else if (r != -ENOENT && r != -ENOTDIR)
+	else
 		diag_add(&c->diags, AGENT_CLUSTER_CONF, 0, "%s", strerror(-r));
 }
 

@@ -39,6 +39,7 @@ struct agent_conf {
 	enum { AGENT_LOG_ERROR, AGENT_LOG_WARN, AGENT_LOG_INFO, AGENT_LOG_DEBUG } log;
 	bool debug;
 	bool imported; /* config.yaml was there and was read */
+	bool unread; /* /etc/pve did not answer, or is not there yet: what it has may be missing */
 	struct diags diags;
 	struct arena arena;
 };

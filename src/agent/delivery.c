@@ -6,8 +6,12 @@
 
 #include "agent/auth.h"
 #include "agent/spool.h"
+#include "util/clock.h"
 #include "util/json.h"
 #include "util/str.h"
+
+/* What a hub takes of a clock that is ahead of its own (docs/wire.md). */
+enum { AHEAD_MAX_S = 86400 };
 
 /* --- Retry-After ----------------------------------------------------------------------------- */
 
@@ -135,6 +139,43 @@ void delivery_judge(const struct delivery_seen *seen, unsigned int tries, int64_
 	if (ret->verdict == DELIVERY_REVOKED)
 		ret->wait_ms = DELIVERY_REVOKED_MS;
 	explain(seen, &reply, ret);
+}
+
+/* --- clocks ---------------------------------------------------------------------------------- */
+
+static bool is_about_the_time(struct slice answer)
+{
+	json_t *doc = NULL;
+	const char *path;
+	bool is;
+
+	if (json_parse(answer, "answer", &doc, NULL) < 0)
+		return false;
+	path = json_str(doc, "path");
+	is = path && strcmp(path, "$.collected_at") == 0;
+	json_decref(doc);
+	return is;
+}
+
+/* Among the first members of what we write ourselves; megabytes are not parsed for it. */
+static bool collected_at(struct slice document, int64_t *ret)
+{
+	static const char key[] = "\"collected_at\":";
+	const char *at = memmem(document.p, document.n, key, strlen(key));
+	struct slice rest, time;
+
+	if (!at)
+		return false;
+	rest = slice_from(document, (size_t)(at - document.p) + strlen(key));
+	return slice_split(&rest, '"', &time) && slice_split(&rest, '"', &time) &&
+	       clock_parse(time, ret);
+}
+
+bool delivery_is_of_a_clock(struct slice answer, struct slice document, int64_t now)
+{
+	int64_t at;
+
+	return is_about_the_time(answer) && collected_at(document, &at) && at <= now + AHEAD_MAX_S;
 }
 
 /* --- what the hub asks for ------------------------------------------------------------------- */

@@ -37,6 +37,10 @@ struct delivery {
 void delivery_judge(const struct delivery_seen *seen, unsigned int tries, int64_t now,
 		    uint32_t random, struct delivery *ret);
 
+/* The server says that @document lies ahead of its clock, and by ours, @now, it does not: one of
+ * the two clocks is wrong. That passes, and the document is not at fault. */
+bool delivery_is_of_a_clock(struct slice answer, struct slice document, int64_t now);
+
 /* Seconds to wait as the header says it, in seconds or as a date; -1: it says nothing. */
 int64_t delivery_retry_after(struct slice text, int64_t now);
 

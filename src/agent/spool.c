@@ -273,12 +273,33 @@ static int by_number(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+/* "NUMBER.json": how large it is. */
+static uint64_t parked_bytes(int fd, uint64_t number)
+{
+	char name[NAME_BYTES];
+	struct stat st;
+
+	(void)snprintf(name, sizeof(name), "%016" PRIu64 ".json", number);
+	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+static void remove_parked(int fd, uint64_t number)
+{
+	char name[NAME_BYTES];
+
+	(void)snprintf(name, sizeof(name), "%016" PRIu64 ".json", number);
+	(void)unlinkat(fd, name, 0);
+	(void)snprintf(name, sizeof(name), "%016" PRIu64 ".why", number);
+	(void)unlinkat(fd, name, 0);
+}
+
+/* The newest stay, up to a number, and to as many bytes as may wait. */
 static void remove_oldest_parked(const struct spool *s)
 {
 	int fd = openat(s->dirfd, PARKED, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	VEC(uint64_t) numbers = {};
-	char name[NAME_BYTES];
+	uint64_t bytes = 0;
 
 	for (const struct dirent *entry; d && (entry = readdir(d));) {
 		struct slice n = slice_of(entry->d_name);
@@ -290,11 +311,10 @@ static void remove_oldest_parked(const struct spool *s)
 	}
 	if (numbers.n)
 		qsort(numbers.items, numbers.n, sizeof(uint64_t), by_number);
-	for (size_t i = 0; i + SPOOL_PARKED_MAX < numbers.n; i++) {
-		(void)snprintf(name, sizeof(name), "%016" PRIu64 ".json", numbers.items[i]);
-		(void)unlinkat(fd, name, 0);
-		(void)snprintf(name, sizeof(name), "%016" PRIu64 ".why", numbers.items[i]);
-		(void)unlinkat(fd, name, 0);
+	for (size_t i = numbers.n; i-- > 0;) {
+		bytes += parked_bytes(fd, numbers.items[i]);
+		if (i + SPOOL_PARKED_MAX < numbers.n || bytes > s->max_bytes)
+			remove_parked(fd, numbers.items[i]);
 	}
 	vec_free(&numbers);
 	if (d)

@@ -18,7 +18,7 @@
 #include "util/err.h"
 
 enum {
-	SPOOL_PARKED_MAX = 100, /* newest ones; older ones are removed */
+	SPOOL_PARKED_MAX = 100, /* newest ones, of no more bytes than may wait; older ones go */
 	SPOOL_BACKOFF_FIRST_MS = 1000,
 	SPOOL_BACKOFF_LONGEST_MS = 300 * 1000,
 };

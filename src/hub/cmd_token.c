@@ -73,6 +73,10 @@ static int add(const struct cli *cli, struct cmd_store *c, struct buf *out)
 				 cli_value(cli, "kind"));
 	if (!cli_duration(cli, "for", &lifetime))
 		return CLI_USAGE;
+	/* In the store 0 is for ever. */
+	if (cli_has(cli, "for") && lifetime <= 0)
+		return cli_usage(cli, "--for '%s': expected more than nothing",
+				 cli_value(cli, "for"));
 	if (label && (strlen(label) >= STORE_NAME_MAX || !str_utf8_valid(slice_of(label))))
 		return cli_usage(cli, "--label: a text of at most %d bytes", STORE_NAME_MAX - 1);
 	r = cmd_store_org(cli, c, true, org, &name);

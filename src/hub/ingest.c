@@ -71,7 +71,7 @@ static void document_done(struct write_item *item)
 	struct call *c = call_of(item);
 	const struct store_document *d = &item->document;
 
-	if (item->error || d->error == -EIO || d->error == -EBUSY) {
+	if (item->error || d->error == -EREMOTEIO) {
 		unavailable(c, "the database is busy or away");
 	} else if (d->error) {
 		counts_add(c->hub->counts, COUNT_REFUSED, 1);

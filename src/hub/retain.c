@@ -9,7 +9,7 @@
 #include "util/clock.h"
 
 /* A document that waits behind a step gets its turn before the next one. */
-enum { PAUSE_MS = 50, SETTLE_MS = 250, REST_MS = 60000, FAILED_MS = 5000 };
+enum { PAUSE_MS = 50, SETTLE_MS = 250, REST_MS = 60000, FAILED_MS = 5000, LEAP_S = 900 };
 
 struct retain {
 	pthread_t thread;
@@ -17,8 +17,20 @@ struct retain {
 	pthread_cond_t ended;
 	struct hold hold;
 	struct auth *auth;
+	struct retain_clock clock;
 	bool stopped;
 };
+
+bool retain_believes(struct retain_clock *c, int64_t now, int64_t boot_ms)
+{
+	int64_t lead = now - boot_ms / 1000;
+
+	if (!c->begun || llabs(lead - c->lead) > LEAP_S)
+		c->from_ms = boot_ms + RETAIN_BELIEVE_S * 1000ll;
+	c->begun = true;
+	c->lead = lead;
+	return boot_ms >= c->from_ms;
+}
 
 /* One step; returns how long to rest after it. */
 static int64_t step(struct retain *r)
@@ -31,7 +43,7 @@ static int64_t step(struct retain *r)
 	if (!s)
 		return FAILED_MS;
 	error = auth_write_used(r->auth, s, &e);
-	if (!error)
+	if (!error && retain_believes(&r->clock, clock_now(), clock_boot_ms()))
 		error = store_retain(s, clock_now(), &more, &e);
 	if (error && store_is_lost(s))
 		hold_failed(&r->hold, e.text);
@@ -45,7 +57,7 @@ static bool rest(struct retain *r, int64_t ms)
 	struct timespec until;
 	bool stopped;
 
-	(void)clock_gettime(CLOCK_REALTIME, &until);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ms / 1000;
 	until.tv_nsec += ms % 1000 * 1000000;
 	until.tv_sec += until.tv_nsec / 1000000000;
@@ -89,12 +101,16 @@ static void *retain_main(void *arg)
 int retain_start(struct retain **ret, const char *where, struct auth *auth, struct err *e)
 {
 	struct retain *r = xcalloc(1, sizeof(*r));
+	pthread_condattr_t attr;
 	int error;
 
 	r->hold.where = where;
 	r->auth = auth;
 	(void)pthread_mutex_init(&r->lock, NULL);
-	(void)pthread_cond_init(&r->ended, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&r->ended, &attr);
+	(void)pthread_condattr_destroy(&attr);
 	error = pthread_create(&r->thread, NULL, retain_main, r);
 	if (error) {
 		free(r);

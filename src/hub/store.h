@@ -75,7 +75,9 @@ struct store_document {
 
 	/* The store's answer, set when store_ingest() has returned. */
 	int error; /* 0; else what happened to this one alone, and it left no trace; -ETIME: it kept
-		      the database busy for longer than 20 s */
+		      the database busy for longer than 20 s, twice; -EREMOTEIO: what ails the
+		      database, the same may be taken later */
+	bool late; /* it did so once */
 	char why[256];
 	bool duplicate; /* never of one older than 48 h when it came: that only fills history */
 	bool configs_wanted;

@@ -459,7 +459,8 @@ static int answer(struct store *s, struct store_document *d, const struct digest
 	buf_addc(&d->unheard, '[');
 	if (list.n)
 		r = STORE_RUN(s, SQL_ANSWER, take_member, &a, NULL, e, KEY(d), val_slice(list),
-			      val_int(d->received_at - WIRE_HEARD_INTERVALS * interval));
+			      val_int(d->received_at - WIRE_HEARD_INTERVALS * interval),
+			      val_int(d->received_at));
 	buf_addc(&d->unheard, ']');
 	if (!*d->reporter)
 		(void)snprintf(d->reporter, sizeof(d->reporter), "%s", d->node);
@@ -659,7 +660,9 @@ static int ingest_carefully(struct store *s, struct store_document *d, struct er
 	return back;
 }
 
-/* One that took too long is not tried again: with it all of the transaction is gone. */
+/* One that took too long is tried once more: perhaps the database, or this program, stood still for
+ * a while, and all that it was about then would be refused. With it all of the transaction is gone.
+ */
 static int ingest_in_time(struct store *s, const struct batch *b, struct store_document *d,
 			  struct err *e)
 {
@@ -670,7 +673,9 @@ static int ingest_in_time(struct store *s, const struct batch *b, struct store_d
 	r = s->ops->limit(s, s->document_ms, e);
 	if (r == 0)
 		r = b->careful ? ingest_carefully(s, d, e) : ingest_one(s, d, e);
-	if (r == -ETIME) {
+	if (r == -ETIME && !d->late) {
+		d->late = true;
+	} else if (r == -ETIME) {
 		d->error = r;
 		(void)snprintf(d->why, sizeof(d->why), "took the database longer than %lld s",
 			       (long long)s->document_ms / 1000);
@@ -705,8 +710,10 @@ int store_ingest(struct store *s, struct store_document *const *docs, size_t n, 
 	struct batch b = { docs, n, false };
 	int r = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		docs[i]->error = 0;
+		docs[i]->late = false;
+	}
 	if (!n)
 		return 0;
 	do

@@ -36,6 +36,14 @@ static bool is_late(const struct pg *p)
 	return p->until_ms && clock_boot_ms() >= p->until_ms;
 }
 
+/* What a text, a number or a row too many in a document leads to. All else that the server finds
+ * (rights, a table that is not there, a page that cannot be read) is not what somebody sent. */
+static bool is_of_the_data(const char *state)
+{
+	return is_class(state, "21") || is_class(state, "22") || is_class(state, "23") ||
+	       is_class(state, "54");
+}
+
 /* A serialization failure, a deadlock, or a person who cancelled it: the same again may succeed. */
 static int code_of(const struct pg *p, const PGresult *res)
 {
@@ -54,7 +62,7 @@ static int code_of(const struct pg *p, const PGresult *res)
 	if (is_class(state, "08") || is_class(state, "57P") || is_class(state, "53") ||
 	    is_class(state, "25006"))
 		return -EIO;
-	return -EBADMSG;
+	return is_of_the_data(state) ? -EBADMSG : -EREMOTEIO;
 }
 
 static int failed(const struct pg *p, const PGresult *res, const char *what, struct err *e)
@@ -146,14 +154,17 @@ static int pg_begin(struct store *s, bool writes, struct err *e)
 	return r;
 }
 
-/* The server's limit is for each statement, and stays; between them it is looked at here. */
+/* The server's limit is for each statement, and stays; between them it is looked at here. Waiting
+ * for a lock ends before it: who holds the lock is no document's fault. */
 static int pg_limit(struct store *s, int64_t ms, struct err *e)
 {
 	struct pg *p = pg_of(s);
-	char sql[64];
+	char sql[128];
 	int r = 0;
 
-	(void)snprintf(sql, sizeof(sql), "SET LOCAL statement_timeout = %lld", (long long)ms);
+	(void)snprintf(sql, sizeof(sql),
+		       "SET LOCAL statement_timeout = %lld; SET LOCAL lock_timeout = %lld",
+		       (long long)ms, (long long)ms / 2);
 	if (!p->until_ms)
 		r = pg_script(s, sql, e);
 	p->until_ms = clock_boot_ms() + ms;

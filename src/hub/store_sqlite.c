@@ -54,6 +54,11 @@ static int code_of(int rc)
 	case SQLITE_NOTADB:
 	case SQLITE_READONLY:
 		return -EIO;
+	case SQLITE_NOMEM:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_PROTOCOL:
+		return -EREMOTEIO;
 	default:
 		return -EBADMSG;
 	}

@@ -7,10 +7,12 @@
 
 #include "hub/hold.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 enum {
 	BUSY_MS = 5000, /* after that nothing is tried again: somebody waits for the answer */
 	BUSY_WAIT_US = 100000,
+	TROUBLE_QUIET_MS = 60000,
 	/* A batch's bytes follow the time that the last one took. */
 	BATCH_BYTES_MIN = 64 * 1024,
 	BATCH_BYTES_MAX = 16 * 1024 * 1024,
@@ -24,6 +26,7 @@ struct writer {
 	struct hold hold;
 	struct counts *counts;
 	size_t batch_bytes;
+	int64_t quiet_until_ms;
 };
 
 struct writers {
@@ -50,6 +53,19 @@ static void count_documents(struct writer *w, struct write_item *const *items, s
 		if (!d->duplicate)
 			counts_org(w->counts, d->org, 1);
 	}
+}
+
+/* At most once a minute: there may be as many as documents. */
+static void tell_trouble(struct writer *w, struct write_item *const *items, size_t n)
+{
+	int64_t now = clock_boot_ms();
+
+	for (size_t i = 0; i < n && now >= w->quiet_until_ms; i++)
+		if (items[i]->document.error == -EREMOTEIO) {
+			log_error("the database cannot take a document: %s",
+				  items[i]->document.why);
+			w->quiet_until_ms = now + TROUBLE_QUIET_MS;
+		}
 }
 
 static int try_ingest(struct store *s, struct store_document *const *docs, size_t n, struct err *e)
@@ -83,6 +99,7 @@ static void write_documents(struct writer *w, struct write_item *const *items, s
 		hold_wrote(&w->hold, r, e.text);
 	if (!r)
 		count_documents(w, items, n);
+	tell_trouble(w, items, n);
 	for (size_t i = 0; i < n; i++)
 		answer(items[i], r, &e);
 }

@@ -54,9 +54,9 @@ void jsonw_quote(struct buf *out, struct slice s)
 		len = str_utf8_len(s);
 		if (c == '"' || c == '\\')
 			buf_addf(out, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
+		else if (c && (c < 0x20 || c == 0x7f))
 			buf_addf(out, "\\u%04x", c);
-		else if (len)
+		else if (c && len)
 			buf_add(out, s.p, len);
 		else
 			buf_adds(out, "\\ufffd");

@@ -3,8 +3,8 @@
 
 /*
  * Writing JSON as it is walked: no tree, no allocation per value. Members take their key first;
- * inside an array the key is NULL. Bytes that are not UTF-8 come out as U+FFFD, so that the
- * document is always valid. jsonw_end() checks that every begin had its end.
+ * inside an array the key is NULL. Bytes that are not UTF-8, and NUL, come out as U+FFFD, so that
+ * the document is always valid. jsonw_end() checks that every begin had its end.
  */
 
 #include "util/buf.h"

@@ -459,6 +459,39 @@ def refusals(work, certs):
     server.end()
 
 
+def clocks(work, certs):
+    """A hub that began with a wrong clock says of the truth that it lies ahead."""
+    server, hub, agent = setting(work, certs)
+    late = [True]
+
+    def ahead(path, body):
+        if path == "/api/v1/documents" and (late[0] or body["collected_at"] > now(2 * 86400)):
+            return 422, {"success": False, "error": "invalid_document", "path": "$.collected_at",
+                         "error_description": "more than a day ahead of this clock"}, {}
+        return None
+    hub.fail = ahead
+    agent.token()
+    agent.begin()
+    ok("a hub whose clock is behind costs no document", until(lambda: len(agent.spool()) >= 4) and
+       not glob.glob(f"{agent.root}/{STATE}/spool/parked/*"), agent.spool())
+    ok("and is named", agent.said("ahead of this clock, and this node's clock says otherwise"))
+    agent.end()
+    last = agent.spool()[-1]
+    with open(last, encoding="utf-8") as f:
+        text = f.read()
+    said = json.loads(text)["collected_at"]
+    with open(last, "w", encoding="utf-8") as f:
+        f.write(text.replace(said, now(3 * 86400)))
+    late[0] = False
+    agent.begin()
+    ok("when it is right all of them arrive", until(lambda: not agent.spool() and len(hub.documents) >= 5, 60))
+    aside = glob.glob(f"{agent.root}/{STATE}/spool/parked/*.json")
+    ok("what really lies ahead is put aside", len(aside) == 1 and
+       json.loads(open(aside[0], encoding="utf-8").read())["collected_at"] > now(2 * 86400), aside)
+    agent.end()
+    server.end()
+
+
 def newest_only(work, certs):
     server, hub, agent = setting(work, certs, hub=False, nanny=True)
     away = [True]
@@ -657,6 +690,28 @@ def proxmox_later(work, certs):
     server.end()
 
 
+def conf_later(work, certs):
+    """All that it should know stands in /etc/pve, which comes after it: pmxcfs did not begin, or hung."""
+    server, hub, agent = setting(work, certs)
+    agent.token()
+    with open(f"{agent.root}/etc/pvewarden/pvewarden.conf", encoding="utf-8") as f:
+        write(agent.root, "etc/pve/pvewarden/pvewarden.conf", f.read())
+    os.remove(f"{agent.root}/etc/pvewarden/pvewarden.conf")
+    os.rename(f"{agent.root}/etc/pve", f"{agent.root}/etc/later")
+    os.mkdir(f"{agent.root}/etc/pve")
+    agent.begin()
+    ok("without /etc/pve it knows no server", until(lambda: agent.said("no server is set")))
+    time.sleep(1)
+    os.rmdir(f"{agent.root}/etc/pve")
+    os.rename(f"{agent.root}/etc/later", f"{agent.root}/etc/pve")
+    ok("when /etc/pve is there it finds it by itself", until(lambda: len(hub.documents) >= 2, 25),
+       open(f"{agent.root}/log").read())
+    ok("and says so once", agent.times_said("no server is set") == 1 and
+       agent.times_said("it was not there before") == 1)
+    agent.end()
+    server.end()
+
+
 def state_gone(work, certs):
     server, hub, agent = setting(work, certs)
     agent.token()
@@ -796,6 +851,19 @@ def old_agent(work, certs):
     server.end()
 
 
+def nul_in_notes(work, certs):
+    """Who may write a guest's notes must not end what is told of its whole node."""
+    server, hub, agent = setting(work, certs)
+    with open(f"{agent.root}/etc/pve/nodes/pve1/qemu-server/100.conf", "a", encoding="utf-8") as f:
+        f.write("description: before%00after\n")
+    p = subprocess.run([PROGRAM, "agent", "once", "--root", agent.root, "--format", "json"],
+                       capture_output=True, text=True, timeout=30)
+    texts = [c["config"].get("description", "") for c in json.loads(p.stdout)["configs"] if c["vmid"] == 100]
+    ok("no document has a NUL in it", "\\u0000" not in p.stdout and len(texts) == 1 and
+       texts[0].endswith("before\ufffdafter"), texts)
+    server.end()
+
+
 def once(work, certs):
     p = subprocess.run([PROGRAM, "agent", "once", "--root", EXAMPLE, "--format", "json"],
                        capture_output=True, text=True, timeout=30)
@@ -882,8 +950,8 @@ def unit(work, certs):
 
 
 ALONE = (plain,)  # memory that is shared with another agent would not count
-BESIDE = (killed, newest_only, tokens, trust, traps, refusals, outage, full_disk, hanging, from_a_backup,
-          reload, proxmox_later, state_gone, unprivileged, registration, ready_token, old_agent, once,
+BESIDE = (killed, newest_only, tokens, trust, traps, refusals, clocks, outage, full_disk, hanging, from_a_backup,
+          reload, proxmox_later, conf_later, state_gone, unprivileged, registration, ready_token, old_agent, once, nul_in_notes,
           on_disk_first, in_the_way, wrong_options, unit)
 
 

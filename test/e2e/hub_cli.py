@@ -101,7 +101,8 @@ with tempfile.TemporaryDirectory() as folder:
        == "revoked", r)
     ok("an unknown one is not", hub(db, "token", "revoke", "nope").returncode == 2)
     for wrong in (["token", "add", "--kind", "x"], ["token", "revoke"], ["token", "fly"],
-                  ["token", "add", "--for", "soon"], ["user", "add"], ["user", "fly"]):
+                  ["token", "add", "--for", "soon"], ["token", "add", "--for", "0d"],
+                  ["user", "add"], ["user", "fly"]):
         ok(f"usage: {' '.join(wrong)}", hub(db, *wrong).returncode == 64)
 
     ok("a user, password from stdin",

@@ -154,11 +154,40 @@ static void posts(void **state)
 		assert_in_range(posts_count((struct slice){ text, n }), 0, 2);
 }
 
+static void clocks(void **state)
+{
+	static const struct {
+		const char *answer, *document;
+		bool is;
+	} rows[] = {
+#define AHEAD "{\"path\": \"$.collected_at\"}"
+		{ AHEAD, "{\"node\":\"a\",\"collected_at\":\"1994-11-06T08:49:37Z\"}", true },
+		{ AHEAD, "{\n\t\"collected_at\": \"1994-11-07T08:49:37Z\",\n", true },
+		{ AHEAD, "{\"collected_at\": \"1994-11-07T08:49:38Z\"}", false },
+		{ AHEAD, "{\"collected_at\": \"yesterday\"}", false },
+		{ AHEAD, "{\"collected_at\": ", false },
+		{ AHEAD, "{}", false },
+		{ "{\"path\": \"$.vmids\"}", "{\"collected_at\": \"1994-11-06T08:49:37Z\"}",
+		  false },
+		{ OURS, "{\"collected_at\": \"1994-11-06T08:49:37Z\"}", false },
+		{ "<html>", "{\"collected_at\": \"1994-11-06T08:49:37Z\"}", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(delivery_is_of_a_clock(slice_of(rows[i].answer),
+							slice_of(rows[i].document), NOW),
+				 rows[i].is);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verdicts),    cmocka_unit_test(waits),
-		cmocka_unit_test(retry_after), cmocka_unit_test(what_the_hub_asks_for),
+		cmocka_unit_test(verdicts),
+		cmocka_unit_test(clocks),
+		cmocka_unit_test(waits),
+		cmocka_unit_test(retry_after),
+		cmocka_unit_test(what_the_hub_asks_for),
 		cmocka_unit_test(posts),
 	};
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/spool.h"
@@ -148,6 +149,28 @@ static void refused_for_good(void **state)
 		assert_int_equal(n, SPOOL_PARKED_MAX);
 	}
 	spool_close(&s);
+}
+
+/* Documents of a large node, all refused: no more of them than may wait, the newest. */
+static void what_is_refused_is_bounded(void **state)
+{
+	struct folder *f = *state;
+	struct spool s = opened(f, 1000);
+	uint64_t last = 0;
+	char path[4200], text[301] = "";
+	struct stat st;
+
+	memset(text, 'x', sizeof(text) - 1);
+	for (int i = 0; i < 10; i++) {
+		last = add(&s, text);
+		spool_park(&s, last, "no\n");
+	}
+	spool_close(&s);
+	for (uint64_t n = 1; n <= last; n++) {
+		(void)snprintf(path, sizeof(path), "%s/parked/%016llu.json", f->path,
+			       (unsigned long long)n);
+		assert_int_equal(stat(path, &st) == 0, n + 3 > last);
+	}
 }
 
 static void what_a_crash_leaves(void **state)
@@ -312,6 +335,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(first_in_first_out, make, drop),
 		cmocka_unit_test_setup_teardown(the_oldest_make_room, make, drop),
 		cmocka_unit_test_setup_teardown(refused_for_good, make, drop),
+		cmocka_unit_test_setup_teardown(what_is_refused_is_bounded, make, drop),
 		cmocka_unit_test_setup_teardown(what_a_crash_leaves, make, drop),
 		cmocka_unit_test_setup_teardown(a_full_disk, make, drop),
 		cmocka_unit_test_setup_teardown(killed_at_any_moment, make, drop),

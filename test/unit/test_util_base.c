@@ -295,7 +295,9 @@ static void json_written(void **state)
 	assert_true(json_is_null(json_object_get(doc, "none")));
 	assert_true(json_is_null(json_object_get(doc, "t0")));
 	assert_string_equal(json_str(doc, "t"), "2026-11-21T04:04:04Z");
-	assert_int_equal(json_string_length(json_object_get(doc, "nul")), 3);
+	/* Neither our hub nor PostgreSQL takes a NUL. */
+	assert_string_equal(json_str(doc, "nul"), "a\xef\xbf\xbd"
+						  "b");
 	assert_int_equal(json_array_size(json_arr(doc, "empty")), 0);
 	json_decref(doc);
 }

@@ -27,17 +27,20 @@ ON CONFLICT DO NOTHING
 -- name: view_add
 INSERT INTO views (org, cluster, hash, body) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 
+-- When it came: the latest, but for what a hub's clock said that was far ahead.
 -- name: node_put
 INSERT INTO nodes (org, cluster, node, at, seq, instance, received_at, agent, version, data, findings, wanted, parts)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, PLAIN($9), $10, $11, 0, $12)
 ON CONFLICT (org, cluster, node) DO UPDATE SET at = excluded.at, seq = excluded.seq,
 	instance = excluded.instance, agent = excluded.agent,
-	received_at = CASE WHEN nodes.received_at > excluded.received_at THEN nodes.received_at ELSE excluded.received_at END,
+	received_at = CASE WHEN nodes.received_at BETWEEN excluded.received_at AND excluded.received_at + 900
+		THEN nodes.received_at ELSE excluded.received_at END,
 	version = excluded.version, data = excluded.data,
 	findings = excluded.findings, parts = excluded.parts
 WHERE (nodes.at, nodes.seq, nodes.instance) < (excluded.at, excluded.seq, excluded.instance)
 -- name: node_heard
-UPDATE nodes SET received_at = $4 WHERE org = $1 AND cluster = $2 AND node = $3 AND received_at < $4
+UPDATE nodes SET received_at = $4 WHERE org = $1 AND cluster = $2 AND node = $3
+	AND received_at NOT BETWEEN $4 AND $4 + 900
 -- name: node_before
 SELECT findings, wanted FROM nodes WHERE org = $1 AND cluster = $2 AND node = $3
 -- name: node_wanted
@@ -221,7 +224,7 @@ ON CONFLICT (org, cluster, vmid, slot, identity) DO UPDATE SET at = excluded.at,
 WHERE (guest_slots.at, guest_slots.node, guest_slots.seq) > (excluded.at, excluded.node, excluded.seq)
 
 -- name: answer
-SELECT m.name, CASE WHEN n.received_at > $4 AND n.instance <> '' THEN 1 ELSE 0 END
+SELECT m.name, CASE WHEN n.received_at > $4 AND n.received_at <= $5 + 900 AND n.instance <> '' THEN 1 ELSE 0 END
 FROM (SELECT j.value ->> 'name' AS name, CAST(j.value ->> 'id' AS BIGINT) AS id FROM EACH($3, j)) AS m
 LEFT JOIN nodes AS n ON n.org = $1 AND n.cluster = $2 AND n.node = m.name
 WHERE m.name IS NOT NULL ORDER BY m.id, m.name

@@ -25,7 +25,8 @@ WHERE org = $1 AND cluster = $2 AND (seq = -1 OR at = 0)
 INSERT INTO nodes (org, cluster, node, at, seq, instance, received_at, agent, version, data, wanted)
 VALUES ($1, $2, $3, $4, -1, '', $5, $6, PARSED($7) ->> 'pve_version', $8, 0)
 ON CONFLICT (org, cluster, node) DO UPDATE SET at = excluded.at, seq = -1, instance = '',
-	received_at = CASE WHEN nodes.received_at > excluded.received_at THEN nodes.received_at ELSE excluded.received_at END,
+	received_at = CASE WHEN nodes.received_at BETWEEN excluded.received_at AND excluded.received_at + 900
+		THEN nodes.received_at ELSE excluded.received_at END,
 	agent = excluded.agent, version = excluded.version, data = excluded.data
 WHERE nodes.at = 0 OR (nodes.seq = -1 AND nodes.at <= excluded.at) OR nodes.at < excluded.at - 900
 -- name: old_spoken_for
