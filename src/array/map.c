@@ -170,7 +170,7 @@ static size_t other_size(const struct map_view *v, uint64_t size, struct scsi_di
 	return n;
 }
 
-int map_fit_disks(struct map_job *j, const char *serial, uint64_t size, struct err *e)
+static int fit_disks(struct map_job *j, const char *serial, uint64_t size, struct err *e)
 {
 	struct scsi_disk odd[DISKS_MAX];
 	int r = 0;
@@ -619,6 +619,74 @@ int map_forget(const struct map_left *left, int deadline_ms, struct err *e)
 
 /* --- another size, another content --------------------------------------------------- */
 
+/*
+ * Between the disks and the map there is a moment in which a map that shrinks is larger than its
+ * disks. What is read behind their end then (udev's probe looks at the end) is an error that counts
+ * as the path's: each path in turn is failed, found well again and given the same read, and where
+ * the map queues that never ends. Without queueing it ends with an error for who has read. What a
+ * guest has open is left as it is.
+ */
+static int stop_queueing_to_shrink(struct map_job *j, const char *serial, uint64_t size,
+				   struct err *e)
+{
+	struct map_state s = {};
+	struct map_view v;
+	int r = map_view_read(&v, &j->root, serial, e);
+
+	if (r == 0 && v.mapped && v.size > size) {
+		map_view_state(&v, &j->root, &s);
+		if (s.in_use != MAP_OPEN) {
+			(void)snprintf(j->failing, sizeof(j->failing), "%s", v.wwid);
+			r = mpathd_do("disablequeueing map", v.wwid, map_job_left(j, TELL_MS), e);
+		}
+	}
+	map_view_done(&v);
+	return r;
+}
+
+/* multipathd makes the map anew when it shrinks, and may have it queue again. */
+static void fail_if_no_path(struct map_job *j, const char *serial)
+{
+	struct map_view v;
+
+	if (map_view_read(&v, &j->root, serial, NULL) == 0 && v.mapped)
+		(void)dmdev_fail_if_no_path(&v.map, NULL);
+	map_view_done(&v);
+}
+
+/* Until who has read there has his error. */
+static void await_idle(struct map_job *j, const char *serial)
+{
+	int64_t until = clock_boot_ms() + ENDING_MS;
+	struct map_state s;
+
+	while (look(j, serial, ARRAY_ISCSI, &s, NULL) == 0 && s.present && s.in_use != MAP_FREE &&
+	       clock_boot_ms() < until && map_job_left(j, 1) > 0) {
+		fail_if_no_path(j, serial);
+		(void)poll(NULL, 0, PASSING_STEP_MS);
+	}
+}
+
+int map_fit(struct map_job *j, const char *serial, uint64_t size, struct err *e)
+{
+	int r = stop_queueing_to_shrink(j, serial, size, e);
+	bool shrinks = *j->failing;
+
+	if (shrinks)
+		j->deadline -= UNDO_MS;
+	if (r == 0)
+		r = fit_disks(j, serial, size, e);
+	if (r == 0)
+		r = map_fit_map(j, serial, size, e);
+	if (shrinks) {
+		await_idle(j, serial);
+		j->deadline += UNDO_MS;
+		(void)mpathd_do("restorequeueing map", j->failing, TELL_MS, NULL);
+		*j->failing = '\0';
+	}
+	return r;
+}
+
 /* multipathd refuses while a path has the old size; better said before than after. */
 static int must_answer(struct map_job *j, const char *serial, uint64_t size, struct err *e)
 {
@@ -646,9 +714,7 @@ static int resize(struct map_job *j, const char *serial, enum array_protocol pro
 		return map_resize_nvme(j, serial, size, ret, e);
 	r = must_answer(j, serial, size, e);
 	if (r == 0)
-		r = map_fit_disks(j, serial, size, e);
-	if (r == 0)
-		r = map_fit_map(j, serial, size, e);
+		r = map_fit(j, serial, size, e);
 	return r == 0 ? look(j, serial, protocol, ret, e) : r;
 }
 

@@ -489,11 +489,9 @@ static int make(struct attach *a, struct err *e)
 		r = allow(a, e);
 	if (r == 0)
 		r = find_paths(a, e);
-	if (r == 0 && a->want->size)
-		r = map_fit_disks(a->job, a->want->serial, a->want->size, e);
 	/* A map of the old size takes no path of the new one. */
-	if (r == 0 && a->want->multipath && a->want->size)
-		r = map_fit_map(a->job, a->want->serial, a->want->size, e);
+	if (r == 0 && a->want->size)
+		r = map_fit(a->job, a->want->serial, a->want->size, e);
 	if (r == 0 && a->want->multipath)
 		r = make_map(a, e);
 	if (r == 0 && a->want->multipath && a->want->size)

@@ -34,9 +34,9 @@ int map_forget_nvme(struct map_job *j, const char *serial, struct err *e);
 int map_resize_nvme(struct map_job *j, const char *serial, uint64_t size, struct map_state *ret,
 		    struct err *e);
 
-/* Has the running ones among @v's disks read their size again, until all say @size. */
-int map_fit_disks(struct map_job *j, const char *serial, uint64_t size, struct err *e);
-/* Then the map. */
+/* Has the running ones among its disks read their size again, until all say @size; then the map. */
+int map_fit(struct map_job *j, const char *serial, uint64_t size, struct err *e);
+/* The map alone. */
 int map_fit_map(struct map_job *j, const char *serial, uint64_t size, struct err *e);
 
 /* Deletes disks, each in a child. 0: all of them are gone or going. */

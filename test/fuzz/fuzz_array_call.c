@@ -64,15 +64,22 @@ static void check_reply(const struct buf *reply, int ret)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct root nowhere;
+	static struct pvefs *pve;
 	const struct call_method *tables[] = { methods };
-	struct array_ctx ctx = { .root = &nowhere, .node = "n1", .memo = array_memo_new() };
+	struct array_ctx ctx = { .root = &nowhere, .node = "n1" };
 	CLEANUP_FREE char *copy = exact_copy(data, n);
 	CLEANUP(buf_done) struct buf reply = {};
 
-	if (!nowhere.path)
+	if (!pve) {
 		CHECK(root_open(&nowhere, "/var/empty", NULL) == 0 ||
 		      root_open(&nowhere, "/proc/self/fdinfo", NULL) == 0);
+		pve = pvefs_open(&nowhere);
+	}
+	ctx.pve = pve;
+	ctx.tokens = apitokens_new();
+	ctx.memo = array_memo_new();
 	check_reply(&reply, array_call_with(&ctx, tables, 1, (struct slice){ copy, n }, &reply));
 	array_memo_free(ctx.memo);
+	apitokens_free(ctx.tokens);
 	return 0;
 }

@@ -272,6 +272,36 @@ dd if=/dev/urandom "of=$(vol_loop $one)" bs=4k count=1 conv=fsync 2>/dev/null
 check "refresh after a rollback" mapped refresh iscsi $one "$(bytes 96M)" 20000
 check "what is read is what the array has" cmp -n 4096 "$(by_id $one)" "$(vol_loop $one)"
 udevadm settle
+# Smaller than it was, and udev looks at the old end when the disks are small and the map is being
+# changed: what waits in the map then fails on each path in turn, and must not be tried for ever.
+vol_grow $one 64M
+map=3624a9370${one,,} disks=$(sds $one) mp=$(pgrep -x multipathd)
+disks_are_small() {
+	local sd now
+	for sd in $disks; do
+		read -r now <"/sys/block/$sd/size"
+		[ "$now" -eq 131072 ] || return 1
+	done
+}
+read_between() {
+	until disks_are_small; do :; done
+	kill -STOP "$mp"
+	dmsetup suspend --noflush --nolockfs "$map"
+	dd if="$(by_id $one)" of=/dev/null bs=4096 count=1 skip=24575 iflag=direct &
+	sleep 1
+	kill -CONT "$mp"
+	wait $!
+	echo $? >$V/between
+}
+read_between >/dev/null 2>&1 &
+echo $! >>$V/pids
+check "smaller, while its end is looked at" mapped refresh iscsi $one "$(bytes 64M)" 30000
+check "the map too" same "$(blockdev --getsize64 "$(by_id $one)")" "$(bytes 64M)"
+check "who looked there got an error" until_true 20 grep -qx 1 $V/between
+check "of the disks" grep -q "access beyond end" <(dmesg)
+check "both paths are well again" until_true 30 path_count 2
+check "and queue what is written" grep -q queue_if_no_path <(dmsetup table "$map")
+udevadm settle
 kill "$(pgrep -x multipathd)"
 until_true 20 test -z "$(pgrep -x multipathd)"
 check "no attach without multipathd" refused ECONNREFUSED attach iscsi 0123456789ABCDEF00011009 $size 20000 "6=$a"
