@@ -48,9 +48,10 @@ bool finding_heals(const struct finding *f)
 
 bool finding_reaps(const struct finding *f)
 {
-	return f->map->entry && (f->kind == FINDING_GONE || f->kind == FINDING_NOT_CONNECTED ||
-				 f->kind == FINDING_LEAVING || f->kind == FINDING_STALE ||
-				 f->kind == FINDING_SNAPSHOT || f->kind == FINDING_COPY);
+	return (f->kind == FINDING_GONE || f->kind == FINDING_NOT_CONNECTED ||
+		f->kind == FINDING_LEAVING || f->kind == FINDING_STALE ||
+		f->kind == FINDING_SNAPSHOT || f->kind == FINDING_COPY) &&
+	       f->map->entry;
 }
 
 void findings_done(struct findings *f)
