@@ -9,6 +9,7 @@
 #include "array/plan.h"
 #include "array/space.h"
 #include "array/volumes.h"
+#include "util/clock.h"
 
 enum {
 	PATH_MS = 10000,
@@ -17,6 +18,7 @@ enum {
 	RESIZE_MS = 30000,
 	SIZE_MS = 3000,
 	SECTOR = 512,
+	TRUST_MS = 60000, /* from an activation until what it made usable is open */
 };
 
 static struct attach_target target_of(const char *volname, const struct fa_volume *v)
@@ -41,8 +43,25 @@ static int check_serial(const char *volname, const char *serial, struct err *e)
 
 /* ---- path ---- */
 
-/* The serial that stands for it now, without a question to the array if this boot's activation has
- * verified it. */
+/*
+ * Does the registry alone say what the name stands for? Another node may rename what this one left
+ * mapped, and give the name to a new volume. Not what is open here, nor what is about to be: its
+ * guest is on this node.
+ */
+static bool is_certain(struct call *c, const struct registry_entry *entry)
+{
+	int64_t age = clock_boot_ms() - entry->checked;
+	struct map_state here = {};
+
+	if (!entry->verified || entry->leaving)
+		return false;
+	if (entry->checked && age >= 0 && age < TRUST_MS)
+		return true;
+	return attach_look(c, entry->serial, &here, NULL) == 0 && here.present &&
+	       here.in_use == MAP_OPEN;
+}
+
+/* The serial that stands for it now, without a question to the array where that is certain. */
 static int serial_of(struct call *c, const char *volname, const char *snap, const char **ret,
 		     struct err *e)
 {
@@ -52,7 +71,7 @@ static int serial_of(struct call *c, const char *volname, const char *snap, cons
 	int error =
 		registry_find(c->ctx->registry, c->conf.storage, volname, snap, &c->arena, &entry);
 
-	if (error == 0 && entry.verified && !entry.leaving) {
+	if (error == 0 && is_certain(c, &entry)) {
 		*ret = entry.serial;
 		return 0;
 	}
