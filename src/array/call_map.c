@@ -111,15 +111,39 @@ static int run_path(struct call *c, struct err *e)
 		ret = serial_of(c, volname, snap ? snap : "", &serial, e);
 	if (ret)
 		return ret;
+	if (!snap)
+		told_note(c->ctx->tolds, c->conf.storage, volname, serial);
 	write_path(c, serial, &v.vmid);
 	return 0;
 }
 
 /* ---- activate, deactivate ---- */
 
+/* What the registry still has of the other one is believed no more, so that the next path() asks.
+ */
+static int refuse_told(struct call *c, const char *volname, const char *was, const char *is,
+		       struct err *e)
+{
+	struct registry_entry entry;
+	struct err why = {};
+
+	if (registry_find(c->ctx->registry, c->conf.storage, volname, "", &c->arena, &entry) == 0 &&
+	    entry.verified && strcmp(entry.serial, is) != 0) {
+		entry.verified = false;
+		if (registry_put(c->ctx->registry, &entry, &why) < 0)
+			call_log(c, 0, "%s", why.text);
+	}
+	told_forget(c->ctx->tolds, c->conf.storage, volname);
+	return err_set(e, -EAGAIN,
+		       "%s was serial %s when its path was asked for, and is serial %s by now: "
+		       "start again",
+		       volname, was, is);
+}
+
 static int activate_volume(struct call *c, const char *volname, const char **ret_serial,
 			   struct err *e)
 {
+	char was[ARRAY_SERIAL_LEN + 1];
 	struct attach_target t;
 	struct fa_volume v = {};
 	int ret = volume_find(c, volname, &v, e);
@@ -128,6 +152,9 @@ static int activate_volume(struct call *c, const char *volname, const char **ret
 		ret = check_serial(volname, v.serial, e);
 	if (ret)
 		return ret;
+	if (!call_flag(c, "heal") &&
+	    told_other(c->ctx->tolds, c->conf.storage, volname, v.serial, was))
+		return refuse_told(c, volname, was, v.serial, e);
 	t = target_of(volname, &v);
 	*ret_serial = v.serial;
 	return attach_volume(c, &t, e);

@@ -1017,6 +1017,47 @@ def test_path_of_what_was_renamed():
     s.close()
 
 
+def test_path_told_before_a_rename():
+    """Between the path and the activation the name becomes another volume's, whose old one another
+    guest has opened meanwhile: the start is refused, and the next one has the right disk. The name
+    of what this node has made itself is no such case."""
+    for first in ("101", "100"):
+        s, one, two_ = two()
+        old = s.disk("vm-100-disk-0")
+        two_.call("activate", volname="vm-100-disk-0")
+        time.sleep(5.1)
+        assert told(two_, "vm-100-disk-0") == old
+        one.call("rename", volname="vm-100-disk-0", vmid=101)
+        new = s.disk("vm-100-disk-0")
+        if first == "101":
+            two_.call("activate", volname="vm-101-disk-0")
+            two_.open(old)
+        reply = two_.ask("activate", volname="vm-100-disk-0")
+        assert not reply["ok"] and reply["code"] == "EAGAIN" and old in reply["error"], reply
+        assert new not in two_.mapped()
+        assert told(two_, "vm-100-disk-0") == new
+        assert two_.call("activate", volname="vm-100-disk-0")["path"].endswith(new.lower())
+        assert told(two_, "vm-100-disk-0") == new
+        s.close()
+    s = Stage()
+    s.disk("vm-100-disk-0")
+    s.disk("vm-100-disk-1")
+    for way in ("alloc", "rename", "clone"):
+        old = told(s.node, "vm-100-disk-0")
+        s.act("free", "vm-100-disk-0")
+        s.sim.rest("DELETE", "volumes", {"names": "vg/vm-100-disk-0"})
+        if way == "alloc":
+            s.node.call("alloc", vmid=100, name="vm-100-disk-0", size_kib=65536)
+        elif way == "rename":
+            s.act("rename", "vm-100-disk-1", vmid=100, target="vm-100-disk-0")
+        else:
+            other = s.node.call("alloc", vmid=101, size_kib=65536)
+            assert s.act("clone", other, vmid=100) == "vm-100-disk-0"
+        assert s.act("activate", "vm-100-disk-0")["path"][-24:].upper() != old
+        s.act("deactivate", "vm-100-disk-0")
+    s.close()
+
+
 def test_path_of_what_is_in_use():
     """It is asked for of no array, nor does it need one: what is open here, and what was activated a
     moment ago, whether or not the activation had anything to do."""
