@@ -6,7 +6,11 @@
 #include "array/attach_step.h"
 #include "array/plan.h"
 #include "array/volumes.h"
+#include "util/clock.h"
 #include "util/str.h"
+
+/* An activation that changes nothing is noted when the last one was so long ago. */
+enum { ATTACH_NOTE_MS = 20000 };
 
 int attach_lock(struct call *c, const char *volname, struct err *e)
 {
@@ -57,7 +61,7 @@ int attach_idle(struct call *c, const char *volname, const char *serial, const c
 
 /* ---- taken away ---- */
 
-/* Opened between the look and the detach: as it was before. */
+/* Nothing was done to it: as it was before. */
 static void take_back(struct call *c, const struct registry_entry *before,
 		      const struct registry_entry *entry)
 {
@@ -74,6 +78,11 @@ static void take_back(struct call *c, const struct registry_entry *before,
 static bool is_another(const struct registry_entry *entry, const struct attach_target *t)
 {
 	return *entry->serial && t->serial && *t->serial && strcmp(entry->serial, t->serial) != 0;
+}
+
+static bool is_of(const struct registry_entry *entry, const struct attach_target *t)
+{
+	return entry && *entry->serial && !is_another(entry, t);
 }
 
 /* What @entry is to be disconnected by: not a name that is another volume's by now. */
@@ -264,10 +273,11 @@ static int connect_and_attach(struct call *c, const struct attach_target *t,
 	struct map_want want;
 	int ret = attach_connect(c, t, &want, &entry->partial, e);
 
-	/* No array was reached: nothing was done that could be undone. */
-	if (ret == -EHOSTUNREACH) {
-		if (!before)
-			take_back(c, NULL, entry);
+	/* No array was reached: nothing was done that could be undone. Nor was it where none
+	 * connects what is here, whatever it answered. */
+	if (ret == -EHOSTUNREACH || (ret && was_here && is_of(before, t))) {
+		if (!before || is_of(before, t))
+			take_back(c, before, entry);
 		return ret;
 	}
 	if (ret == 0)
@@ -337,11 +347,22 @@ static int attach_steps(struct call *c, const struct attach_target *t,
 	if (ret == 0 && p->steps & PLAN_RESIZE)
 		ret = follow_size(c, t, here, e);
 	entry.verified = true;
+	entry.checked = clock_boot_ms();
 	if (ret == 0 && p->steps & PLAN_PUT)
 		ret = attach_drop_aliases(c, &entry, e);
 	if (ret == 0 && p->steps & PLAN_VERIFY)
 		ret = attach_put(c, &entry, e);
 	return ret;
+}
+
+/* That it is in order, which nothing was changed for. Without that path() asks an array. */
+static void note_checked(struct call *c, const struct registry_entry *entry)
+{
+	struct err e = {};
+
+	if (entry && clock_boot_ms() - entry->checked >= ATTACH_NOTE_MS &&
+	    registry_checked(c->ctx->registry, entry, &e))
+		call_log(c, 1, "%s", e.text);
 }
 
 static int attach_from(struct call *c, const struct attach_target *t, struct map_state *here,
@@ -373,8 +394,10 @@ static int attach_from(struct call *c, const struct attach_target *t, struct map
 				  attach_time(c, ATTACH_RESERVE_MS), e);
 	if (ret)
 		return ret;
-	if (!p.steps)
+	if (!p.steps) {
 		call_log(c, 1, "%s is active already", t->volname);
+		note_checked(c, before);
+	}
 	return attach_steps(c, t, before, here, &p, e);
 }
 

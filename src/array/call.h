@@ -11,6 +11,7 @@
 #include "array/fa.h"
 #include "array/memo.h"
 #include "array/registry.h"
+#include "array/told.h"
 #include "array/worker.h"
 #include "pve/root.h"
 #include "util/jsonw.h"
@@ -25,6 +26,7 @@ struct array_ctx {
 	const char *node;
 	const char *run_dir;	 /* /run/pvewarden/array */
 	struct array_memo *memo; /* answers that serve many callers */
+	struct tolds *tolds;	 /* what path() has said */
 };
 
 /* @reply gets one JSON object and a newline, whatever happens. Returns 0 if it says ok, else

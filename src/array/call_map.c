@@ -9,6 +9,7 @@
 #include "array/plan.h"
 #include "array/space.h"
 #include "array/volumes.h"
+#include "util/clock.h"
 
 enum {
 	PATH_MS = 10000,
@@ -17,6 +18,7 @@ enum {
 	RESIZE_MS = 30000,
 	SIZE_MS = 3000,
 	SECTOR = 512,
+	TRUST_MS = 60000, /* from an activation until what it made usable is open */
 };
 
 static struct attach_target target_of(const char *volname, const struct fa_volume *v)
@@ -41,8 +43,25 @@ static int check_serial(const char *volname, const char *serial, struct err *e)
 
 /* ---- path ---- */
 
-/* The serial that stands for it now, without a question to the array if this boot's activation has
- * verified it. */
+/*
+ * Does the registry alone say what the name stands for? Another node may rename what this one left
+ * mapped, and give the name to a new volume. Not what is open here, nor what is about to be: its
+ * guest is on this node.
+ */
+static bool is_certain(struct call *c, const struct registry_entry *entry)
+{
+	int64_t age = clock_boot_ms() - entry->checked;
+	struct map_state here = {};
+
+	if (!entry->verified || entry->leaving)
+		return false;
+	if (entry->checked && age >= 0 && age < TRUST_MS)
+		return true;
+	return attach_look(c, entry->serial, &here, NULL) == 0 && here.present &&
+	       here.in_use == MAP_OPEN;
+}
+
+/* The serial that stands for it now, without a question to the array where that is certain. */
 static int serial_of(struct call *c, const char *volname, const char *snap, const char **ret,
 		     struct err *e)
 {
@@ -52,7 +71,7 @@ static int serial_of(struct call *c, const char *volname, const char *snap, cons
 	int error =
 		registry_find(c->ctx->registry, c->conf.storage, volname, snap, &c->arena, &entry);
 
-	if (error == 0 && entry.verified && !entry.leaving) {
+	if (error == 0 && is_certain(c, &entry)) {
 		*ret = entry.serial;
 		return 0;
 	}
@@ -92,15 +111,39 @@ static int run_path(struct call *c, struct err *e)
 		ret = serial_of(c, volname, snap ? snap : "", &serial, e);
 	if (ret)
 		return ret;
+	if (!snap)
+		told_note(c->ctx->tolds, c->conf.storage, volname, serial);
 	write_path(c, serial, &v.vmid);
 	return 0;
 }
 
 /* ---- activate, deactivate ---- */
 
+/* What the registry still has of the other one is believed no more, so that the next path() asks.
+ */
+static int refuse_told(struct call *c, const char *volname, const char *was, const char *is,
+		       struct err *e)
+{
+	struct registry_entry entry;
+	struct err why = {};
+
+	if (registry_find(c->ctx->registry, c->conf.storage, volname, "", &c->arena, &entry) == 0 &&
+	    entry.verified && strcmp(entry.serial, is) != 0) {
+		entry.verified = false;
+		if (registry_put(c->ctx->registry, &entry, &why) < 0)
+			call_log(c, 0, "%s", why.text);
+	}
+	told_forget(c->ctx->tolds, c->conf.storage, volname);
+	return err_set(e, -EAGAIN,
+		       "%s was serial %s when its path was asked for, and is serial %s by now: "
+		       "start again",
+		       volname, was, is);
+}
+
 static int activate_volume(struct call *c, const char *volname, const char **ret_serial,
 			   struct err *e)
 {
+	char was[ARRAY_SERIAL_LEN + 1];
 	struct attach_target t;
 	struct fa_volume v = {};
 	int ret = volume_find(c, volname, &v, e);
@@ -109,6 +152,9 @@ static int activate_volume(struct call *c, const char *volname, const char **ret
 		ret = check_serial(volname, v.serial, e);
 	if (ret)
 		return ret;
+	if (!call_flag(c, "heal") &&
+	    told_other(c->ctx->tolds, c->conf.storage, volname, v.serial, was))
+		return refuse_told(c, volname, was, v.serial, e);
 	t = target_of(volname, &v);
 	*ret_serial = v.serial;
 	return attach_volume(c, &t, e);

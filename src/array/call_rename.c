@@ -96,8 +96,10 @@ static int rename_under_lock(struct call *c, const char *volname, const char *ta
 	if (lock < 0)
 		return lock;
 	r = rename_locked(c, volname, target, vmid, made, e);
-	if (r == 0)
+	if (r == 0) {
+		told_forget(c->ctx->tolds, c->conf.storage, target ? target : made);
 		jsonw_str(c->out, "result", target ? target : made);
+	}
 	return r;
 }
 

@@ -155,8 +155,10 @@ static int run_alloc(struct call *c, struct err *e)
 		r = name ? disknew_named(c, name, create, &m, e)
 			 : disknew_next(c, vmid, create, &m, made, e);
 	volumes_changed(c);
-	if (r == 0)
+	if (r == 0) {
+		told_forget(c->ctx->tolds, c->conf.storage, name ? name : made);
 		jsonw_str(c->out, "result", name ? name : made);
+	}
 	return r;
 }
 
@@ -222,8 +224,10 @@ static int run_clone(struct call *c, struct err *e)
 	m.want.source = snap ? arena_fmt(&c->arena, "%s.%s", full, suffix) : full;
 	r = disknew_next(c, vmid, create, &m, made, e);
 	volumes_changed(c);
-	if (r == 0)
+	if (r == 0) {
+		told_forget(c->ctx->tolds, c->conf.storage, made);
 		jsonw_str(c->out, "result", made);
+	}
 	return r;
 }
 

@@ -63,6 +63,7 @@ int array_ctx_open(struct array_ctx *ret, const struct array_ctx_options *o, str
 	error = workers_start(&ret->workers, e);
 	ret->node = xstrdup(node);
 	ret->memo = array_memo_new();
+	ret->tolds = tolds_new();
 	ret->pve = pvefs_open(o->root);
 	ret->tokens = apitokens_new();
 	if (error == 0)
@@ -82,6 +83,7 @@ void array_ctx_close(struct array_ctx *ctx)
 	if (ctx->workers)
 		workers_stop(ctx->workers);
 	array_memo_free(ctx->memo);
+	tolds_free(ctx->tolds);
 	apitokens_free(ctx->tokens);
 	pvefs_close(ctx->pve);
 	free((void *)(uintptr_t)ctx->node);

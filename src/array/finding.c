@@ -430,6 +430,12 @@ static bool is_old(const struct survey *s, const struct registry_entry *entry)
 	return !entry->verified && s->now - entry->since >= FINDING_SETTLED_S;
 }
 
+/* Another node has renamed it. */
+static bool has_new_name(const struct finding_map *is, const struct registry_entry *entry)
+{
+	return is->is && strcmp(is->is->name, entry->array_volume) != 0;
+}
+
 /* A device that could not be looked for is none that is not there. */
 static bool is_idle(const struct survey *s, const struct survey_map *m)
 {
@@ -491,7 +497,10 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 	} else if (is_old(s, entry) && is_idle(s, m)) {
 		find_left(
 			f, s, at, FINDING_STALE, FINDING_NOTICE,
-			"mapped before the node was restarted, or never to the end, and not since");
+			has_new_name(&f->maps[at], entry)
+				? "left mapped here, and the volume has another name by now"
+				: "mapped before the node was restarted, or never to the end, and "
+				  "not since");
 	} else if (!m->found && (!entry->verified || !m->settled || s->n_blind)) {
 		return;
 	} else {

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "array/doubt.h"
 #include "array/orphans.h"
 #include "array/publish.h"
 #include "array/reap.h"
@@ -91,6 +92,7 @@ static bool publish(struct publisher *p)
 	survey_make(&s, p->ctx, &p->memory, true, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
 	write_document(p, &s, &f);
+	doubts_settle(p->ctx, &s, &f);
 	return has_some_to_mend(&f);
 }
 

@@ -5,8 +5,9 @@
  * What arrayd does unasked, in two threads that no request waits for: it writes array.json every
  * 20 s, and when an array of a pod is back without connections for volumes that are in use here, or
  * a session without paths, it connects them again and looks for the paths, a few at a time, with a
- * look at everything before each few. Copies of snapshots that were removed on another node it
- * takes away when nobody has them open.
+ * look at everything before each few. What it sees to be another volume's name by now it believes
+ * no more, and what a cut activation left open it verifies (array/doubt.h). Copies of snapshots
+ * that were removed on another node it takes away when nobody has them open.
  */
 
 #include "array/call.h"

@@ -353,6 +353,33 @@ int registry_put(struct registry *r, const struct registry_entry *entry, struct 
 	return error;
 }
 
+static int checked_locked(struct registry *r, const struct registry_entry *entry, struct err *e)
+{
+	int error = refresh(r, e);
+	struct registry_entry *at;
+
+	if (error)
+		return error;
+	at = entry_of(r, entry->storage, entry->volname, entry->snap);
+	if (!at || at->put != entry->put)
+		return 0;
+	at->checked = clock_boot_ms();
+	return write_file(r, e);
+}
+
+int registry_checked(struct registry *r, const struct registry_entry *entry, struct err *e)
+{
+	CLEANUP_FD int fd = lock_file(r, LOCK_NAME, clock_mono_ms() + FILE_LOCK_MS, e);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	(void)pthread_mutex_lock(&r->lock);
+	error = checked_locked(r, entry, e);
+	(void)pthread_mutex_unlock(&r->lock);
+	return error;
+}
+
 int registry_drop(struct registry *r, const char *storage, const char *volname, const char *snap,
 		  struct err *e)
 {

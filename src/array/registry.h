@@ -4,8 +4,9 @@
 /*
  * What this node has mapped, on disk: /var/lib/pvewarden/array/registry.json, written atomically
  * before a volume is connected and after it is gone. An entry is "verified" while this boot's
- * activation has seen name, array's id and serial agree; path() trusts only such an entry (facts
- * F2, decisions 45). arrayd and `array call` share it under one flock, and each volume has a lock
+ * activation has seen name, array's id and serial agree; path() trusts only such an entry, and only
+ * while it is open or was just checked, as another node may rename the volume (facts F2, decisions
+ * 45). arrayd and `array call` share it under one flock, and each volume has a lock
  * of its own: /run/pvewarden/array/lock/.
  */
 
@@ -23,6 +24,8 @@ struct registry_entry {
 	bool partial;  /* an array of the storage was not reached when it was connected */
 	bool leaving;  /* its removal has begun */
 	int64_t put;   /* given by registry_put(), another one each time: has it been put since? */
+	int64_t checked; /* when an array and the disk last agreed on it; CLOCK_BOOTTIME, ms, of the
+			    boot in which it is verified */
 };
 
 struct registry_dir {
@@ -54,6 +57,10 @@ int registry_list(struct registry *r, struct arena *a, struct registry_entry **r
 int registry_put(struct registry *r, const struct registry_entry *entry, struct err *e);
 int registry_drop(struct registry *r, const char *storage, const char *volname, const char *snap,
 		  struct err *e);
+
+/* @entry was found in order again: only that is noted, and `put` stays. Nothing where the registry
+ * has another entry by now. */
+int registry_checked(struct registry *r, const struct registry_entry *entry, struct err *e);
 
 /* A volume's lock, by storage and name: at most until @deadline (CLOCK_MONOTONIC, ms). The
  * descriptor, closed to let it go; -ETIMEDOUT with who holds it. */

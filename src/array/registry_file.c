@@ -50,6 +50,7 @@ static bool read_row(struct registry_entry *ret, const json_t *row, const char *
 		.leaving = json_is_true(json_object_get(row, "leaving")),
 	};
 	(void)json_i64(row, "put", &ret->put);
+	(void)json_i64(row, "checked", &ret->checked);
 	return ret->storage && ret->volname && ret->snap && ret->array_volume && ret->volume_id &&
 	       ret->serial && (array_serial_ok(ret->serial) || (*ret->snap && !*ret->serial)) &&
 	       protocol_of(row, &ret->protocol) && json_u64(row, "size", &ret->size) &&
@@ -95,6 +96,7 @@ static void print_row(struct jsonw *w, const struct registry_entry *it, const ch
 	jsonw_u64(w, "size", it->size);
 	jsonw_i64(w, "since", it->since);
 	jsonw_i64(w, "put", it->put);
+	jsonw_i64(w, "checked", it->checked);
 	jsonw_bool(w, "verified", it->verified);
 	jsonw_bool(w, "partial", it->partial);
 	jsonw_bool(w, "leaving", it->leaving);

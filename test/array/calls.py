@@ -912,6 +912,14 @@ def two():
     return s, *s.nodes
 
 
+def two_with_storages():
+    s = Stage(nodes=("pve1", "pve2"))
+    storages(s, 1)
+    with open(s.node.path("etc/pve/storage.cfg"), encoding="utf-8") as f:
+        s.nodes[1].write("etc/pve/storage.cfg", f.read())
+    return s, *s.nodes
+
+
 def test_renamed_elsewhere():
     """A node that forgot a volume has it under its old name: it goes by its serial."""
     for name in ("vm-100-disk-0", "vm-101-disk-0"):
@@ -966,6 +974,247 @@ def test_renamed_and_reused():
         two_.call("deactivate", volname="vm-100-disk-0")
         s.clean()
         s.close()
+
+
+def aged(node):
+    """As if all was activated an hour ago."""
+    path = "var/lib/pvewarden/array/registry.json"
+    with open(node.path(path), encoding="ascii") as f:
+        doc = json.load(f)
+    for entry in doc["entries"]:
+        entry["checked"] -= 3600 * 1000
+    node.write(path + ".new", json.dumps(doc))
+    os.rename(node.path(path + ".new"), node.path(path))
+
+
+def told(node, name):
+    """The serial that path() says."""
+    return node.call("path", volname=name)["path"][-24:].upper()
+
+
+def test_path_of_what_was_renamed():
+    """Proxmox VE 8 asks for the path before it activates. What was left mapped is another's disk by
+    now; path() asks an array for what is neither open here nor just activated."""
+    s, one, two_ = two()
+    old = s.disk("vm-100-disk-0")
+    two_.call("activate", volname="vm-100-disk-0")
+    aged(two_)
+    two_.restart()  # what it asked some seconds ago is forgotten
+    two_.call("identity")
+    s.sim.counted()
+    assert told(two_, "vm-100-disk-0") == old and s.sim.counted() == {"fa1 GET volumes": 1}
+    assert told(two_, "vm-100-disk-0") == old and s.sim.counted() == {}, "its guest's, for five seconds"
+    one.call("rename", volname="vm-100-disk-0", vmid=101)
+    new = s.disk("vm-100-disk-0")
+    two_.restart()
+    assert told(two_, "vm-100-disk-0") == new
+    s.sim.rest("PATCH", "volumes", {"names": "vg/vm-100-disk-0"}, {"destroyed": True})
+    two_.restart()
+    reply = two_.ask("path", volname="vm-100-disk-0")
+    assert not reply["ok"] and reply["code"] in ("ENOENT", "ESTALE"), reply
+    s.sim.down("fa1")
+    assert not two_.ask("path", volname="vm-100-disk-0")["ok"], "nobody knows what it stands for"
+    s.close()
+
+
+def test_path_told_before_a_rename():
+    """Between the path and the activation the name becomes another volume's, whose old one another
+    guest has opened meanwhile: the start is refused, and the next one has the right disk. The name
+    of what this node has made itself is no such case."""
+    for first in ("101", "100"):
+        s, one, two_ = two()
+        old = s.disk("vm-100-disk-0")
+        two_.call("activate", volname="vm-100-disk-0")
+        time.sleep(5.1)
+        assert told(two_, "vm-100-disk-0") == old
+        one.call("rename", volname="vm-100-disk-0", vmid=101)
+        new = s.disk("vm-100-disk-0")
+        if first == "101":
+            two_.call("activate", volname="vm-101-disk-0")
+            two_.open(old)
+        reply = two_.ask("activate", volname="vm-100-disk-0")
+        assert not reply["ok"] and reply["code"] == "EAGAIN" and old in reply["error"], reply
+        assert new not in two_.mapped()
+        assert told(two_, "vm-100-disk-0") == new
+        assert two_.call("activate", volname="vm-100-disk-0")["path"].endswith(new.lower())
+        assert told(two_, "vm-100-disk-0") == new
+        s.close()
+    s = Stage()
+    s.disk("vm-100-disk-0")
+    s.disk("vm-100-disk-1")
+    for way in ("alloc", "rename", "clone"):
+        old = told(s.node, "vm-100-disk-0")
+        s.act("free", "vm-100-disk-0")
+        s.sim.rest("DELETE", "volumes", {"names": "vg/vm-100-disk-0"})
+        if way == "alloc":
+            s.node.call("alloc", vmid=100, name="vm-100-disk-0", size_kib=65536)
+        elif way == "rename":
+            s.act("rename", "vm-100-disk-1", vmid=100, target="vm-100-disk-0")
+        else:
+            other = s.node.call("alloc", vmid=101, size_kib=65536)
+            assert s.act("clone", other, vmid=100) == "vm-100-disk-0"
+        assert s.act("activate", "vm-100-disk-0")["path"][-24:].upper() != old
+        s.act("deactivate", "vm-100-disk-0")
+    s.close()
+
+
+def test_path_of_what_is_in_use():
+    """It is asked for of no array, nor does it need one: what is open here, and what was activated a
+    moment ago, whether or not the activation had anything to do."""
+    for arrays in (1, 2):
+        s = Stage(arrays)
+        serial = s.disk("vm-100-disk-0")
+        s.act("activate", "vm-100-disk-0")
+        aged(s.node)
+        s.node.open(serial)
+        s.node.restart()
+        s.sim.counted()
+        assert told(s.node, "vm-100-disk-0") == serial and s.sim.counted() == {}
+        for name in s.sim.names:
+            s.sim.down(name)
+        assert told(s.node, "vm-100-disk-0") == serial
+        s.node.use(serial, "unknown")
+        assert not s.node.ask("path", volname="vm-100-disk-0")["ok"]
+        s.sim.well()
+        s.node.release(serial)
+        put = s.node.registry()[0]["put"]
+        s.act("activate", "vm-100-disk-0")
+        assert s.node.registry()[0]["put"] == put, "all was in order"
+        s.node.restart()
+        for name in s.sim.names:
+            s.sim.down(name)
+        assert told(s.node, "vm-100-disk-0") == serial
+        s.close()
+
+
+def test_service_sees_a_rename():
+    """An entry whose name is another volume's, or no volume's, by now is not believed any more; it
+    stays for `array reap`. What is open, and what keeps its name, is not touched."""
+    for again in (True, False):
+        s, one, two_ = two_with_storages()
+        old, kept, used = (s.disk(f"vm-100-disk-{i}") for i in range(3))
+        for i in range(3):
+            two_.call("activate", volname=f"vm-100-disk-{i}")
+        one.call("rename", volname="vm-100-disk-0", vmid=101)
+        s.sim.rest("PATCH", "volumes", {"names": "vg/vm-100-disk-2"}, {"name": "vg/elsewhere"})
+        two_.open(used)
+        new = s.disk("vm-100-disk-0") if again else None
+        two_.publish()
+        until(lambda: {e["serial"]: e["verified"] for e in two_.registry()}
+              == {old: False, kept: True, used: True}, 15)
+        assert two_.mapped() == {old, kept, used}
+        if again:
+            assert told(two_, "vm-100-disk-0") == new
+        else:
+            assert two_.ask("path", volname="vm-100-disk-0")["code"] == "ENOENT"
+        assert told(two_, "vm-101-disk-0") == old
+        assert told(two_, "vm-100-disk-1") == kept and told(two_, "vm-100-disk-2") == used
+        two_.call("activate", volname="vm-101-disk-0")
+        two_.open(old)
+        if again:
+            two_.call("activate", volname="vm-100-disk-0")
+            assert told(two_, "vm-100-disk-0") == new
+        assert told(two_, "vm-101-disk-0") == old
+        s.close()
+
+
+def test_silent_array_tells_of_no_rename():
+    s, one, two_ = two_with_storages()
+    s.disk("vm-100-disk-0")
+    two_.call("activate", volname="vm-100-disk-0")
+    one.call("rename", volname="vm-100-disk-0", vmid=101)
+    s.sim.down("fa1")
+    two_.publish()
+    until(two_.document, 15)
+    time.sleep(1)
+    assert two_.registry()[0]["verified"]
+    s.close()
+
+
+def test_failed_activation_of_what_is_open():
+    """No array connects it, so nothing was changed: it stays verified, and its path needs nobody."""
+    for fault in ("down", "refused"):
+        s = Stage(2)
+        storages(s, 1)
+        serial = s.disk("vm-100-disk-0")
+        s.act("activate", "vm-100-disk-0")
+        s.node.open(serial)
+        before, = s.node.registry()
+        if fault == "refused":
+            s.sim.fault("status", status=403, method="POST", path="connections", count=-1)
+        else:
+            s.sim.down("fa1")
+            s.sim.down("fa2")
+        for _ in range(2):
+            reply = s.node.ask("activate", volname="vm-100-disk-0", heal=True, put=s.node.registry()[0]["put"])
+            assert not reply["ok"], (fault, reply)
+        now, = s.node.registry()
+        assert {**now, "put": 0} == {**before, "put": 0}, now
+        if fault == "refused":
+            s.sim.down("fa1")
+            s.sim.down("fa2")
+        aged(s.node)
+        assert told(s.node, "vm-100-disk-0") == serial
+        s.sim.well()
+        s.act("activate", "vm-100-disk-0", heal=True, put=now["put"])
+        assert s.node.registry()[0]["verified"] and len(s.sim.connections()) == 2
+        s.close()
+
+
+def test_cut_activation_of_what_is_open():
+    """Killed between its entry and its end: the service asks the disk, and it is verified again. One
+    that says it is another volume's is not."""
+    for foreign in (False, True):
+        s = Stage(2, delay_ms=20)
+        storages(s, 1)
+        serial = s.disk("vm-100-disk-0")
+        s.act("activate", "vm-100-disk-0")
+        s.node.open(serial)
+        for i in range(100):
+            s.node.send(s.node.request("activate", volname="vm-100-disk-0", heal=True,
+                                       put=s.node.registry()[0]["put"]))
+            time.sleep(0.002 * i)
+            s.node.restart()
+            if not s.node.registry()[0]["verified"]:
+                break
+            s.act("activate", "vm-100-disk-0")
+        assert not s.node.registry()[0]["verified"]
+        if foreign:
+            s.node.write(f"devices/{serial}.foreign", "")
+        s.node.publish()
+        if foreign:
+            until(s.node.document, 15)
+            time.sleep(2)
+            assert not s.node.registry()[0]["verified"]
+        else:
+            until(lambda: s.node.registry()[0]["verified"], 15)
+            assert s.node.registry()[0]["partial"], "until an activation has connected it everywhere"
+            s.node.stop()
+            s.node.publishes = False
+            s.node.start()
+            s.act("activate", "vm-100-disk-0")
+            assert not s.node.registry()[0]["partial"] and len(s.sim.connections()) == 2
+        s.close()
+
+
+def test_idle_entries_are_not_verified_unasked():
+    """Of before a restart of the node, or cut: only what somebody has open is looked at."""
+    s = Stage()
+    storages(s, 1)
+    s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    path = "var/lib/pvewarden/array/registry.json"
+    with open(s.node.path(path), encoding="ascii") as f:
+        doc = json.load(f)
+    doc["entries"][0]["verified"] = False
+    s.node.stop()
+    s.node.write(path, json.dumps(doc))
+    s.node.start()
+    s.node.publish()
+    until(s.node.document, 15)
+    time.sleep(1)
+    assert not s.node.registry()[0]["verified"]
+    s.close()
 
 
 def test_renamed_in_use():

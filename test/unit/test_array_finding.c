@@ -432,6 +432,13 @@ static void of_an_earlier_boot(void **state)
 	g.map.found = NULL;
 	assert_int_equal(look(&g), FINDING_STALE);
 	findings_done(&g.f);
+	/* Believed no more, as another node has renamed it. */
+	g.volumes[0].name = g.volumes[1].name = "pod::vm-101-disk-0";
+	g.connections[0].volume = g.connections[1].volume = "pod::vm-101-disk-0";
+	assert_int_equal(look(&g), FINDING_STALE);
+	assert_non_null(strstr(g.f.items[0].what, "another name"));
+	assert_true(finding_reaps(&g.f.items[0]));
+	findings_done(&g.f);
 
 	/* An activation of this moment. */
 	set(&g);

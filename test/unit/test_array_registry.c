@@ -153,6 +153,35 @@ static void test_put_again(void **state)
 	registry_close(one);
 }
 
+/* That it is in order again is noted of that very entry, which stays as it was. */
+static void test_checked(void **state)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct registry *one = open_in(*state, "boot-1"), *two = open_in(*state, "boot-1");
+	struct registry_entry seen, found;
+
+	put(one, "vm-100-disk-0", 0);
+	put(one, "vm-100-disk-1", 0);
+	assert_int_equal(find(one, "vm-100-disk-0", &a, &seen), 0);
+	assert_int_equal(seen.checked, 0);
+	assert_int_equal(registry_checked(two, &seen, NULL), 0);
+	assert_int_equal(find(one, "vm-100-disk-0", &a, &found), 0);
+	assert_int_equal(found.put, seen.put);
+	assert_true(found.verified);
+	assert_true(found.checked > 0 && found.checked <= clock_boot_ms());
+	assert_int_equal(find(one, "vm-100-disk-1", &a, &found), 0);
+	assert_int_equal(found.checked, 0);
+	put(one, "vm-100-disk-0", 0);
+	assert_int_equal(registry_checked(two, &seen, NULL), 0);
+	assert_int_equal(find(two, "vm-100-disk-0", &a, &found), 0);
+	assert_int_equal(found.checked, 0);
+	assert_int_equal(registry_drop(one, "pure", "vm-100-disk-0", "", NULL), 0);
+	assert_int_equal(registry_checked(two, &seen, NULL), 0);
+	assert_int_equal(find(two, "vm-100-disk-0", &a, &found), -ENOENT);
+	registry_close(one);
+	registry_close(two);
+}
+
 /* A volume, and what stands for one of its snapshots, are two. */
 static void test_snap(void **state)
 {
@@ -362,6 +391,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kept, make, drop),
 		cmocka_unit_test_setup_teardown(test_snap, make, drop),
 		cmocka_unit_test_setup_teardown(test_put_again, make, drop),
+		cmocka_unit_test_setup_teardown(test_checked, make, drop),
 		cmocka_unit_test_setup_teardown(test_no_serial, make, drop),
 		cmocka_unit_test_setup_teardown(test_reboot, make, drop),
 		cmocka_unit_test_setup_teardown(test_damaged, make, drop),
