@@ -479,6 +479,29 @@ def test_all_silent():
     s.close()
 
 
+def test_silent_array_and_another_twice():
+    """Two addresses of one array are one array: what the silent one says of who uses the volume is lacking."""
+    s = Stage(2, nodes=("pve1", "pve2"), content=True)
+    serial = s.disk("vm-100-disk-0")
+    s.sim.write(serial, "old")
+    s.act("snapshot", "vm-100-disk-0", snap="s1")
+    s.sim.write(serial, "used by a stranger")
+    s.sim.make("fa2", hosts=[{"name": "stranger", "iqns": ["iqn.2026-01.test:stranger"]}])
+    s.sim.rest("POST", "connections", {"host_names": "stranger", "volume_names": "pod::vm-100-disk-0"}, array="fa2")
+    one, other = s.config["address"].split(",")
+    s.config = {**s.config, "address": f"{one},{one.replace('127.0.0.1', 'localhost')},{other}",
+                "token": "fa1-token,fa1-token,fa2-token"}
+    silence(s, "fa2")
+    reply = s.node.ask("rollback", s.config, volname="vm-100-disk-0", snap="s1")
+    assert not reply["ok"] and "is not known" in reply["error"], reply
+    assert s.sim.read(serial) == "used by a stranger"
+    # It is known to be out: what is connected there does not count.
+    pod_is(s, "offline", "fa2")
+    reply = s.node.ask("rollback", s.config, volname="vm-100-disk-0", snap="s1")
+    assert reply["ok"] and s.sim.read(serial) == "old", reply
+    s.close()
+
+
 # ---- an /etc/pve that does not answer ----
 
 def hung_stage(**more):
