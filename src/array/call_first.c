@@ -4,7 +4,7 @@
 #include "array/call.h"
 #include "array/container.h"
 
-enum { PATIENCE_MAX_MS = 6000 };
+enum { PATIENCE_MAX_MS = 6000, REFUSED_EVERY_MS = 600000 };
 
 size_t call_arrays(const struct call *c)
 {
@@ -15,7 +15,14 @@ size_t call_arrays(const struct call *c)
 static bool no_answer(int error)
 {
 	return error == -EHOSTUNREACH || error == -EPROTO || error == -EAGAIN ||
-	       error == -ETIMEDOUT;
+	       error == -ETIMEDOUT || error == -EKEYREJECTED;
+}
+
+/* Nobody else would say it while another array does what is asked for. */
+static void name_refused(struct call *c, int error, const struct err *why)
+{
+	if (error == -EKEYREJECTED && call_is_news(c, why->text, REFUSED_EVERY_MS))
+		call_log(c, 0, "%s", why->text);
 }
 
 /* Those that answer, in their order, and then those that were silent. */
@@ -98,10 +105,12 @@ static int ask_in_turn(struct call *c, const struct question *q, struct err *e)
 			return r ? err_set(e, r, "%s", why.text) : 0;
 		if (i) {
 			call_log(c, 0, "%s", why.text);
-		} else {
-			first = why;
-			ret = r;
+			continue;
 		}
+		first = why;
+		ret = r;
+		if (n > 1)
+			name_refused(c, r, &why);
 	}
 	return err_set(e, ret, "%s", first.text);
 }

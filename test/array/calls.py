@@ -479,6 +479,30 @@ def test_all_silent():
     s.close()
 
 
+def test_login_refused():
+    """The first array does not know its token, the other one's is good: that is asked, told to change each
+    thing once, and what is wrong is said."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.config = {**s.config, "token": "wrong,wrong"}
+    assert "login refused" in s.fails("EKEYREJECTED", "size", "vm-100-disk-0")
+    s.config = {**s.config, "token": "wrong,fa2-token"}
+    s.node.restart()
+    reply = s.node.ask("check_connection", s.config)
+    assert reply["ok"] and reply["result"] is True, reply
+    assert any("login refused" in line for level, line in reply["log"] if level == "warning"), reply
+    assert s.act("size", "vm-100-disk-0")["size"] == GIB
+    s.sim.counted()
+    s.act("resize", "vm-100-disk-0", size=2 * GIB, running=0)
+    found = s.sim.counted()
+    assert found.get("fa2 PATCH volumes") == 1 and not of_volumes(s, "fa1"), found
+    reply = s.node.ask("activate", s.config, volname="vm-100-disk-0")
+    assert reply["ok"] and s.node.registry()[0]["partial"], reply
+    # Who is connected there is not known.
+    assert "is not known" in s.fails("EKEYREJECTED", "free", "vm-100-disk-0")
+    s.close()
+
+
 def test_silent_array_and_another_twice():
     """Two addresses of one array are one array: what the silent one says of who uses the volume is lacking."""
     s = Stage(2, nodes=("pve1", "pve2"), content=True)
