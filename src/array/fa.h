@@ -63,6 +63,11 @@ struct fa_call {
 	 * once. What changes something has no less time for that once it was sent, as it may have
 	 * been done then. 0: until the deadline. */
 	int patience_ms;
+	/* With it an answer to a question is waited for beyond patience_ms, as long as there is
+	 * time and this does not say that it is enough: it is asked now and then. NULL: never. */
+	bool (*enough)(void *arg, int64_t waited_ms);
+	void *enough_arg;
+	bool beside; /* asked beside another one: that it was too slow says nothing of it */
 	void (*log)(void *arg, int level, const char *line); /* NULL: the pool's */
 	void *log_arg;
 };

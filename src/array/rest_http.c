@@ -36,7 +36,8 @@ void rest_heard_done(struct rest_heard *h)
 /* A change leaves time to look what became of it. */
 static int attempt_ms(const struct fa_call *c, bool changes)
 {
-	int64_t end = changes ? c->deadline : rest_waits_until(c), left = end - rest_now_ms();
+	int64_t end = changes || c->enough ? c->deadline : rest_waits_until(c);
+	int64_t left = end - rest_now_ms();
 
 	if (changes)
 		left = left * 2 / 3;
@@ -136,6 +137,13 @@ static void note_silence(struct rest *r, int code, int64_t began)
 	}
 }
 
+static void note(struct rest *r, int code, long status, int64_t began)
+{
+	note_silence(r, code, began);
+	if (code < 0 || status == 401 || status >= 500)
+		r->failed_at = rest_now_ms();
+}
+
 static int send(struct rest *r, const struct fa_call *c, const struct http_call *call,
 		struct rest_heard *ret, struct err *e)
 {
@@ -147,9 +155,9 @@ static int send(struct rest *r, const struct fa_call *c, const struct http_call 
 		return code;
 	began = rest_now_ms();
 	code = http_client_call(client, call, &ret->http, e);
-	note_silence(r, code, began);
-	if (code < 0 || ret->http.status == 401 || ret->http.status >= 500)
-		r->failed_at = rest_now_ms();
+	/* Who is asked beside another one is left when that answers. */
+	if (code != -ETIMEDOUT || !c->beside)
+		note(r, code, ret->http.status, began);
 	rest_give_back(r, client);
 	ret->timed_out = code == -ETIMEDOUT;
 	return code < 0 ? failed(r, code, ret->http.sent, e) : 0;
@@ -174,6 +182,8 @@ int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt
 				  .n_wanted = N_WANTED,
 				  .body = a->body,
 				  .deadline_ms = attempt_ms(c, a->changes),
+				  .enough = a->changes ? NULL : c->enough,
+				  .enough_arg = c->enough_arg,
 				  .max_answer = ANSWER_MAX,
 				  .once = a->changes,
 				  .unverified = !r->check_ssl,

@@ -479,6 +479,37 @@ def test_all_silent():
     s.close()
 
 
+def test_slow():
+    """Both take long and answer in time: whatever one array alone could do, its pod can. (The first status
+    of a pod without a quota takes two answers.)"""
+    for ms in (1200, 1600):
+        s = Stage(2)
+        disks = [f"vm-100-disk-{i}" for i in range(2)]
+        for d in disks:
+            s.disk(d)
+        s.node.call("list", s.config)
+        s.sim.fault("latency", ms=ms, count=-1)
+        for method, args in (("size", {"volname": disks[0]}), ("status", {}), ("check_connection", {}),
+                             ("size", {"volname": disks[1]}), ("path", {"volname": disks[0]}),
+                             ("activate", {"volname": disks[1]})):
+            reply = s.node.ask(method, s.config, **args)
+            assert reply["ok"] and reply["result"] is not False, (ms, method, reply)
+        entry, = s.node.registry()
+        assert not entry["partial"] and len(s.sim.connections()) == 2, (ms, entry)
+        s.close()
+
+
+def test_slow_first_array():
+    """Slower than there is time: the other one's word serves, which is asked meanwhile."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.node.call("list", s.config)
+    s.sim.fault("latency", array="fa1", ms=4000, count=-1)
+    reply, took = timed(lambda: s.node.ask("size", s.config, volname="vm-100-disk-0"))
+    assert reply["ok"] and took < 2, (reply, took)
+    s.close()
+
+
 def test_login_refused():
     """The first array does not know its token, the other one's is good: that is asked, told to change each
     thing once, and what is wrong is said."""
