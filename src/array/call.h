@@ -98,6 +98,9 @@ int call_first_pod(struct call *c, int (*fn)(struct fa *, void *arg, struct err 
 /* The arrays that a volume of this storage is connected on: all with a pod, else the first. */
 size_t call_arrays(const struct call *c);
 
+/* None of them has answered of late (fa_was_silent()). */
+bool call_is_silent(const struct call *c);
+
 /* What is remembered under "WHAT URL ..." of any array of this storage is asked anew: other
  * sections may have the same volumes, and the same arrays in another order. */
 void call_forget(struct call *c, const char *what);

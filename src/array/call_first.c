@@ -12,6 +12,14 @@ size_t call_arrays(const struct call *c)
 	return strstr(c->conf.prefix, "::") ? c->n_arrays : 1;
 }
 
+bool call_is_silent(const struct call *c)
+{
+	for (size_t i = 0; i < call_arrays(c); i++)
+		if (!fa_was_silent(c->arrays[i]))
+			return false;
+	return true;
+}
+
 /* It did not say anything of the object: another one may. */
 static bool no_answer(int error)
 {

@@ -80,6 +80,8 @@ void fa_each(struct fa *const *arrays, size_t n, int (*fn)(struct fa *, void *ar
 /* @c for one of @n arrays that are asked at the same time: where there are several, the others do
  * not wait long for one that is silent, and shortly for one that was. */
 struct fa_call fa_call_beside(const struct fa *f, const struct fa_call *c, size_t n);
+/* The same for a single one whose caller has others waiting. */
+struct fa_call fa_call_short(const struct fa *f, const struct fa_call *c);
 
 /* ---- volumes ---- */
 struct fa_volume {

@@ -557,6 +557,84 @@ def test_silent_array_and_another_twice():
     s.close()
 
 
+def guest_with_state(s):
+    """Two disks, and what else Proxmox hands over when the guest ends: an unused disk, two RAM snapshots."""
+    mapped = [f"vm-100-disk-{i}" for i in range(2)]
+    others = ["vm-100-disk-2", "vm-100-state-a", "vm-100-state-b"]
+    for d in mapped + others:
+        s.disk(d)
+    return mapped, others
+
+
+def test_stop_cost():
+    """What was never mapped costs one look at the guest's volumes."""
+    s = Stage()
+    mapped, others = guest_with_state(s)
+    for d in mapped:
+        s.act("activate", d)
+    time.sleep(5.1)
+    s.sim.counted()
+    for d in mapped + others:
+        s.act("deactivate", d)
+    found = s.sim.counted()
+    assert found == {"fa1 DELETE connections": 2, "fa1 GET volumes": 1}, found
+    s.clean()
+    s.close()
+
+
+def test_stop_with_silent_array():
+    """The guest ends in seconds: its disks are off this node, and the array is told later. What has never
+    been here is not here, and nobody need be asked for that."""
+    stop_with_silent_array(Stage(), stays=False)
+    stop_with_silent_array(nvme_stage(), stays=True)
+
+
+def stop_with_silent_array(s, stays):
+    mapped, others = guest_with_state(s)
+    busy = s.disk("vm-101-disk-0")
+    for d in (*mapped, "vm-101-disk-0"):
+        s.act("activate", d)
+    s.node.open(busy)
+    time.sleep(5.1)
+    silence(s, "fa1")
+    for n, d in enumerate(mapped + others):
+        reply, took = timed(lambda: s.node.ask("deactivate", s.config, volname=d))
+        assert reply["ok"] and took < (7 if n == 0 else 4 if d in mapped else 1), (d, took, reply)
+    assert len(s.node.mapped()) == (3 if stays else 1), "a namespace stays as long as its array shows it"
+    assert {e["volname"] for e in s.node.registry() if e["leaving"]} == set(mapped)
+    # One that nobody has open may have been given that name elsewhere: not known, soon.
+    s.node.release(busy)
+    reply, took = timed(lambda: s.node.ask("deactivate", s.config, volname=others[0]))
+    assert not reply["ok"] and reply["code"] == "EHOSTUNREACH" and took < 4, (took, reply)
+    s.sim.well()
+    for d in [*mapped, "vm-101-disk-0"]:
+        s.act("deactivate", d)
+    s.clean()
+    s.close()
+
+
+def test_connected_without_device():
+    """Connected, and no device came of it: known by the entry after a kill, by the array where this node has
+    no entry. Its deactivation disconnects it."""
+    for lost in (False, True):
+        s = Stage(delay_ms=1500)
+        s.disk("vm-100-disk-0")
+        s.node.call("list", s.config)
+        s.node.send(s.node.request("activate", s.config, volname="vm-100-disk-0"))
+        until(s.sim.connections, 10)
+        s.node.kill()
+        if lost:
+            os.unlink(s.node.path("var/lib/pvewarden/array/registry.json"))
+        for name in list(s.node.mapped()):
+            os.unlink(os.path.join(s.node.devices, name))
+        s.node.start()
+        s.disk("vm-100-disk-1")
+        s.act("deactivate", "vm-100-disk-1")  # the guest's volumes are known from here on
+        s.act("deactivate", "vm-100-disk-0")
+        s.clean()
+        s.close()
+
+
 # ---- an /etc/pve that does not answer ----
 
 def hung_stage(**more):
