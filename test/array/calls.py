@@ -635,6 +635,32 @@ def test_connected_without_device():
         s.close()
 
 
+def test_status_of_silent_array():
+    """Storages of one array share its answer; that it is silent costs its storages a second, together."""
+    s = Stage()
+
+    def ask(method, storage):
+        s.node.send({**s.node.request(method, s.config), "storage": storage})
+        return s.node.receive()
+
+    for storage in ("p0", "p1", "p2"):
+        assert ask("status", storage)["ok"]
+    assert s.sim.counted() == {"fa1 GET arrays/space": 1}
+    silence(s, "fa1")
+    time.sleep(10.1)
+    for turn, limit in enumerate((6, 1.5, 1.5)):
+        answers, took = timed(lambda: [ask("check_connection", f"p{i}") for i in range(5)])
+        assert took < limit, (turn, took)
+        assert all(a["ok"] and a["result"] is False for a in answers), answers
+        assert all("127.0.0.1" in " ".join(l for _, l in a["log"]) for a in answers), answers
+        time.sleep(2.5)
+    assert ask("status", "p0")["code"] == "EHOSTUNREACH"
+    s.sim.well()
+    time.sleep(2.5)
+    assert ask("check_connection", "p1")["result"] is True
+    s.close()
+
+
 # ---- an /etc/pve that does not answer ----
 
 def hung_stage(**more):
