@@ -18,6 +18,7 @@ enum {
 struct asking {
 	struct fa_call fa;
 	struct connected *w;
+	const char *pod; /* that the volume is in; NULL: none, or it is not asked for */
 	/* The volume, if it is asked for as well, what this node knows of it (NULL: nothing), and
 	 * whether the first array has shown it. */
 	struct fa_volume *volume;
@@ -53,6 +54,15 @@ bool connected_shows(const struct fa_connections *found, const char *volume_id)
 	return found->n;
 }
 
+/* An array that is back from an outage tells of before, until its pod is online. */
+static bool tells_of_now(struct fa *f, const struct fa_call *fa, const char *pod)
+{
+	enum tri online = pod ? fa_pod_is_online(f, pod) : TRI_YES;
+	struct err ignored = {};
+
+	return online == TRI_UNKNOWN ? fa_pod_ask(f, fa, pod, &ignored) == 0 : online == TRI_YES;
+}
+
 /* By its connections, where it is this node's; else by itself, and then by those that it says it
  * has. */
 static int show_volume(struct fa *f, const struct fa_call *fa, struct asking *q,
@@ -69,6 +79,9 @@ static int show_volume(struct fa *f, const struct fa_call *fa, struct asking *q,
 		q->shown = true;
 		return 0;
 	}
+	/* What it has connected counts all the same. */
+	if (r == 0 && !tells_of_now(f, fa, q->pod))
+		return known ? 0 : list_one(f, fa, q, on, e);
 	if (r == 0)
 		r = fa_volume_get(f, fa, q->w->full, &on->arena, q->volume, e);
 	if (r < 0)
@@ -245,7 +258,10 @@ static uint64_t count(const struct connected *w)
 int connected_volume(struct call *c, const char *volname, const char *full, struct fa_volume *v,
 		     struct connected *ret, struct err *e)
 {
-	struct asking q = { .w = ret, .volume = v, .known = known_as(c, volname, full) };
+	struct asking q = { .w = ret,
+			    .pod = container_pod(&c->conf, &c->arena),
+			    .volume = v,
+			    .known = known_as(c, volname, full) };
 	struct err why[ARRAY_ADDRESSES_MAX];
 	int r;
 
