@@ -120,7 +120,9 @@ static int failed(struct rest *r, int code, bool sent, struct err *e)
 /* Where no other array can be asked half of the time is kept for a second try. */
 static int connect_ms(const struct fa_call *c, int attempt)
 {
-	int64_t ms = c->patience_ms ? rest_waits_until(c) - rest_now_ms() : attempt / 2;
+	int64_t ms = c->enough	      ? attempt
+		     : c->patience_ms ? rest_waits_until(c) - rest_now_ms()
+				      : attempt / 2;
 
 	return (int)(ms < LEAST_MS ? LEAST_MS : ms < CONNECT_MS ? ms : CONNECT_MS);
 }
