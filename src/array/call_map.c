@@ -192,8 +192,10 @@ static int deactivate_unknown(struct call *c, const char *volname, bool no_entry
 
 	if (ret)
 		return ret;
-	if (silent && absent_here(c, full))
+	if (silent && absent_here(c, full)) {
+		call_log(c, 1, "nothing of %s is mapped here", volname);
 		return 0;
+	}
 	ret = find_soon(c, volname, no_entry, &v, &why);
 	if (ret == -ENOENT || ret == -ESTALE) {
 		call_log(c, 1, "%s", why.text);
