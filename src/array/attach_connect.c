@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "array/attach_step.h"
@@ -20,15 +21,20 @@ struct links {
 	} at[ARRAY_ADDRESSES_MAX];
 };
 
-/* With several arrays one that is out of reach may not use up the time of the device. */
-enum { SEVERAL_MS = 15000 };
+enum {
+	/* With several arrays one that is out of reach may not use up the time of the device. */
+	SEVERAL_MS = 15000,
+	/* What leaves has left this node by then, and a guest's other disks wait: 6 s for the
+	 * array's answer, 3 s for a look without one. */
+	LEAVING_MS = 9000,
+};
 
-static struct fa_call bounded(const struct call *c, size_t n_arrays, int reserve_ms)
+static struct fa_call bounded(const struct call *c, int max_ms, int reserve_ms)
 {
 	struct fa_call ret = c->fa;
 	int ms = attach_time(c, reserve_ms);
 
-	ret.deadline = clock_mono_ms() + (n_arrays > 1 && ms > SEVERAL_MS ? SEVERAL_MS : ms);
+	ret.deadline = clock_mono_ms() + (ms > max_ms ? max_ms : ms);
 	return ret;
 }
 
@@ -166,7 +172,7 @@ int attach_connect(struct call *c, const struct attach_target *t, struct map_wan
 	size_t n = call_arrays(c), good = 0;
 
 	put_want(c, t, ret);
-	l.fa = bounded(c, n, ATTACH_RESERVE_MS);
+	l.fa = bounded(c, n > 1 ? SEVERAL_MS : INT_MAX, ATTACH_RESERVE_MS);
 	fa_each(c->arrays, n, connect_one, &l, error, why);
 	for (size_t i = 0; i < n; i++) {
 		if (error[i] == 0) {
@@ -218,7 +224,7 @@ static int disconnect_serial(struct fa *f, struct links *l, const struct fa_call
 static int disconnect_one(struct fa *f, void *arg, struct err *e)
 {
 	struct links *l = arg;
-	struct fa_call fa = fa_call_beside(f, &l->fa, call_arrays(l->c));
+	struct fa_call fa = fa_call_short(f, &l->fa);
 	int ret = l->volume ? disconnect_name(f, l, &fa, l->volume, e) : 1;
 
 	return ret > 0 ? disconnect_serial(f, l, &fa, e) : ret;
@@ -232,7 +238,7 @@ enum attach_off attach_disconnect(struct call *c, const char *array_volume, cons
 	size_t n = call_arrays(c);
 	enum attach_off ret = ATTACH_OFF;
 
-	l.fa = bounded(c, n, 0);
+	l.fa = bounded(c, LEAVING_MS, 0);
 	fa_each(c->arrays, n, disconnect_one, &l, error, why);
 	for (size_t i = 0; i < n; i++) {
 		if (error[i] > 0 && ret == ATTACH_OFF)

@@ -38,26 +38,12 @@ static int read_token_file(const struct call *c, const char *storage, json_t **r
 	return *ret ? 0 : err_set(e, -EINVAL, "storage %s: its token file holds no text", storage);
 }
 
-static int note_new(void *arg, struct buf *ret, struct err *e)
-{
-	(void)ret, (void)e;
-	*(bool *)arg = true;
-	return 0;
-}
-
 /* What is odd in the configuration is named once an hour, not on each of Proxmox' rounds. */
 static void name_odd(struct call *c, const struct diags *diags)
 {
-	for (size_t i = 0; i < diags->n; i++) {
-		CLEANUP(buf_done) struct buf none = {};
-		bool is_new = false;
-
-		(void)array_memo_get(
-			c->ctx->memo, arena_fmt(&c->arena, "odd %s", diags->items[i].text),
-			NAMED_EVERY_MS, clock_mono_ms(), note_new, &is_new, &none, NULL);
-		if (is_new)
+	for (size_t i = 0; i < diags->n; i++)
+		if (call_is_news(c, diags->items[i].text, NAMED_EVERY_MS))
 			call_log(c, 0, "%s", diags->items[i].text);
-	}
 }
 
 static int read_conf(struct call *c, const json_t *request, const struct call_method *m,

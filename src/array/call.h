@@ -73,6 +73,8 @@ int call_str(struct call *c, const char *key, const char **ret, struct err *e);
 int call_u64(struct call *c, const char *key, uint64_t *ret, struct err *e);
 bool call_flag(struct call *c, const char *key);
 const char *call_opt(struct call *c, const char *key); /* NULL without, or empty */
+/* Whether @what is said for the first time in @every_ms. */
+bool call_is_news(struct call *c, const char *what, int every_ms);
 /* "volname", taken apart; *ret is the name as it was given. */
 int call_volname(struct call *c, const char **ret, struct array_volname *parsed, struct err *e);
 
@@ -82,11 +84,11 @@ int call_left(const struct call *c, int reserve_ms);
 /*
  * Asks the arrays in order until one answers: state lives on all arrays of a pod alike, and a
  * volume outside of a pod on the first array alone (facts B3). Another array is asked only when one
- * was not reached, or gave no answer of its own. Of either the pod has to be online there: one that
- * has no such pod would call everything missing, and one that is back from an outage tells of the
- * time before until it is in step again. An error that an array itself said ends it, and so does
- * -EINPROGRESS. All but the last may be silent for a part of the time alone, and one that was
- * silent before is the last.
+ * was not reached, refused the login, or gave no answer of its own. Of either the pod has to be
+ * online there: one that has no such pod would call everything missing, and one that is back from
+ * an outage tells of the time before until it is in step again. An error that an array itself said
+ * ends it, and so does -EINPROGRESS. All but the last may be silent for a part of the time alone,
+ * and one that was silent before is the last.
  */
 int call_first(struct call *c, int (*fn)(struct fa *, void *arg, struct err *), void *arg,
 	       struct err *e);
@@ -97,6 +99,9 @@ int call_first_pod(struct call *c, int (*fn)(struct fa *, void *arg, struct err 
 
 /* The arrays that a volume of this storage is connected on: all with a pod, else the first. */
 size_t call_arrays(const struct call *c);
+
+/* None of them has answered of late (fa_was_silent()). */
+bool call_is_silent(const struct call *c);
 
 /* What is remembered under "WHAT URL ..." of any array of this storage is asked anew: other
  * sections may have the same volumes, and the same arrays in another order. */

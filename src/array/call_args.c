@@ -67,6 +67,23 @@ int call_volname(struct call *c, const char **ret, struct array_volname *parsed,
 	return error;
 }
 
+static int note_new(void *arg, struct buf *ret, struct err *e)
+{
+	(void)ret, (void)e;
+	*(bool *)arg = true;
+	return 0;
+}
+
+bool call_is_news(struct call *c, const char *what, int every_ms)
+{
+	CLEANUP(buf_done) struct buf none = {};
+	bool ret = false;
+
+	(void)array_memo_get(c->ctx->memo, arena_fmt(&c->arena, "said %s", what), every_ms,
+			     clock_mono_ms(), note_new, &ret, &none, NULL);
+	return ret;
+}
+
 void call_forget(struct call *c, const char *what)
 {
 	for (size_t i = 0; i < c->conf.n_addresses; i++)

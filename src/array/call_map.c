@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "array/absent.h"
 #include "array/attach.h"
 #include "array/attach_snap.h"
 #include "array/plan.h"
@@ -17,6 +18,8 @@ enum {
 	DEACTIVATE_MS = 45000,
 	RESIZE_MS = 30000,
 	SIZE_MS = 3000,
+	LEAVE_MS = 6000,
+	LEAVE_SILENT_MS = 3000,
 	SECTOR = 512,
 	TRUST_MS = 60000, /* from an activation until what it made usable is open */
 };
@@ -205,36 +208,69 @@ static int run_activate(struct call *c, struct err *e)
 	return 0;
 }
 
-/* The entry says all that is needed; without one the array is asked what the name stands for, as
- * another program may have mapped it. */
-static int deactivate_volume(struct call *c, const char *volname, struct err *e)
+/* So long at most the array is waited for, where the guest's other disks wait as well. */
+static int find_soon(struct call *c, const char *volname, bool no_entry, struct fa_volume *ret,
+		     struct err *e)
 {
-	struct registry_entry entry;
+	int64_t all = c->fa.deadline;
+	int64_t soon = clock_mono_ms() + (call_is_silent(c) ? LEAVE_SILENT_MS : LEAVE_MS);
+	int error;
+
+	if (soon < all)
+		c->fa.deadline = soon;
+	/* What has no entry was not connected by this node since it was asked for. */
+	error = no_entry ? volume_find_kept(c, volname, ret, e) : volume_find(c, volname, ret, e);
+	c->fa.deadline = all;
+	return error ? error : check_serial(volname, ret->serial, e);
+}
+
+/* Without an entry the array is asked what the name stands for, as another program may have mapped
+ * it; but where it says nothing, and nothing of it can be here, all is done. */
+static int deactivate_unknown(struct call *c, const char *volname, bool no_entry, struct err *e)
+{
 	struct attach_target t;
 	struct fa_volume v = {};
 	struct err why = {};
-	int ret = registry_find(c->ctx->registry, c->conf.storage, volname, "", &c->arena, &entry);
+	bool silent = call_is_silent(c);
+	char full[256];
+	int ret = array_name_of(&c->conf, volname, full, e);
 
-	if (ret == 0) {
-		t = (struct attach_target){ .volname = volname,
-					    .snap = "",
-					    .array_volume = entry.array_volume,
-					    .volume_id = entry.volume_id,
-					    .serial = entry.serial,
-					    .size = entry.size,
-					    .connections = UINT64_MAX };
-		return attach_remove(c, &t, e);
+	if (ret)
+		return ret;
+	if (silent && absent_here(c, full)) {
+		call_log(c, 1, "nothing of %s is mapped here", volname);
+		return 0;
 	}
-	ret = volume_find(c, volname, &v, &why);
+	ret = find_soon(c, volname, no_entry, &v, &why);
 	if (ret == -ENOENT || ret == -ESTALE) {
 		call_log(c, 1, "%s", why.text);
 		return 0;
 	}
-	if (ret == 0)
-		ret = check_serial(volname, v.serial, &why);
+	if (ret && !silent && absent_here(c, full)) {
+		call_log(c, 0, "%s; nothing of %s is mapped here", why.text, volname);
+		return 0;
+	}
 	if (ret)
 		return err_set(e, ret, "%s", why.text);
 	t = target_of(volname, &v);
+	return attach_remove(c, &t, e);
+}
+
+static int deactivate_volume(struct call *c, const char *volname, struct err *e)
+{
+	struct registry_entry entry;
+	struct attach_target t;
+	int ret = registry_find(c->ctx->registry, c->conf.storage, volname, "", &c->arena, &entry);
+
+	if (ret < 0)
+		return deactivate_unknown(c, volname, ret == -ENOENT, e);
+	t = (struct attach_target){ .volname = volname,
+				    .snap = "",
+				    .array_volume = entry.array_volume,
+				    .volume_id = entry.volume_id,
+				    .serial = entry.serial,
+				    .size = entry.size,
+				    .connections = UINT64_MAX };
 	return attach_remove(c, &t, e);
 }
 

@@ -18,6 +18,7 @@ enum {
 struct asking {
 	struct fa_call fa;
 	struct connected *w;
+	const char *pod; /* that the volume is in; NULL: none, or it is not asked for */
 	/* The volume, if it is asked for as well, what this node knows of it (NULL: nothing), and
 	 * whether the first array has shown it. */
 	struct fa_volume *volume;
@@ -53,6 +54,15 @@ bool connected_shows(const struct fa_connections *found, const char *volume_id)
 	return found->n;
 }
 
+/* An array that is back from an outage tells of before, until its pod is online. */
+static bool tells_of_now(struct fa *f, const struct fa_call *fa, const char *pod)
+{
+	enum tri online = pod ? fa_pod_is_online(f, pod) : TRI_YES;
+	struct err ignored = {};
+
+	return online == TRI_UNKNOWN ? fa_pod_ask(f, fa, pod, &ignored) == 0 : online == TRI_YES;
+}
+
 /* By its connections, where it is this node's; else by itself, and then by those that it says it
  * has. */
 static int show_volume(struct fa *f, const struct fa_call *fa, struct asking *q,
@@ -69,6 +79,9 @@ static int show_volume(struct fa *f, const struct fa_call *fa, struct asking *q,
 		q->shown = true;
 		return 0;
 	}
+	/* What it has connected counts all the same. */
+	if (r == 0 && !tells_of_now(f, fa, q->pod))
+		return known ? 0 : list_one(f, fa, q, on, e);
 	if (r == 0)
 		r = fa_volume_get(f, fa, q->w->full, &on->arena, q->volume, e);
 	if (r < 0)
@@ -93,42 +106,68 @@ static bool is_status(const char *status, const char *wanted)
 	return status && strcmp(status, wanted) == 0;
 }
 
-/*
- * On how many arrays but @f itself the pod may have I/O, by @f's word. Only one that is online
- * knows: to others the peer, which may be the one that serves, is "unknown". "suspended" becomes
- * either.
+/* Which arrays they are that answered: an array may have several addresses. NULL: it did not say.
  */
-static int count_others(struct call *c, struct fa *f, const char *pod, size_t *ret)
+static void learn_ids(struct call *c, const struct connected *w,
+		      const char *ret[ARRAY_ADDRESSES_MAX])
 {
-	struct fa_about about = {};
-	struct fa_pod is = {};
-	struct err ignored = {};
-	bool online = false;
-	int r = fa_about_get(f, &c->fa, &c->arena, &about, &ignored);
+	for (size_t i = 0; i < w->n_arrays; i++) {
+		struct fa_about about = {};
+		struct err ignored = {};
 
-	if (r == 0)
-		r = fa_pod_get(f, &c->fa, pod, &c->arena, &is, &ignored);
-	*ret = 0;
-	for (size_t i = 0; r == 0 && i < is.n_arrays; i++) {
-		const char *status = is.arrays[i].status;
-
-		if (about.id && is.arrays[i].id && strcmp(is.arrays[i].id, about.id) == 0)
-			online = is_status(status, "online");
-		else
-			*ret += !is_status(status, "offline") && !is_status(status, "resyncing");
+		ret[i] = NULL;
+		if (w->on[i].result == 0 &&
+		    fa_about_get(w->on[i].array, &c->fa, &c->arena, &about, &ignored) == 0)
+			ret[i] = about.id;
 	}
-	return r < 0 || online ? r : -EAGAIN;
+}
+
+static bool is_one_of(const char *id, const char *const *ids, size_t n)
+{
+	for (size_t i = 0; id && i < n; i++)
+		if (ids[i] && strcmp(ids[i], id) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Whether all arrays on which the pod may have I/O are among @ids, by the word of the one with
+ * @own. Only one that is online knows: to others the peer, which may be the one that serves, is
+ * "unknown". "suspended" becomes either.
+ */
+static bool none_lacks(const struct fa_pod *pod, const char *own, const char *const *ids, size_t n)
+{
+	bool online = false;
+
+	for (size_t i = 0; i < pod->n_arrays; i++) {
+		const char *id = pod->arrays[i].id, *status = pod->arrays[i].status;
+
+		if (id && strcmp(id, own) == 0)
+			online = is_status(status, "online");
+		else if (!is_status(status, "offline") && !is_status(status, "resyncing") &&
+			 !is_one_of(id, ids, n))
+			return false;
+	}
+	return online;
 }
 
 /* Whether all on which the pod may have I/O are among those that answered. */
-static bool silent_are_out(struct call *c, const struct connected *w, size_t answered)
+static bool silent_are_out(struct call *c, const struct connected *w)
 {
-	const char *pod = container_pod(&c->conf, &c->arena);
-	size_t others;
+	const char *name = container_pod(&c->conf, &c->arena), *ids[ARRAY_ADDRESSES_MAX];
 
-	for (size_t i = 0; pod && i < w->n_arrays; i++)
-		if (w->on[i].result == 0 && count_others(c, w->on[i].array, pod, &others) == 0)
-			return others < answered;
+	if (!name)
+		return false;
+	learn_ids(c, w, ids);
+	for (size_t i = 0; i < w->n_arrays; i++) {
+		struct fa_pod pod = {};
+		struct err ignored = {};
+
+		if (ids[i] &&
+		    fa_pod_get(w->on[i].array, &c->fa, name, &c->arena, &pod, &ignored) == 0 &&
+		    none_lacks(&pod, ids[i], ids, w->n_arrays))
+			return true;
+	}
 	return false;
 }
 
@@ -145,7 +184,7 @@ static int weigh(struct call *c, struct connected *ret, const struct err *why, s
 	ret->all_known = answered == ret->n_arrays;
 	if (ret->all_known)
 		return 0;
-	if (answered && silent_are_out(c, ret, answered)) {
+	if (answered && silent_are_out(c, ret)) {
 		call_log(
 			c, 0,
 			"%s: %s does not answer, and the pod is not online there: who is connected "
@@ -219,7 +258,10 @@ static uint64_t count(const struct connected *w)
 int connected_volume(struct call *c, const char *volname, const char *full, struct fa_volume *v,
 		     struct connected *ret, struct err *e)
 {
-	struct asking q = { .w = ret, .volume = v, .known = known_as(c, volname, full) };
+	struct asking q = { .w = ret,
+			    .pod = container_pod(&c->conf, &c->arena),
+			    .volume = v,
+			    .known = known_as(c, volname, full) };
 	struct err why[ARRAY_ADDRESSES_MAX];
 	int r;
 

@@ -190,14 +190,18 @@ void fa_each(struct fa *const *arrays, size_t n, int (*fn)(struct fa *, void *ar
 	free(all);
 }
 
-struct fa_call fa_call_beside(const struct fa *f, const struct fa_call *c, size_t n)
+struct fa_call fa_call_short(const struct fa *f, const struct fa_call *c)
 {
 	int64_t soon = rest_now_ms() + SILENT_BESIDE_MS;
 	struct fa_call ret = *c;
 
-	if (n > 1)
-		ret.patience_ms = BESIDE_MS;
-	if (n > 1 && fa_was_silent(f) && soon < ret.deadline)
+	ret.patience_ms = BESIDE_MS;
+	if (fa_was_silent(f) && soon < ret.deadline)
 		ret.deadline = soon;
 	return ret;
+}
+
+struct fa_call fa_call_beside(const struct fa *f, const struct fa_call *c, size_t n)
+{
+	return n > 1 ? fa_call_short(f, c) : *c;
 }

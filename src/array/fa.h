@@ -63,6 +63,11 @@ struct fa_call {
 	 * once. What changes something has no less time for that once it was sent, as it may have
 	 * been done then. 0: until the deadline. */
 	int patience_ms;
+	/* With it an answer to a question is waited for beyond patience_ms, as long as there is
+	 * time and this does not say that it is enough: it is asked now and then. NULL: never. */
+	bool (*enough)(void *arg, int64_t waited_ms);
+	void *enough_arg;
+	bool beside; /* asked beside another one: that it was too slow says nothing of it */
 	void (*log)(void *arg, int level, const char *line); /* NULL: the pool's */
 	void *log_arg;
 };
@@ -75,6 +80,8 @@ void fa_each(struct fa *const *arrays, size_t n, int (*fn)(struct fa *, void *ar
 /* @c for one of @n arrays that are asked at the same time: where there are several, the others do
  * not wait long for one that is silent, and shortly for one that was. */
 struct fa_call fa_call_beside(const struct fa *f, const struct fa_call *c, size_t n);
+/* The same for a single one whose caller has others waiting. */
+struct fa_call fa_call_short(const struct fa *f, const struct fa_call *c);
 
 /* ---- volumes ---- */
 struct fa_volume {

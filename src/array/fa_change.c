@@ -115,7 +115,7 @@ int fa_changed_volume(struct fa *f, const struct fa_call *c, const struct fa_cha
 	if (strcmp(fa_read_name(item), name) == 0 && fa_read_volume(item, a, ret, NULL) == 0)
 		return 0;
 	r = fa_volume_get(f, c, name, a, ret, e);
-	if (r == -EHOSTUNREACH || r == -EAGAIN)
+	if (r == -EHOSTUNREACH || r == -EAGAIN || r == -EKEYREJECTED)
 		return err_wrap(e, -EINPROGRESS, "done, but cannot be read");
 	return r;
 }

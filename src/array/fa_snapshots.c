@@ -168,7 +168,7 @@ static int take_result(struct fa *f, const struct fa_call *c, struct taking *t,
 	if (read_taken(t, ret) == 0)
 		return 0;
 	r = fa_snapshots_named(f, c, t->names, t->n, t->arena, ret, e);
-	if (r == -EHOSTUNREACH || r == -EAGAIN)
+	if (r == -EHOSTUNREACH || r == -EAGAIN || r == -EKEYREJECTED)
 		return err_wrap(e, -EINPROGRESS, "made, but cannot be read");
 	return r;
 }

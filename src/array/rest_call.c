@@ -110,6 +110,8 @@ static enum next after_lost(struct calling *k, int64_t took_ms)
 
 	if (!quick && (k->lost || k->c->patience_ms))
 		return FINISHED;
+	if (k->c->enough && k->c->enough(k->c->enough_arg, took_ms))
+		return FINISHED;
 	if (k->lost++ >= LOST_MAX)
 		return FINISHED;
 	return rest_pause(k->c, LOST_PAUSE_MS << k->lost) ? AGAIN : FINISHED;

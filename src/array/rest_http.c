@@ -36,7 +36,8 @@ void rest_heard_done(struct rest_heard *h)
 /* A change leaves time to look what became of it. */
 static int attempt_ms(const struct fa_call *c, bool changes)
 {
-	int64_t end = changes ? c->deadline : rest_waits_until(c), left = end - rest_now_ms();
+	int64_t end = changes || c->enough ? c->deadline : rest_waits_until(c);
+	int64_t left = end - rest_now_ms();
 
 	if (changes)
 		left = left * 2 / 3;
@@ -119,7 +120,9 @@ static int failed(struct rest *r, int code, bool sent, struct err *e)
 /* Where no other array can be asked half of the time is kept for a second try. */
 static int connect_ms(const struct fa_call *c, int attempt)
 {
-	int64_t ms = c->patience_ms ? rest_waits_until(c) - rest_now_ms() : attempt / 2;
+	int64_t ms = c->enough	      ? attempt
+		     : c->patience_ms ? rest_waits_until(c) - rest_now_ms()
+				      : attempt / 2;
 
 	return (int)(ms < LEAST_MS ? LEAST_MS : ms < CONNECT_MS ? ms : CONNECT_MS);
 }
@@ -136,6 +139,13 @@ static void note_silence(struct rest *r, int code, int64_t began)
 	}
 }
 
+static void note(struct rest *r, int code, long status, int64_t began)
+{
+	note_silence(r, code, began);
+	if (code < 0 || status == 401 || status >= 500)
+		r->failed_at = rest_now_ms();
+}
+
 static int send(struct rest *r, const struct fa_call *c, const struct http_call *call,
 		struct rest_heard *ret, struct err *e)
 {
@@ -147,9 +157,9 @@ static int send(struct rest *r, const struct fa_call *c, const struct http_call 
 		return code;
 	began = rest_now_ms();
 	code = http_client_call(client, call, &ret->http, e);
-	note_silence(r, code, began);
-	if (code < 0 || ret->http.status == 401 || ret->http.status >= 500)
-		r->failed_at = rest_now_ms();
+	/* Who is asked beside another one is left when that answers. */
+	if (code != -ETIMEDOUT || !c->beside)
+		note(r, code, ret->http.status, began);
 	rest_give_back(r, client);
 	ret->timed_out = code == -ETIMEDOUT;
 	return code < 0 ? failed(r, code, ret->http.sent, e) : 0;
@@ -174,6 +184,8 @@ int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt
 				  .n_wanted = N_WANTED,
 				  .body = a->body,
 				  .deadline_ms = attempt_ms(c, a->changes),
+				  .enough = a->changes ? NULL : c->enough,
+				  .enough_arg = c->enough_arg,
 				  .max_answer = ANSWER_MAX,
 				  .once = a->changes,
 				  .unverified = !r->check_ssl,

@@ -7,6 +7,8 @@
 #include "util/clock.h"
 #include "util/str.h"
 
+enum { LIFE_MS = 1000 };
+
 /* What the memo keeps: plain memory of this process. */
 struct answer {
 	int error;
@@ -19,6 +21,17 @@ struct asked {
 	struct call *c;
 	struct fa_space space;
 };
+
+/* The arrays that are asked: an address with its token is one of the pool's, whichever storage
+ * names it. */
+static const char *asked_of(struct call *c)
+{
+	const char *ret = "";
+
+	for (size_t i = 0; i < call_arrays(c); i++)
+		ret = arena_fmt(&c->arena, "%s%p ", ret, (const void *)c->arrays[i]);
+	return ret;
+}
 
 static int ask_array(struct fa *f, void *arg, struct err *e)
 {
@@ -105,8 +118,8 @@ static int get_half(struct call *c, struct half *half, int age_ms, struct err *e
 {
 	CLEANUP(buf_done) struct buf kept = {};
 	struct half_asked h = { c, half };
-	const char *key = arena_fmt(&c->arena, "half %s %s %s %s", half->what, c->conf.storage,
-				    c->conf.addresses[0].url, c->conf.prefix);
+	const char *key = arena_fmt(&c->arena, "half %s %s%s", half->what, asked_of(c),
+				    container_pod(&c->conf, &c->arena));
 	int r = array_memo_get(c->ctx->memo, key, age_ms, c->fa.deadline, fetch_half, &h, &kept, e);
 
 	if (r == 0)
@@ -155,10 +168,60 @@ static int ask(struct call *c, struct fa_space *ret, struct err *e)
 	if (r < 0)
 		return r;
 	if (!q.space.total)
-		return err_set(e, -EPROTO, "storage %s: %s says that it has no capacity",
-			       c->conf.storage, fa_url(c->arrays[0]));
+		return err_set(e, -EPROTO, "%s says that it has no capacity", fa_url(c->arrays[0]));
 	*ret = q.space;
 	return 0;
+}
+
+/* ---- arrays that were silent ---- */
+
+static int ask_life(struct fa *f, void *arg, struct err *e)
+{
+	CLEANUP(arena_done) struct arena arena = {};
+	const struct call *c = arg;
+	struct fa_call fa = c->fa;
+	struct fa_about about;
+
+	fa.deadline = clock_mono_ms() + LIFE_MS;
+	fa.beside = true; /* who is slow would be silent for ever */
+	return fa_about_get(f, &fa, &arena, &about, e);
+}
+
+static int fetch_life(void *arg, struct buf *ret, struct err *e)
+{
+	struct answer answer = { .at = clock_mono_ms() };
+	int results[ARRAY_ADDRESSES_MAX] = {};
+	struct err why[ARRAY_ADDRESSES_MAX] = {};
+	struct call *c = arg;
+	size_t n = call_arrays(c), silent = 0;
+
+	(void)e;
+	fa_each(c->arrays, n, ask_life, c, results, why);
+	while (silent < n && results[silent] == -EHOSTUNREACH)
+		silent++;
+	if (silent == n) {
+		answer.error = results[0];
+		answer.why = why[0];
+	}
+	buf_add(ret, &answer, sizeof(answer));
+	return 0;
+}
+
+/* What all of Proxmox' rounds over all storages of these arrays wait for is one short question. */
+static int still_silent(struct call *c, struct err *e)
+{
+	CLEANUP(buf_done) struct buf kept = {};
+	struct answer answer;
+	int r;
+
+	if (!call_is_silent(c))
+		return 0;
+	r = array_memo_get(c->ctx->memo, arena_fmt(&c->arena, "life %s", asked_of(c)),
+			   SPACE_KEEP_FAILURE_MS, c->fa.deadline, fetch_life, c, &kept, e);
+	if (r < 0)
+		return r;
+	memcpy(&answer, kept.data, sizeof(answer));
+	return answer.error ? err_set(e, answer.error, "%s", answer.why.text) : 0;
 }
 
 /* A failure is an answer as well: who asks at once after it must not wait as long again. */
@@ -167,19 +230,28 @@ static int fetch(void *arg, struct buf *ret, struct err *e)
 	struct answer answer = { .at = clock_mono_ms() };
 
 	(void)e;
-	answer.error = ask(arg, &answer.space, &answer.why);
+	answer.error = still_silent(arg, &answer.why);
+	if (answer.error == 0)
+		answer.error = ask(arg, &answer.space, &answer.why);
 	buf_add(ret, &answer, sizeof(answer));
 	return 0;
+}
+
+/* What the answer depends on. */
+static const char *key_of(struct call *c)
+{
+	const char *pod = container_pod(&c->conf, &c->arena);
+
+	if (c->conf.quota)
+		return arena_fmt(&c->arena, "space %s%s %llu", asked_of(c), c->conf.prefix,
+				 (unsigned long long)c->conf.quota);
+	return arena_fmt(&c->arena, "space %s%s", asked_of(c), pod ? pod : "");
 }
 
 static int remembered(struct call *c, int age_ms, struct answer *ret, struct err *e)
 {
 	CLEANUP(buf_done) struct buf kept = {};
-	const struct array_conf *conf = &c->conf;
-	const char *key =
-		arena_fmt(&c->arena, "space %s %s %s %llu", conf->storage, conf->addresses[0].url,
-			  conf->prefix, (unsigned long long)conf->quota);
-	int r = array_memo_get(c->ctx->memo, key, age_ms, c->fa.deadline, fetch, c, &kept, e);
+	int r = array_memo_get(c->ctx->memo, key_of(c), age_ms, c->fa.deadline, fetch, c, &kept, e);
 
 	if (r == 0)
 		memcpy(ret, kept.data, sizeof(*ret));

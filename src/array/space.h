@@ -15,8 +15,9 @@ enum {
 	SPACE_HALF_MS = 25000, /* of two answers that belong together the older one is not older */
 };
 
-/* One answer in SPACE_KEEP_MS whatever the number of callers; a failure serves for
- * SPACE_KEEP_FAILURE_MS. used is at most total. */
+/* One answer in SPACE_KEEP_MS whatever the number of callers and of storages that it is the same
+ * for; a failure serves for SPACE_KEEP_FAILURE_MS. Arrays that were silent have a second to say
+ * that they are there. used is at most total. */
 int space_get(struct call *c, struct fa_space *ret, struct err *e);
 
 /* 0 when @more bytes fit under the section's quota, or it has none. -EDQUOT with the numbers. */

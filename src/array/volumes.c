@@ -121,7 +121,8 @@ static int pick(struct call *c, const struct buf *known, const char *full, struc
 	return error;
 }
 
-int volume_find(struct call *c, const char *volname, struct fa_volume *ret, struct err *e)
+static int find(struct call *c, const char *volname, struct fa_volume *ret, bool *fresh,
+		struct err *e)
 {
 	CLEANUP(buf_done) struct buf known = {};
 	struct array_volname v;
@@ -139,11 +140,27 @@ int volume_find(struct call *c, const char *volname, struct fa_volume *ret, stru
 			       &known, e);
 	if (error == 0)
 		error = pick(c, &known, full, ret, e);
-	/* Who is connected may have changed since, by ourselves. */
-	if (error == 0 && !g.fresh)
-		ret->connections = UINT64_MAX;
+	*fresh = g.fresh || error == -ENOENT;
 	/* One that was made since then is found as well. */
 	return error == -ENOENT ? volume_get(c, full, ret, e) : error;
+}
+
+int volume_find(struct call *c, const char *volname, struct fa_volume *ret, struct err *e)
+{
+	bool fresh = false;
+	int error = find(c, volname, ret, &fresh, e);
+
+	/* Who is connected may have changed since, by ourselves. */
+	if (error == 0 && !fresh)
+		ret->connections = UINT64_MAX;
+	return error;
+}
+
+int volume_find_kept(struct call *c, const char *volname, struct fa_volume *ret, struct err *e)
+{
+	bool fresh = false;
+
+	return find(c, volname, ret, &fresh, e);
 }
 
 void volumes_changed(struct call *c)

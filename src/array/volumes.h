@@ -18,6 +18,9 @@ int volume_get(struct call *c, const char *full, struct fa_volume *ret, struct e
  * where the answer is another call's. */
 int volume_find(struct call *c, const char *volname, struct fa_volume *ret, struct err *e);
 
+/* The same with `connections` as it was then: for one that this node has not connected since. */
+int volume_find_kept(struct call *c, const char *volname, struct fa_volume *ret, struct err *e);
+
 /* All of a guest, its templates' too; one request. */
 int volumes_of_guest(struct call *c, struct fa *f, uint32_t vmid, bool destroyed, struct arena *a,
 		     struct fa_volumes *ret, struct err *e);

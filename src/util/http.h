@@ -50,6 +50,10 @@ struct http_call {
 	size_t n_wanted;
 	struct slice body;	     /* JSON; p is NULL: none */
 	int deadline_ms, connect_ms; /* connect_ms 0: 10 s */
+	/* Asked now and then while it waits: true ends that, as if the time were up. NULL: never.
+	 */
+	bool (*enough)(void *arg, int64_t waited_ms);
+	void *enough_arg;
 	size_t max_answer;
 	bool once;	 /* never sent a second time, also when a kept connection ends under it */
 	bool unverified; /* any certificate will do */

@@ -4,14 +4,16 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "util/clock.h"
 #include "util/curlib.h"
 #include "util/str.h"
 
-enum { CONNECT_MS = 10 * 1000, IDLE_S = 600 };
+enum { CONNECT_MS = 10 * 1000, IDLE_S = 600, LOOK_MS = 50, POLL_MS = 1000 };
 
 struct http_client {
 	const struct curlib *c;
-	CURL *h; /* holds the connection */
+	CURLM *m; /* holds the connection */
+	CURL *h;
 	char *ca_file;
 };
 
@@ -29,13 +31,17 @@ int http_client_open(struct http_client **ret, const char *ca_file, struct err *
 {
 	const struct curlib *c = curlib_load(e);
 	struct http_client *client;
-	CURL *h = c ? c->curl_easy_init() : NULL;
 
-	if (!h)
-		return c ? err_set(e, -ENOMEM, "libcurl gives no handle") : -ENOENT;
+	if (!c)
+		return -ENOENT;
 	client = xcalloc(1, sizeof(*client));
 	client->c = c;
-	client->h = h;
+	client->m = c->curl_multi_init();
+	client->h = c->curl_easy_init();
+	if (!client->m || !client->h) {
+		http_client_close(client);
+		return err_set(e, -ENOMEM, "libcurl gives no handle");
+	}
 	client->ca_file = ca_file ? xstrdup(ca_file) : NULL;
 	*ret = client;
 	return 0;
@@ -46,6 +52,8 @@ void http_client_close(struct http_client *c)
 	if (!c)
 		return;
 	c->c->curl_easy_cleanup(c->h);
+	if (c->m)
+		(void)c->c->curl_multi_cleanup(c->m);
 	free(c->ca_file);
 	free(c);
 }
@@ -218,6 +226,47 @@ static void set_up(const struct http_client *k, const struct http_call *call,
 	set_trust(k, call);
 }
 
+/* Until it is over, or the caller has had enough. */
+static CURLMcode run(const struct http_client *k, const struct http_call *call, bool *ret_enough)
+{
+	int64_t began = clock_mono_ms();
+	CURLMcode code = CURLM_OK;
+	int running = 1;
+
+	while (code == CURLM_OK && !*ret_enough) {
+		code = k->c->curl_multi_perform(k->m, &running);
+		if (code != CURLM_OK || !running)
+			break;
+		code = k->c->curl_multi_poll(k->m, NULL, 0, call->enough ? LOOK_MS : POLL_MS, NULL);
+		*ret_enough =
+			call->enough && call->enough(call->enough_arg, clock_mono_ms() - began);
+	}
+	return code;
+}
+
+/* As curl_easy_perform(). */
+static CURLcode perform(const struct http_client *k, const struct http_call *call)
+{
+	const struct curlib *c = k->c;
+	CURLMcode code = c->curl_multi_add_handle(k->m, k->h);
+	CURLcode ret = CURLE_FAILED_INIT;
+	const CURLMsg *done;
+	bool enough = false;
+	int left;
+
+	if (code == CURLM_OK)
+		code = run(k, call, &enough);
+	done = c->curl_multi_info_read(k->m, &left);
+	if (done && done->msg == CURLMSG_DONE)
+		ret = done->data.result;
+	else if (enough)
+		ret = CURLE_OPERATION_TIMEDOUT;
+	else if (code == CURLM_OUT_OF_MEMORY)
+		ret = CURLE_OUT_OF_MEMORY;
+	(void)c->curl_multi_remove_handle(k->m, k->h);
+	return ret;
+}
+
 static int failure(const struct curlib *c, CURLcode code, const char *url, struct err *e)
 {
 	int r = -EIO;
@@ -270,7 +319,7 @@ int http_client_call(struct http_client *k, const struct http_call *call, struct
 	headers = headers_of(k->c, call);
 	set_up(k, call, headers);
 	set_taking(k, &t);
-	code = k->c->curl_easy_perform(k->h);
+	code = perform(k, call);
 	if (code == CURLE_OK)
 		(void)k->c->curl_easy_getinfo(k->h, CURLINFO_RESPONSE_CODE, &ret->status);
 	k->c->curl_slist_free_all(headers);

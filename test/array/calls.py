@@ -479,6 +479,188 @@ def test_all_silent():
     s.close()
 
 
+def test_slow():
+    """Both take long and answer in time: whatever one array alone could do, its pod can. (The first status
+    of a pod without a quota takes two answers.)"""
+    for ms in (1200, 1600):
+        s = Stage(2)
+        disks = [f"vm-100-disk-{i}" for i in range(2)]
+        for d in disks:
+            s.disk(d)
+        s.node.call("list", s.config)
+        s.sim.fault("latency", ms=ms, count=-1)
+        for method, args in (("size", {"volname": disks[0]}), ("status", {}), ("check_connection", {}),
+                             ("size", {"volname": disks[1]}), ("path", {"volname": disks[0]}),
+                             ("activate", {"volname": disks[1]})):
+            reply = s.node.ask(method, s.config, **args)
+            assert reply["ok"] and reply["result"] is not False, (ms, method, reply)
+        entry, = s.node.registry()
+        assert not entry["partial"] and len(s.sim.connections()) == 2, (ms, entry)
+        s.close()
+
+
+def test_slow_first_array():
+    """Slower than there is time: the other one's word serves, which is asked meanwhile."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.node.call("list", s.config)
+    s.sim.fault("latency", array="fa1", ms=4000, count=-1)
+    reply, took = timed(lambda: s.node.ask("size", s.config, volname="vm-100-disk-0"))
+    assert reply["ok"] and took < 2, (reply, took)
+    s.close()
+
+
+def test_login_refused():
+    """The first array does not know its token, the other one's is good: that is asked, told to change each
+    thing once, and what is wrong is said."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.config = {**s.config, "token": "wrong,wrong"}
+    assert "login refused" in s.fails("EKEYREJECTED", "size", "vm-100-disk-0")
+    s.config = {**s.config, "token": "wrong,fa2-token"}
+    s.node.restart()
+    reply = s.node.ask("check_connection", s.config)
+    assert reply["ok"] and reply["result"] is True, reply
+    assert any("login refused" in line for level, line in reply["log"] if level == "warning"), reply
+    assert s.act("size", "vm-100-disk-0")["size"] == GIB
+    s.sim.counted()
+    s.act("resize", "vm-100-disk-0", size=2 * GIB, running=0)
+    found = s.sim.counted()
+    assert found.get("fa2 PATCH volumes") == 1 and not of_volumes(s, "fa1"), found
+    reply = s.node.ask("activate", s.config, volname="vm-100-disk-0")
+    assert reply["ok"] and s.node.registry()[0]["partial"], reply
+    # Who is connected there is not known.
+    assert "is not known" in s.fails("EKEYREJECTED", "free", "vm-100-disk-0")
+    s.close()
+
+
+def test_silent_array_and_another_twice():
+    """Two addresses of one array are one array: what the silent one says of who uses the volume is lacking."""
+    s = Stage(2, nodes=("pve1", "pve2"), content=True)
+    serial = s.disk("vm-100-disk-0")
+    s.sim.write(serial, "old")
+    s.act("snapshot", "vm-100-disk-0", snap="s1")
+    s.sim.write(serial, "used by a stranger")
+    s.sim.make("fa2", hosts=[{"name": "stranger", "iqns": ["iqn.2026-01.test:stranger"]}])
+    s.sim.rest("POST", "connections", {"host_names": "stranger", "volume_names": "pod::vm-100-disk-0"}, array="fa2")
+    one, other = s.config["address"].split(",")
+    s.config = {**s.config, "address": f"{one},{one.replace('127.0.0.1', 'localhost')},{other}",
+                "token": "fa1-token,fa1-token,fa2-token"}
+    silence(s, "fa2")
+    reply = s.node.ask("rollback", s.config, volname="vm-100-disk-0", snap="s1")
+    assert not reply["ok"] and "is not known" in reply["error"], reply
+    assert s.sim.read(serial) == "used by a stranger"
+    # It is known to be out: what is connected there does not count.
+    pod_is(s, "offline", "fa2")
+    reply = s.node.ask("rollback", s.config, volname="vm-100-disk-0", snap="s1")
+    assert reply["ok"] and s.sim.read(serial) == "old", reply
+    s.close()
+
+
+def guest_with_state(s):
+    """Two disks, and what else Proxmox hands over when the guest ends: an unused disk, two RAM snapshots."""
+    mapped = [f"vm-100-disk-{i}" for i in range(2)]
+    others = ["vm-100-disk-2", "vm-100-state-a", "vm-100-state-b"]
+    for d in mapped + others:
+        s.disk(d)
+    return mapped, others
+
+
+def test_stop_cost():
+    """What was never mapped costs one look at the guest's volumes."""
+    s = Stage()
+    mapped, others = guest_with_state(s)
+    for d in mapped:
+        s.act("activate", d)
+    time.sleep(5.1)
+    s.sim.counted()
+    for d in mapped + others:
+        s.act("deactivate", d)
+    found = s.sim.counted()
+    assert found == {"fa1 DELETE connections": 2, "fa1 GET volumes": 1}, found
+    s.clean()
+    s.close()
+
+
+def test_stop_with_silent_array():
+    """The guest ends in seconds: its disks are off this node, and the array is told later. What has never
+    been here is not here, and nobody need be asked for that."""
+    stop_with_silent_array(Stage(), stays=False)
+    stop_with_silent_array(nvme_stage(), stays=True)
+
+
+def stop_with_silent_array(s, stays):
+    mapped, others = guest_with_state(s)
+    busy = s.disk("vm-101-disk-0")
+    for d in (*mapped, "vm-101-disk-0"):
+        s.act("activate", d)
+    s.node.open(busy)
+    time.sleep(5.1)
+    silence(s, "fa1")
+    for n, d in enumerate(mapped + others):
+        reply, took = timed(lambda: s.node.ask("deactivate", s.config, volname=d))
+        assert reply["ok"] and took < (7 if n == 0 else 4 if d in mapped else 1), (d, took, reply)
+    assert len(s.node.mapped()) == (3 if stays else 1), "a namespace stays as long as its array shows it"
+    assert {e["volname"] for e in s.node.registry() if e["leaving"]} == set(mapped)
+    # One that nobody has open may have been given that name elsewhere: not known, soon.
+    s.node.release(busy)
+    reply, took = timed(lambda: s.node.ask("deactivate", s.config, volname=others[0]))
+    assert not reply["ok"] and reply["code"] == "EHOSTUNREACH" and took < 4, (took, reply)
+    s.sim.well()
+    for d in [*mapped, "vm-101-disk-0"]:
+        s.act("deactivate", d)
+    s.clean()
+    s.close()
+
+
+def test_connected_without_device():
+    """Connected, and no device came of it: known by the entry after a kill, by the array where this node has
+    no entry. Its deactivation disconnects it."""
+    for lost in (False, True):
+        s = Stage(delay_ms=1500)
+        s.disk("vm-100-disk-0")
+        s.node.call("list", s.config)
+        s.node.send(s.node.request("activate", s.config, volname="vm-100-disk-0"))
+        until(s.sim.connections, 10)
+        s.node.kill()
+        if lost:
+            os.unlink(s.node.path("var/lib/pvewarden/array/registry.json"))
+        for name in list(s.node.mapped()):
+            os.unlink(os.path.join(s.node.devices, name))
+        s.node.start()
+        s.disk("vm-100-disk-1")
+        s.act("deactivate", "vm-100-disk-1")  # the guest's volumes are known from here on
+        s.act("deactivate", "vm-100-disk-0")
+        s.clean()
+        s.close()
+
+
+def test_status_of_silent_array():
+    """Storages of one array share its answer; that it is silent costs its storages a second, together."""
+    s = Stage()
+
+    def ask(method, storage):
+        s.node.send({**s.node.request(method, s.config), "storage": storage})
+        return s.node.receive()
+
+    for storage in ("p0", "p1", "p2"):
+        assert ask("status", storage)["ok"]
+    assert s.sim.counted() == {"fa1 GET arrays/space": 1}
+    silence(s, "fa1")
+    time.sleep(10.1)
+    for turn, limit in enumerate((6, 1.5, 1.5)):
+        answers, took = timed(lambda: [ask("check_connection", f"p{i}") for i in range(5)])
+        assert took < limit, (turn, took)
+        assert all(a["ok"] and a["result"] is False for a in answers), answers
+        assert all("127.0.0.1" in " ".join(l for _, l in a["log"]) for a in answers), answers
+        time.sleep(2.5)
+    assert ask("status", "p0")["code"] == "EHOSTUNREACH"
+    s.sim.well()
+    time.sleep(2.5)
+    assert ask("check_connection", "p1")["result"] is True
+    s.close()
+
+
 # ---- an /etc/pve that does not answer ----
 
 def hung_stage(**more):
@@ -664,9 +846,10 @@ def test_all_down():
     s.disk("vm-100-disk-0")
     s.act("size", "vm-100-disk-0")
     s.sim.down("fa1")
-    for method in ("path", "activate", "deactivate", "size"):
+    for method in ("path", "activate", "size"):
         s.fails("EHOSTUNREACH", method, "vm-100-disk-0")
     assert not s.node.registry()
+    s.act("deactivate", "vm-100-disk-0")  # this node has no device of any array
     s.sim.well()
     s.act("activate", "vm-100-disk-0")
     s.sim.down("fa1")
