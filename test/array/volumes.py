@@ -674,6 +674,117 @@ def snapshot_faults():
     end(arrays, node)
 
 
+def kept(arrays, disk):
+    """Destroyed snapshots of it, whatever they are called: {id: suffix}."""
+    return {s["id"]: s["suffix"] for s in arrays.volume(f"vg/{disk}")["snapshots"] if s["destroyed"]}
+
+
+def night(arrays, node, what, snap="vzdump"):
+    """Every disk is snapshotted once more: all at one moment, and nothing older under that name."""
+    replies = [node.ask("snapshot", volname=d, snap=snap) for d in DISKS]
+    good = check(f"snapshot, SafeMode: {what}", all(r["ok"] for r in replies) and
+                 snapped(arrays, f"snap-{snap}") == (DISKS, 1), (replies, snapped(arrays, f"snap-{snap}")))
+    return good and {s["id"] for v in arrays.state()["volumes"] for s in v["snapshots"]
+                     if not s["destroyed"] and s["suffix"] == f"snap-{snap}"}
+
+
+def remove(node, snap="vzdump"):
+    for disk in DISKS:
+        node.call("snapshot_delete", volname=disk, snap=snap)
+
+
+def safemode_snapshots():
+    """The name of a snapshot that SafeMode keeps is used again, as often as one likes."""
+    arrays, node = three_disks()
+    arrays.make(config={"safemode": True})
+    arrays.zero()
+    night(arrays, node, "the first night")
+    check("snapshot, SafeMode: one request where nothing is in the way", arrays.calls() == {"POST volume-snapshots": 1})
+    seen = set()
+    for i in range(3):
+        remove(node)
+        seen |= night(arrays, node, f"night {i + 2}")
+    for disk in DISKS:
+        old = kept(arrays, disk)
+        check(f"snapshot, SafeMode: all of {disk}'s are kept, destroyed, under names of their own",
+              len(old) == 3 and all(suffix == f"del-{i}" for i, suffix in old.items()), old)
+        info = node.call("snapshot_info", volname=disk)
+        check("snapshot_info, SafeMode: the last one alone", list(info) == ["vzdump"] and
+              info["vzdump"]["id"] in seen, info)
+        check("snapshot, SafeMode: no tag is left", not arrays.volume(f"vg/{disk}")["tags"])
+    # A disk that is none of the set, and one whose name somebody else has taken.
+    for _ in range(2):
+        r = node.ask("snapshot", volname="vm-100-disk-3", snap="alone")
+        check("snapshot, SafeMode: a disk alone", r["ok"], r)
+        node.call("snapshot_delete", volname="vm-100-disk-3", snap="alone")
+    remove(node)
+    arrays.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-1"}, {"suffix": "snap-vzdump2"})
+    arrays.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-0"}, {"suffix": "snap-vzdump2"})
+    arrays.rest("PATCH", "volume-snapshots", {"names": "vg/vm-100-disk-0.snap-vzdump2"}, {"destroyed": True})
+    before = [(s["name"], s["destroyed"]) for v in arrays.state()["volumes"] for s in v["snapshots"]]
+    r = node.ask("snapshot", volname=DISKS[0], snap="vzdump2")
+    after = [(s["name"], s["destroyed"]) for v in arrays.state()["volumes"] for s in v["snapshots"]]
+    check("snapshot, SafeMode: somebody's is in the way: nothing is changed", refused(r, "EEXIST") and
+          before == after, (r, before, after))
+    end(arrays, node)
+
+
+def safemode_snapshot_faults():
+    """Every request on the way fails, or gets no answer: the next call finds its way."""
+    arrays, node = three_disks()
+    arrays.make(config={"safemode": True})
+    night(arrays, node, "before the faults")
+    for kind in ("drop-after", "reset-after", "drop", "truncated", "status"):
+        for method, path, count in (("GET", "volume-snapshots", 2), ("PUT", "volumes/tags/batch", 1),
+                                    ("PATCH", "volume-snapshots", 3), ("DELETE", "volumes/tags", 1)):
+            for skip in range(count):
+                remove(node)
+                more = {"status": 403} if kind == "status" else {}
+                arrays.fault(kind, method, path, skip=skip, **more)
+                r = node.ask("snapshot", volname=DISKS[0], snap="vzdump")
+                arrays.no_faults()
+                if kind != "status" or method == "DELETE":
+                    check(f"snapshot, SafeMode, {kind} at {method} {path} {skip}", r["ok"], r)
+                live = [s["suffix"] for v in arrays.state()["volumes"] for s in v["snapshots"] if not s["destroyed"]]
+                check("snapshot, SafeMode: no old one is left under the name", r["ok"] or "snap-vzdump" not in live, live)
+                if not r["ok"]:
+                    node.call("snapshot", volname=DISKS[0], snap="vzdump")
+                night_rest = [node.ask("snapshot", volname=d, snap="vzdump") for d in DISKS[1:]]
+                check("snapshot, SafeMode: all at one moment after it", all(r["ok"] for r in night_rest) and
+                      snapped(arrays, "snap-vzdump") == (DISKS, 1), night_rest)
+    end(arrays, node)
+
+
+def safemode_snapshot_killed():
+    """At any moment: what was recovered for its new name is not taken for the guest's, and goes."""
+    arrays, node = three_disks()
+    arrays.make(config={"safemode": True})
+    known = node.path("run/pvewarden/array/snapshots/pure,100,vzdump.json")
+    last = night(arrays, node, "before the kills")
+    for i in range(24):
+        remove(node)
+        arrays.fault("latency", ms=8, count=-1)
+        node.send(node.request("snapshot", volname=DISKS[0], snap="vzdump"))
+        time.sleep(0.01 * i)
+        node.kill()
+        time.sleep(0.1)  # what was sent arrives
+        arrays.no_faults()
+        node.start()
+        if snapped(arrays, "snap-vzdump") == (DISKS, 1):
+            continue  # it was done before
+        taken = any(s["suffix"] == "snap-vzdump" for v in arrays.state()["volumes"] for s in v["snapshots"])
+        if i % 2 and taken and os.path.exists(known):
+            os.unlink(known)  # another node, or after a boot
+        now = night(arrays, node, f"killed after {10 * i} ms")
+        check("snapshot, SafeMode: none of the old ones", now and not last & now, (last, now))
+        last = now or last
+    remove(node)
+    night(arrays, node, "after the kills")
+    live = [s["suffix"] for v in arrays.state()["volumes"] for s in v["snapshots"] if not s["destroyed"]]
+    check("snapshot, SafeMode: nothing is left that is not destroyed", live == ["snap-vzdump"] * 3, live)
+    end(arrays, node)
+
+
 def containers():
     arrays, node = stage()
     for _ in range(3):
@@ -1178,7 +1289,7 @@ def debug_lines():
 TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames,
          kept_answers, frees, free_in_use, free_faults, free_two_arrays, free_costs, free_left_connected, free_renamed,
          free_connected_meanwhile, free_connected_while_it_leaves, snapshots, unclaimed, cut_snapshots, snapshot_faults,
-         containers, names_of_two, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between,
+         safemode_snapshots, safemode_snapshot_faults, safemode_snapshot_killed, containers, names_of_two, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between,
          rollback_one_array, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two, adding_nvme,
          changing, debug_lines)
 
