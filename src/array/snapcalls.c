@@ -6,6 +6,7 @@
 
 #include "array/attach.h"
 #include "array/attach_snap.h"
+#include "array/elsewhere.h"
 #include "array/snapaside.h"
 #include "array/snapdisks.h"
 #include "array/snapforgot.h"
@@ -195,15 +196,34 @@ static int take_alone(struct work *w, struct err *e)
 	return r < 0 ? r : take_names(w, e);
 }
 
+/* The disks of the guest that its config and the volume's name speak of. 1: it may be another
+ * guest's snapshot, one that has this disk as well: whoever is being snapshotted has it in its
+ * config. */
+static int disks_of_guest(struct work *w, struct snapdisks *ret, struct err *e)
+{
+	struct call *c = w->c;
+	struct guest guest;
+	int r = snapdisks_guest(c->ctx->pve, c->node, w->key.vmid, &c->arena, &guest, e);
+
+	if (r < 0)
+		return r;
+	snapdisks_of(&guest, c->conf.storage, w->a->snap, &c->arena, ret);
+	if (!snapdisks_have(ret, w->a->volname))
+		return 1;
+	if (snapdisks_prepared(&guest, w->a->snap))
+		return 0;
+	return elsewhere_shared(&c->conf, c->ctx->pve, call_left(c, 0) / 2, c->node, w->a->volname,
+				w->key.vmid, e);
+}
+
 /* The guest's disks that Proxmox will ask for, or this one alone where its config does not say. */
 static void members_of(struct work *w, struct snapdisks *ret)
 {
 	struct call *c = w->c;
 	struct err why;
-	int r = snapdisks_read(c->ctx->pve, c->node, w->key.vmid, c->conf.storage, w->a->snap,
-			       &c->arena, ret, &why);
+	int r = disks_of_guest(w, ret, &why);
 
-	if (r == 0 && snapdisks_have(ret, w->a->volname))
+	if (r == 0)
 		return;
 	if (r < 0 && r != -ENOENT)
 		call_log(c, 0, "volume %s is snapshotted without the guest's other disks: %s",

@@ -822,6 +822,42 @@ def names_of_two():
             end(arrays, node)
 
 
+def shared_disks():
+    """A disk of two guests, named as the first one's: the second one's snapshot is none of the first's."""
+    arrays, node = stage()
+    for name in ("vm-900-disk-0", "vm-900-disk-1", "vm-901-disk-0"):
+        node.call("alloc", vmid=int(name.split("-")[1]), name=name, size_kib=1024)
+    mine = "scsi0: pure:vm-900-disk-0,size=1M,shared=1\nscsi1: pure:vm-900-disk-1,size=1M\n"
+    theirs = "scsi0: pure:vm-900-disk-0,size=1M,shared=1\nscsi1: pure:vm-901-disk-0,size=1M\n"
+
+    def prepared(disks, snap):
+        return f"lock: snapshot\n{disks}\n[{snap}]\n{disks}snapstate: prepare\nsnaptime: {int(time.time())}\n"
+
+    def take(text900, text901, snap, disks):
+        node.guest(900, text900)
+        node.guest(901, text901)
+        for disk in disks:
+            node.call("snapshot", volname=disk, snap=snap)
+        return snapped(arrays, f"snap-{snap}")[0]
+
+    of901 = ["vm-900-disk-0", "vm-901-disk-0"]
+    for at, text in enumerate((prepared(theirs, "s0"), theirs)):
+        seen = take(mine, text, f"s{at}", of901)
+        check("snapshot of a guest that shares a disk: no other disk of whom it is named after", seen == of901, seen)
+        for disk in of901:
+            node.call("snapshot_delete", volname=disk, snap=f"s{at}")
+        check("snapshot_delete: and all are gone", not snapped(arrays, f"snap-s{at}")[0])
+    arrays.zero()
+    seen = take(prepared(mine, "own"), theirs, "own", ["vm-900-disk-0", "vm-900-disk-1"])
+    check("snapshot of the guest whose name the shared disk has: its disks, in one request",
+          seen == ["vm-900-disk-0", "vm-900-disk-1"] and arrays.calls() == {"POST volume-snapshots": 1},
+          (seen, arrays.calls()))
+    # Being snapshotted under another name says nothing of this one.
+    seen = take(prepared(mine, "one"), prepared(theirs, "two"), "two", of901)
+    check("snapshot of both at once, by two names", seen == of901, seen)
+    end(arrays, node)
+
+
 def delete_beside_a_set():
     """Of a disk that is named as this guest's and is none of its set: that stays, its call still runs."""
     arrays, node = three_disks()
@@ -1289,7 +1325,7 @@ def debug_lines():
 TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames,
          kept_answers, frees, free_in_use, free_faults, free_two_arrays, free_costs, free_left_connected, free_renamed,
          free_connected_meanwhile, free_connected_while_it_leaves, snapshots, unclaimed, cut_snapshots, snapshot_faults,
-         safemode_snapshots, safemode_snapshot_faults, safemode_snapshot_killed, containers, names_of_two, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between,
+         safemode_snapshots, safemode_snapshot_faults, safemode_snapshot_killed, containers, names_of_two, shared_disks, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between,
          rollback_one_array, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two, adding_nvme,
          changing, debug_lines)
 
