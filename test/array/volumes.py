@@ -1260,6 +1260,10 @@ def changing():
     arrays.make(config={"api_token": "rotated"})
     r = node.ask("on_update", config=bare, update={}, delete=[], secrets={"token": "rotated"})
     check("on_update: a new token is kept", r["ok"] and token_file(node) == ("rotated\n", 0o600), r)
+    two = {**bare, "address": bare["address"] + ",http://127.0.0.1:1", "token": "rotated,other"}
+    r = node.ask("list", config=two)
+    check("too few tokens in the file, which goes before storage.cfg: it is named", refused(
+        r, "EINVAL", "but 1 tokens in /etc/pve/priv/storage/pure.purestorage-token"), r)
     given = {**bare, "token": "section's"}  # from a Proxmox that knows no sensitive properties
     r = node.ask("on_update", config=given, update={"token": "wrong"}, delete=[])
     check("on_update: a wrong token among the values is refused, whatever is kept", not r["ok"] and
