@@ -1013,6 +1013,13 @@ def attributes():
     text = "two\nlines \u00e4 'quoted'"
     node.call("attribute_set", volname=name, name="notes", value=text)
     check("attribute: as it was given", node.call("attribute_get", volname=name, name="notes") == text)
+    for length in (256, 257):
+        text = "\u00e4\u20ac\U0001f600x" * 64 + "y" * (length - 256)
+        arrays.zero()
+        r = node.ask("attribute_set", volname=name, name="notes", value=text)
+        check(f"attribute: {length} characters", r["ok"] if length == 256 else
+              refused(r, "EINVAL", "notes of 257 characters") and "takes 256" in r["error"] and not arrays.calls(), r)
+        check("attribute: and it is whole", node.call("attribute_get", volname=name, name="notes") == text[:256])
     node.call("attribute_set", volname=name, name="notes", value="")
     check("attribute: taken away", node.call("attribute_get", volname=name, name="notes") is None)
     node.call("attribute_set", volname=name, name="protected", value=True)
