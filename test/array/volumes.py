@@ -190,6 +190,41 @@ def lists():
     end(arrays, node)
 
 
+def rescans():
+    """Proxmox lists the storage and asks for the path of every volume, one guest after the other."""
+    arrays, node = stage()
+    names = [f"vm-{100 + i}-disk-0" for i in range(40)] + ["base-100-disk-1", "vm-100-disk-10"]
+    arrays.make(volumes=[{"name": f"vg/{n}", "provisioned": GIB} for n in names])
+    serials = {n: arrays.volume(f"vg/{n}")["serial"].lower() for n in names}
+    node.call("status")
+    arrays.zero()
+    node.call("list")
+    paths = {n: node.call("path", volname=n)["path"] for n in names}
+    check("rescan: one request", arrays.calls() == {"GET volumes": 1}, arrays.calls())
+    check("rescan: the path of each", all(paths[n].endswith(serials[n]) for n in names), paths)
+    # What was made since by another node is found, what this node changed is asked anew, as what is old.
+    arrays.make(volumes=[{"name": "vg/vm-100-disk-1", "provisioned": GIB}])
+    r = node.ask("path", volname="vm-100-disk-1")
+    check("rescan: one that was made since", r["ok"] and
+          r["result"]["path"].endswith(arrays.volume("vg/vm-100-disk-1")["serial"].lower()), r)
+    node.call("free", volname=names[1])
+    r = node.ask("path", volname=names[1])
+    check("rescan: one that this node has destroyed since is not there", refused(r, "ESTALE"), r)
+    node.call("list")
+    arrays.rest("PATCH", "volumes", {"names": "vg/" + names[2]}, {"destroyed": True})
+    time.sleep(5.1)
+    r = node.ask("path", volname=names[2])
+    check("rescan: one that another node has destroyed is not there after some seconds", refused(r, "ESTALE"), r)
+    before = len(node.call("list"))
+    arrays.make(volumes=[{"name": "vg/vm-100-disk-2", "provisioned": GIB}])
+    check("list: never from memory", len(node.call("list")) == before + 1)
+    replies = node.many(8, "list")
+    check("list: several at once", all(len(r["result"]) == before + 1 for r in replies), replies)
+    arrays.fault("status", "GET", "volumes", status=403, count=-1)
+    check("list: a refusal is none of an empty list", not node.ask("list")["ok"])
+    end(arrays, node)
+
+
 def clones():
     arrays, node = stage()
     node.call("alloc", vmid=100, size_kib=2 << 20)
@@ -1333,7 +1368,7 @@ def debug_lines():
     end(arrays, node)
 
 
-TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames,
+TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, rescans, clones, clone_faults, renames,
          kept_answers, frees, free_in_use, free_faults, free_two_arrays, free_costs, free_left_connected, free_renamed,
          free_connected_meanwhile, free_connected_while_it_leaves, snapshots, unclaimed, cut_snapshots, snapshot_faults,
          safemode_snapshots, safemode_snapshot_faults, safemode_snapshot_killed, containers, names_of_two, shared_disks, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between,
