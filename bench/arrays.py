@@ -59,6 +59,8 @@ class Life:
         # Last, because devices that are played take the longer the more volumes there are.
         fill(self.sim, volumes)
         self.step(f"list of {volumes:,} volumes", 1, ("list", {}), rest_ms=300)
+        self.step(f"rescan: list of {volumes:,}, path of 100 of them", 1, ("list", {}),
+                  *self.each("path", [f"vm-{1000 + i // 4}-disk-{i % 4}" for i in range(100)]))
         self.logins = self.sim.logins()
         self.service.stop()
         if traced:

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "array/attach_step.h"
+#include "array/byname.h"
 #include "array/plan.h"
 #include "array/volumes.h"
 #include "util/clock.h"
@@ -194,8 +195,10 @@ static int remove_other(struct call *c, const struct attach_target *t,
 int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
 {
 	const struct registry_entry *before = attach_entry(c, t->volname, t->snap);
-	int ret = 0;
+	int ret = *t->snap ? 0 : byname_lead(c, t->volname, NULL, e);
 
+	if (ret)
+		return ret;
 	if (before && is_another(before, t)) {
 		ret = remove_other(c, t, before, e);
 		before = NULL;
@@ -410,7 +413,9 @@ int attach_volume(struct call *c, const struct attach_target *t, struct err *e)
 	/* It is larger here than an answer that was kept says: that is what is older. */
 	if (ret == 0 && here.present && here.size > t->size && t->connections == UINT64_MAX)
 		ret = ask_size(c, t, &now.size, e);
-	return ret ? ret : attach_from(c, &now, &here, e);
+	if (ret == 0)
+		ret = attach_from(c, &now, &here, e);
+	return ret || *t->snap ? ret : byname_lead(c, t->volname, t->serial, e);
 }
 
 /* ---- changed while it is there ---- */

@@ -34,7 +34,7 @@ static int read_token_file(const struct call *c, const char *storage, json_t **r
 
 	if (r <= 0)
 		return r;
-	*ret = json_pack("{s:s%}", "token", text.data, text.len);
+	*ret = json_pack("{s:s%, s:b}", "token", text.data, text.len, "kept", 1);
 	return *ret ? 0 : err_set(e, -EINVAL, "storage %s: its token file holds no text", storage);
 }
 

@@ -5,6 +5,8 @@
 
 #include "array/diskname.h"
 
+enum { VALUE_MAX = 256 }; /* of a tag, in characters */
+
 struct tag {
 	struct call *c;
 	const char *volume, *key, *value;
@@ -69,6 +71,20 @@ int call_attribute_get(struct call *c, struct err *e)
 	return 0;
 }
 
+/* Arrays count characters, as people do. */
+static int check_length(const char *text, struct err *e)
+{
+	size_t n = 0;
+
+	for (; text && *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n <= VALUE_MAX ? 0
+			      : err_set(e, -EINVAL,
+					"notes of %zu characters: they are a tag of the volume on "
+					"the array, which takes %d",
+					n, VALUE_MAX);
+}
+
 /* Nothing, false and 0 for "protected" take the tag away. */
 static const char *value_arg(struct call *c, const char *key)
 {
@@ -97,5 +113,6 @@ int call_attribute_set(struct call *c, struct err *e)
 			"volume %s cannot be protected: Proxmox removes and makes it again by "
 			"itself",
 			volname);
-	return call_first(c, tag_set, &t, e);
+	r = check_length(t.value, e);
+	return r < 0 ? r : call_first(c, tag_set, &t, e);
 }

@@ -7,6 +7,7 @@
 #include "array/absent.h"
 #include "array/attach.h"
 #include "array/attach_snap.h"
+#include "array/byname.h"
 #include "array/plan.h"
 #include "array/space.h"
 #include "array/volumes.h"
@@ -92,11 +93,8 @@ static int serial_of(struct call *c, const char *volname, const char *snap, cons
 	return error ? error : check_serial(volname, v.serial, e);
 }
 
-static void write_path(struct call *c, const char *serial, const uint32_t *vmid)
+static void write_path(struct call *c, const char *path, const uint32_t *vmid)
 {
-	char path[ARRAY_PATH_MAX];
-
-	array_path_of(&c->conf, serial, path);
 	jsonw_row(c->out, "result");
 	jsonw_str(c->out, "path", path);
 	if (vmid)
@@ -107,16 +105,24 @@ static void write_path(struct call *c, const char *serial, const uint32_t *vmid)
 static int run_path(struct call *c, struct err *e)
 {
 	const char *volname, *snap = call_opt(c, "snap"), *serial;
+	char path[ARRAY_PATH_MAX], named[BYNAME_MAX];
 	struct array_volname v;
 	int ret = call_volname(c, &volname, &v, e);
 
 	if (ret == 0)
 		ret = serial_of(c, volname, snap ? snap : "", &serial, e);
+	/* The array says that there is none: Proxmox may be about to make it. */
+	if ((ret == -ENOENT || ret == -ESTALE) && !snap &&
+	    byname_path(c->conf.storage, volname, named)) {
+		write_path(c, named, &v.vmid);
+		return 0;
+	}
 	if (ret)
 		return ret;
 	if (!snap)
 		told_note(c->ctx->tolds, c->conf.storage, volname, serial);
-	write_path(c, serial, &v.vmid);
+	array_path_of(&c->conf, serial, path);
+	write_path(c, path, &v.vmid);
 	return 0;
 }
 
@@ -188,6 +194,7 @@ static int check_healing(struct call *c, const char *volname, const char *snap, 
 static int run_activate(struct call *c, struct err *e)
 {
 	const char *volname, *snap = call_opt(c, "snap"), *serial = NULL;
+	char path[ARRAY_PATH_MAX];
 	struct array_volname parsed;
 	CLEANUP_FD int lock = -1;
 	int ret = call_volname(c, &volname, &parsed, e);
@@ -204,7 +211,8 @@ static int run_activate(struct call *c, struct err *e)
 		   : activate_volume(c, volname, &serial, e);
 	if (ret)
 		return ret;
-	write_path(c, serial, NULL);
+	array_path_of(&c->conf, serial, path);
+	write_path(c, path, NULL);
 	return 0;
 }
 

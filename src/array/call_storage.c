@@ -176,7 +176,7 @@ static int read_kept(struct call *c, json_t **ret, struct err *e)
 
 	if (r <= 0)
 		return r;
-	*ret = json_pack("{s:s%}", "token", buf_str(&text), text.len);
+	*ret = json_pack("{s:s%, s:b}", "token", buf_str(&text), text.len, "kept", 1);
 	return *ret ? 0
 		    : err_set(e, -EINVAL, "storage %s: its token file holds no text",
 			      c->conf.storage);

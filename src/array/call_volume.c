@@ -56,10 +56,10 @@ static int list_now(struct fa *f, void *arg, struct err *e)
 	struct listing *l = arg;
 	struct call *c = l->c;
 
-	if (l->vmid && !l->names)
+	if (!l->names)
 		return volumes_of_guest(c, f, l->vmid, false, &c->arena, &l->found, e);
-	return fa_volumes_list(f, &c->fa, l->names, l->n_names, c->conf.prefix, false, &c->arena,
-			       &l->found, e);
+	return fa_volumes_list(f, &c->fa, l->names, l->n_names, NULL, false, &c->arena, &l->found,
+			       e);
 }
 
 /* Names that this storage cannot hold are not there, which is what list says of them. */
@@ -87,7 +87,9 @@ static int run_list(struct call *c, struct err *e)
 	if (call_opt(c, "vmid"))
 		r = call_vmid(c, "vmid", &l.vmid, e);
 	names_arg(c, &l);
-	if (r == 0 && (!l.names || l.n_names))
+	if (r == 0 && !l.names && !l.vmid)
+		r = volumes_list(c, &l.found, e);
+	else if (r == 0 && (!l.names || l.n_names))
 		r = call_first(c, list_now, &l, e);
 	if (r < 0)
 		return r;

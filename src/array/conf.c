@@ -313,6 +313,23 @@ static int read_addresses(const struct reader *r)
 	return 0;
 }
 
+/* The file goes before storage.cfg, where whoever adds an address by hand adds its token. */
+static int refuse_too_few(const struct reader *r, const json_t *secrets, size_t n)
+{
+	const struct array_conf *c = r->c;
+
+	if (!json_is_true(json_object_get(secrets, "kept")))
+		return err_set(
+			r->e, -EINVAL,
+			"storage %s: %zu addresses, but %zu tokens: one each, in their order",
+			c->storage, c->n_addresses, n);
+	return err_set(r->e, -EINVAL,
+		       "storage %s: %zu addresses, but %zu tokens in /etc/pve/priv/storage/"
+		       "%s.purestorage-token, which goes before a token in storage.cfg: pvesm set "
+		       "%s --token with one each, in their order",
+		       c->storage, c->n_addresses, n, c->storage, c->storage);
+}
+
 static int read_tokens(const struct reader *r, const json_t *secrets)
 {
 	struct array_conf *c = r->c;
@@ -333,10 +350,7 @@ static int read_tokens(const struct reader *r, const json_t *secrets)
 				       "storage %s: token %zu holds what no token of an array has",
 				       c->storage, i + 1);
 	if (n < c->n_addresses)
-		return err_set(
-			r->e, -EINVAL,
-			"storage %s: %zu addresses, but %zu tokens: one each, in their order",
-			c->storage, c->n_addresses, n);
+		return refuse_too_few(r, secrets, n);
 	if (n > c->n_addresses)
 		diag_add(r->diags, NULL, 0, "storage %s: %zu tokens for %zu addresses", c->storage,
 			 n, c->n_addresses);

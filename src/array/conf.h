@@ -44,7 +44,8 @@ struct array_conf {
 bool array_storage_ok(const char *id);
 
 /*
- * @node is the short node name (PVE::INotify::nodename). -EINVAL with a sentence that names
+ * @node is the short node name (PVE::INotify::nodename). @secrets: {"token", "kept"}, where "kept"
+ * says that it is what the token's own file has; or NULL. -EINVAL with a sentence that names
  * storage, key and what was expected. What is odd but works (two addresses with a vgname, a key
  * that is not acted on) goes to @diags. Memory is @a's.
  */

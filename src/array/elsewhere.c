@@ -234,6 +234,24 @@ int elsewhere_idle(const struct array_conf *conf, struct pvefs *p, int wait_ms, 
 	return r;
 }
 
+int elsewhere_shared(const struct array_conf *conf, struct pvefs *p, int wait_ms, const char *node,
+		     const char *volname, uint32_t vmid, struct err *e)
+{
+	struct elsewhere w = { .conf = conf, .node = node, .volname = volname };
+	struct reading *seen;
+	int r = read_cluster(p, wait_ms, &w, &seen, e);
+
+	if (r == 0 && seen->cluster.n_blind)
+		r = err_set(e, -EAGAIN, "%s", seen->cluster.blind[0]);
+	else if (r < 0)
+		return err_wrap(e, -EAGAIN, "who else uses %s is not known", volname);
+	for (size_t i = 0; i < seen->cluster.n_guests && r == 0; i++)
+		r = seen->cluster.guests[i].vmid != vmid &&
+		    refers(&w, &seen->cluster, &seen->cluster.guests[i]);
+	drop(seen);
+	return r < 0 ? err_wrap(e, r, "who else uses %s is not known", volname) : r;
+}
+
 /* --- who else uses the same names ------------------------------------------------------------- */
 
 /* Once, and some of many. */

@@ -40,6 +40,11 @@ int elsewhere_idle(const struct array_conf *conf, struct pvefs *p, int wait_ms, 
 		   const char *volname, const struct fa_connection *items, size_t n, bool all_known,
 		   struct err *e);
 
+/* 1: another guest than @vmid refers to @volname, in any section of its config. 0: none does.
+ * -EAGAIN: not all of /etc/pve could be read, or not within @wait_ms. */
+int elsewhere_shared(const struct array_conf *conf, struct pvefs *p, int wait_ms, const char *node,
+		     const char *volname, uint32_t vmid, struct err *e);
+
 /*
  * Adds the names of those that volumes of this storage are connected to and that are no nodes of
  * this cluster, "a, b": another cluster may have the same names for its guests' disks (facts F5).

@@ -175,6 +175,10 @@ int fa_snapshot_delete(struct fa *f, const struct fa_call *c, const char *const 
 		       struct err *e);
 int fa_snapshot_rename(struct fa *f, const struct fa_call *c, const char *name, const char *suffix,
 		       struct err *e);
+/* Destroyed then, under another suffix, whether it was destroyed before or not; its old one is
+ * free. It is live for a moment in between. */
+int fa_snapshot_set_aside(struct fa *f, const struct fa_call *c, const struct fa_snapshot *s,
+			  const char *suffix, struct err *e);
 
 /* ---- connections ---- */
 struct fa_connection {

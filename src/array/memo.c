@@ -173,6 +173,22 @@ int array_memo_get(struct array_memo *m, const char *key, int max_age_ms, int64_
 	return error;
 }
 
+bool array_memo_peek(struct array_memo *m, const char *key, int max_age_ms, struct buf *ret)
+{
+	bool found = false;
+
+	buf_reset(ret);
+	(void)pthread_mutex_lock(&m->lock);
+	for (struct entry *it = m->entries; it && !found; it = it->next) {
+		found = it->at && clock_mono_ms() - it->at <= max_age_ms &&
+			strcmp(it->key, key) == 0;
+		if (found)
+			buf_add(ret, it->value.data, it->value.len);
+	}
+	(void)pthread_mutex_unlock(&m->lock);
+	return found;
+}
+
 void array_memo_forget(struct array_memo *m, const char *prefix)
 {
 	(void)pthread_mutex_lock(&m->lock);

@@ -25,5 +25,8 @@ int array_memo_get(struct array_memo *m, const char *key, int max_age_ms, int64_
 		   int (*fetch)(void *arg, struct buf *ret, struct err *e), void *arg,
 		   struct buf *ret, struct err *e);
 
+/* The bytes under @key if they are there and at most @max_age_ms old; asks and waits for nobody. */
+bool array_memo_peek(struct array_memo *m, const char *key, int max_age_ms, struct buf *ret);
+
 /* What is under keys that begin with @prefix is asked anew. */
 void array_memo_forget(struct array_memo *m, const char *prefix);

@@ -6,6 +6,8 @@
 
 #include "array/attach.h"
 #include "array/attach_snap.h"
+#include "array/elsewhere.h"
+#include "array/snapaside.h"
 #include "array/snapdisks.h"
 #include "array/snapforgot.h"
 #include "array/snapset.h"
@@ -145,6 +147,11 @@ static int clear_cut_call(struct work *w, struct err *e)
 		return r;
 	if (w->found.n && !made_by_cut_call(w))
 		r = remove_forgotten(w, e);
+	/* Destroyed before, and on its way to another name when that call ended? */
+	if (r == 1) {
+		r = snapaside_clear(w->c, w->names, w->n, w->a->suffix, e);
+		w->found.n = r == 0 ? 0 : w->found.n;
+	}
 	if (r < 0)
 		return r;
 	if (r == 1)
@@ -166,13 +173,47 @@ static int clear_cut_call(struct work *w, struct err *e)
 
 /* ---- snapshot ---- */
 
+/* Of @w->names. Destroyed ones that hold the name still give it back first. */
+static int take_names(struct work *w, struct err *e)
+{
+	struct err why = {};
+	int r = call_first(w->c, take_on, w, &why), left;
+
+	if (r == -EEXIST) {
+		left = snapaside_clear(w->c, w->names, w->n, w->a->suffix, e);
+		if (left <= 0)
+			return left < 0 ? left : call_first(w->c, take_on, w, e);
+	}
+	return r ? err_set(e, r, "%s", why.text) : 0;
+}
+
 static int take_alone(struct work *w, struct err *e)
 {
 	int r;
 
 	start_names(w, 1);
 	r = add_name(w, w->a->volname, false, e);
-	return r < 0 ? r : call_first(w->c, take_on, w, e);
+	return r < 0 ? r : take_names(w, e);
+}
+
+/* The disks of the guest that its config and the volume's name speak of. 1: it may be another
+ * guest's snapshot, one that has this disk as well: whoever is being snapshotted has it in its
+ * config. */
+static int disks_of_guest(struct work *w, struct snapdisks *ret, struct err *e)
+{
+	struct call *c = w->c;
+	struct guest guest;
+	int r = snapdisks_guest(c->ctx->pve, c->node, w->key.vmid, &c->arena, &guest, e);
+
+	if (r < 0)
+		return r;
+	snapdisks_of(&guest, c->conf.storage, w->a->snap, &c->arena, ret);
+	if (!snapdisks_have(ret, w->a->volname))
+		return 1;
+	if (snapdisks_prepared(&guest, w->a->snap))
+		return 0;
+	return elsewhere_shared(&c->conf, c->ctx->pve, call_left(c, 0) / 2, c->node, w->a->volname,
+				w->key.vmid, e);
 }
 
 /* The guest's disks that Proxmox will ask for, or this one alone where its config does not say. */
@@ -180,10 +221,9 @@ static void members_of(struct work *w, struct snapdisks *ret)
 {
 	struct call *c = w->c;
 	struct err why;
-	int r = snapdisks_read(c->ctx->pve, c->node, w->key.vmid, c->conf.storage, w->a->snap,
-			       &c->arena, ret, &why);
+	int r = disks_of_guest(w, ret, &why);
 
-	if (r == 0 && snapdisks_have(ret, w->a->volname))
+	if (r == 0)
 		return;
 	if (r < 0 && r != -ENOENT)
 		call_log(c, 0, "volume %s is snapshotted without the guest's other disks: %s",
@@ -206,14 +246,14 @@ static int settle(struct work *w, struct err *e)
 static int take(struct work *w, const char *const *volnames, struct err *e)
 {
 	struct err why = {};
-	int r = call_first(w->c, take_on, w, &why), removed;
+	int r = take_names(w, &why), removed;
 
 	if (r == -EEXIST) {
 		removed = snapforgot_remove(w->c, w->a, volnames, w->n, e);
 		if (removed < 0)
 			return removed;
 		if (removed == 0)
-			return call_first(w->c, take_on, w, e);
+			return take_names(w, e);
 	}
 	return r ? err_set(e, r, "%s", why.text) : 0;
 }

@@ -86,6 +86,15 @@ void snapdisks_of(const struct guest *g, const char *storage, const char *snap, 
 	}
 }
 
+bool snapdisks_prepared(const struct guest *g, const char *snap)
+{
+	const struct guest_section *s = guest_snapshot(g, slice_of(snap));
+	const char *state = s ? guest_option(s, "snapstate") : NULL;
+
+	return g->lock && strcmp(g->lock, "snapshot") == 0 && state &&
+	       strcmp(state, "prepare") == 0;
+}
+
 /* The text of one config. */
 struct reading {
 	char *node;

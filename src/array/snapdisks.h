@@ -30,4 +30,7 @@ int snapdisks_guest(struct pvefs *p, const char *node, uint32_t vmid, struct are
 int snapdisks_read(struct pvefs *p, const char *node, uint32_t vmid, const char *storage,
 		   const char *snap, struct arena *a, struct snapdisks *ret, struct err *e);
 
+/* As Proxmox writes it just before it asks for the first disk: this guest is being snapshotted. */
+bool snapdisks_prepared(const struct guest *g, const char *snap);
+
 bool snapdisks_have(const struct snapdisks *d, const char *volname);

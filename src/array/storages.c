@@ -40,7 +40,7 @@ static int secrets_of(const struct root *root, const char *id, json_t **ret)
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	token = slice_trim(buf_slice(&text));
-	*ret = json_pack("{s:s%}", "token", token.p, token.n);
+	*ret = json_pack("{s:s%, s:b}", "token", token.p, token.n, "kept", 1);
 	return *ret ? 0 : -EBADMSG;
 }
 

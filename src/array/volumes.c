@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "util/jsonw.h"
+#include "util/str.h"
 
 struct one {
 	struct call *c;
@@ -55,7 +56,6 @@ static int list_guest(struct fa *f, void *arg, struct err *e)
 
 static void print_volume(struct jsonw *w, const struct fa_volume *v)
 {
-	jsonw_row(w, NULL);
 	jsonw_str(w, "name", v->name);
 	jsonw_str(w, "id", v->id);
 	jsonw_str(w, "serial", v->serial);
@@ -64,7 +64,6 @@ static void print_volume(struct jsonw *w, const struct fa_volume *v)
 	jsonw_i64(w, "created", v->created);
 	if (v->connections != UINT64_MAX)
 		jsonw_u64(w, "connections", v->connections);
-	jsonw_close(w);
 }
 
 static int fetch_guest(void *arg, struct buf *ret, struct err *e)
@@ -79,8 +78,11 @@ static int fetch_guest(void *arg, struct buf *ret, struct err *e)
 	jsonw_begin_row(&w, ret);
 	jsonw_array(&w, "volumes");
 	for (size_t i = 0; i < g->found.n; i++)
-		if (!g->found.items[i].destroyed)
+		if (!g->found.items[i].destroyed) {
+			jsonw_row(&w, NULL);
 			print_volume(&w, &g->found.items[i]);
+			jsonw_close(&w);
+		}
 	jsonw_close(&w);
 	jsonw_end(&w);
 	return 0;
@@ -121,6 +123,95 @@ static int pick(struct call *c, const struct buf *known, const char *full, struc
 	return error;
 }
 
+/* ---- all of a storage, remembered as lines: a name, a blank, its JSON ---- */
+
+struct all {
+	struct call *c;
+	struct fa_volumes found;
+	bool fresh; /* it is this call that asked */
+};
+
+static const char *all_key(struct call *c)
+{
+	return arena_fmt(&c->arena, "volumes %s %s", c->conf.addresses[0].url, c->conf.storage);
+}
+
+static int list_all(struct fa *f, void *arg, struct err *e)
+{
+	struct all *all = arg;
+	struct call *c = all->c;
+
+	return fa_volumes_list(f, &c->fa, NULL, 0, c->conf.prefix, false, &c->arena, &all->found,
+			       e);
+}
+
+static int fetch_all(void *arg, struct buf *ret, struct err *e)
+{
+	struct all *all = arg;
+	int error = call_first(all->c, list_all, all, e);
+
+	if (error)
+		return error;
+	all->fresh = true;
+	for (size_t i = 0; i < all->found.n; i++) {
+		const struct fa_volume *v = &all->found.items[i];
+		struct jsonw w;
+
+		if (v->destroyed || !array_volname_of(&all->c->conf, v->name))
+			continue;
+		buf_addf(ret, "%s ", v->name);
+		jsonw_begin_row(&w, ret);
+		print_volume(&w, v);
+		jsonw_end(&w);
+	}
+	return 0;
+}
+
+int volumes_list(struct call *c, struct fa_volumes *ret, struct err *e)
+{
+	CLEANUP(buf_done) struct buf lines = {};
+	struct all all = { .c = c };
+	int error = array_memo_get(c->ctx->memo, all_key(c), -1, c->fa.deadline, fetch_all, &all,
+				   &lines, e);
+
+	/* Another call's list may have begun before this one was asked for. */
+	if (!all.fresh)
+		error = call_first(c, list_all, &all, e);
+	if (error == 0)
+		*ret = all.found;
+	return error;
+}
+
+/* What follows the name on its line. */
+static bool pick_line(const struct buf *lines, const char *full, struct slice *ret)
+{
+	struct slice rest = buf_slice(lines), line;
+	size_t n = strlen(full);
+
+	while (slice_split(&rest, '\n', &line)) {
+		if (line.n <= n || memcmp(line.p, full, n) != 0 || line.p[n] != ' ')
+			continue;
+		*ret = slice_from(line, n + 1);
+		return true;
+	}
+	return false;
+}
+
+/* 1: it is in no list of the last seconds. */
+static int find_listed(struct call *c, const char *full, struct fa_volume *ret)
+{
+	CLEANUP(buf_done) struct buf lines = {};
+	struct slice text;
+	json_t *doc = NULL;
+
+	if (!array_memo_peek(c->ctx->memo, all_key(c), VOLUMES_MEMO_MS, &lines) ||
+	    !pick_line(&lines, full, &text) || json_parse(text, "a volume", &doc, NULL))
+		return 1;
+	read_volume(ret, doc, &c->arena);
+	json_decref(doc);
+	return 0;
+}
+
 static int find(struct call *c, const char *volname, struct fa_volume *ret, bool *fresh,
 		struct err *e)
 {
@@ -131,7 +222,7 @@ static int find(struct call *c, const char *volname, struct fa_volume *ret, bool
 	char full[256];
 	int error = array_name_of(&c->conf, volname, full, e);
 
-	if (error || !array_volname_parse(volname, &v))
+	if (error || !array_volname_parse(volname, &v) || find_listed(c, full, ret) == 0)
 		return error;
 	g.like = arena_fmt(&c->arena, "%s%s-%u-", c->conf.prefix, v.base ? "base" : "vm", v.vmid);
 	key = arena_fmt(&c->arena, "volumes %s %s %s", c->conf.addresses[0].url, c->conf.storage,

@@ -25,6 +25,10 @@ int volume_find_kept(struct call *c, const char *volname, struct fa_volume *ret,
 int volumes_of_guest(struct call *c, struct fa *f, uint32_t vmid, bool destroyed, struct arena *a,
 		     struct fa_volumes *ret, struct err *e);
 
+/* All of the storage now: one GET for each thousand, nothing that was remembered. For some seconds
+ * volume_find() needs none then: Proxmox lists a storage and asks for the path of each volume. */
+int volumes_list(struct call *c, struct fa_volumes *ret, struct err *e);
+
 /* After each change of names, sizes or existence: nothing that was remembered of this array's
  * volumes is told again. */
 void volumes_changed(struct call *c);

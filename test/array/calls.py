@@ -102,6 +102,49 @@ def test_cost():
         s.close()
 
 
+def test_cloudinit():
+    """Proxmox asks for a path, then looks whether the drive is there, makes it, activates it, and writes to that path."""
+    s = Stage()
+    name = "vm-100-cloudinit"
+    named = f"/run/pvewarden/array/named/pure/{name}"
+    link = s.node.path(named[1:])
+    for safemode in (False, False, True, True):
+        s.sim.ask("POST", "/make", {"array": "fa1", "config": {"safemode": safemode}})
+        assert s.act("path", name) == {"path": named, "vmid": 100}
+        assert not os.path.lexists(link)
+        s.fails("ENOENT" if not safemode or not s.sim.volume(f"vg/{name}") else "ESTALE", "activate", name)
+        assert not s.node.ask("size", s.config, volname=name)["ok"]
+        assert s.node.call("alloc", s.config, vmid=100, name=name, size_kib=4096) == name
+        path = s.act("activate", name)["path"]
+        serial = s.sim.volumes()[f"vg/{name}"]["serial"]
+        assert path.endswith(serial.lower()) and os.readlink(link) == path
+        assert os.stat(os.path.dirname(link)).st_mode & 0o777 == 0o700
+        assert s.act("path", name) == {"path": path, "vmid": 100}
+        s.act("activate", name)
+        assert os.readlink(link) == path
+        s.act("deactivate", name)
+        assert not os.path.lexists(link)
+        s.act("activate", name)
+        s.act("free", name)
+        assert not os.path.lexists(link)
+        s.clean()
+    # One that is left over never stands for another volume.
+    os.symlink("/dev/disk/by-id/wrong", link)
+    s.node.call("alloc", s.config, vmid=100, name=name, size_kib=4096)
+    path = s.act("activate", name)["path"]
+    assert os.readlink(link) == path == s.act("path", name)["path"]
+    # Nothing is guessed of an array that does not answer, nor of other volumes.
+    s.act("deactivate", name)
+    s.fails("ENOENT", "path", "vm-100-disk-0")
+    s.fails("ENOENT", "path", "vm-100-cloudinit-2")
+    s.fails("ENOENT", "path", "base-100-cloudinit")
+    s.sim.down("fa1")
+    s.node.restart()
+    assert not s.node.ask("path", s.config, volname=name)["ok"]
+    s.sim.well()
+    s.close()
+
+
 def test_resize():
     s = Stage()
     serial = s.disk("vm-100-disk-0")

@@ -190,6 +190,41 @@ def lists():
     end(arrays, node)
 
 
+def rescans():
+    """Proxmox lists the storage and asks for the path of every volume, one guest after the other."""
+    arrays, node = stage()
+    names = [f"vm-{100 + i}-disk-0" for i in range(40)] + ["base-100-disk-1", "vm-100-disk-10"]
+    arrays.make(volumes=[{"name": f"vg/{n}", "provisioned": GIB} for n in names])
+    serials = {n: arrays.volume(f"vg/{n}")["serial"].lower() for n in names}
+    node.call("status")
+    arrays.zero()
+    node.call("list")
+    paths = {n: node.call("path", volname=n)["path"] for n in names}
+    check("rescan: one request", arrays.calls() == {"GET volumes": 1}, arrays.calls())
+    check("rescan: the path of each", all(paths[n].endswith(serials[n]) for n in names), paths)
+    # What was made since by another node is found, what this node changed is asked anew, as what is old.
+    arrays.make(volumes=[{"name": "vg/vm-100-disk-1", "provisioned": GIB}])
+    r = node.ask("path", volname="vm-100-disk-1")
+    check("rescan: one that was made since", r["ok"] and
+          r["result"]["path"].endswith(arrays.volume("vg/vm-100-disk-1")["serial"].lower()), r)
+    node.call("free", volname=names[1])
+    r = node.ask("path", volname=names[1])
+    check("rescan: one that this node has destroyed since is not there", refused(r, "ESTALE"), r)
+    node.call("list")
+    arrays.rest("PATCH", "volumes", {"names": "vg/" + names[2]}, {"destroyed": True})
+    time.sleep(5.1)
+    r = node.ask("path", volname=names[2])
+    check("rescan: one that another node has destroyed is not there after some seconds", refused(r, "ESTALE"), r)
+    before = len(node.call("list"))
+    arrays.make(volumes=[{"name": "vg/vm-100-disk-2", "provisioned": GIB}])
+    check("list: never from memory", len(node.call("list")) == before + 1)
+    replies = node.many(8, "list")
+    check("list: several at once", all(len(r["result"]) == before + 1 for r in replies), replies)
+    arrays.fault("status", "GET", "volumes", status=403, count=-1)
+    check("list: a refusal is none of an empty list", not node.ask("list")["ok"])
+    end(arrays, node)
+
+
 def clones():
     arrays, node = stage()
     node.call("alloc", vmid=100, size_kib=2 << 20)
@@ -675,6 +710,117 @@ def snapshot_faults():
     end(arrays, node)
 
 
+def kept(arrays, disk):
+    """Destroyed snapshots of it, whatever they are called: {id: suffix}."""
+    return {s["id"]: s["suffix"] for s in arrays.volume(f"vg/{disk}")["snapshots"] if s["destroyed"]}
+
+
+def night(arrays, node, what, snap="vzdump"):
+    """Every disk is snapshotted once more: all at one moment, and nothing older under that name."""
+    replies = [node.ask("snapshot", volname=d, snap=snap) for d in DISKS]
+    good = check(f"snapshot, SafeMode: {what}", all(r["ok"] for r in replies) and
+                 snapped(arrays, f"snap-{snap}") == (DISKS, 1), (replies, snapped(arrays, f"snap-{snap}")))
+    return good and {s["id"] for v in arrays.state()["volumes"] for s in v["snapshots"]
+                     if not s["destroyed"] and s["suffix"] == f"snap-{snap}"}
+
+
+def remove(node, snap="vzdump"):
+    for disk in DISKS:
+        node.call("snapshot_delete", volname=disk, snap=snap)
+
+
+def safemode_snapshots():
+    """The name of a snapshot that SafeMode keeps is used again, as often as one likes."""
+    arrays, node = three_disks()
+    arrays.make(config={"safemode": True})
+    arrays.zero()
+    night(arrays, node, "the first night")
+    check("snapshot, SafeMode: one request where nothing is in the way", arrays.calls() == {"POST volume-snapshots": 1})
+    seen = set()
+    for i in range(3):
+        remove(node)
+        seen |= night(arrays, node, f"night {i + 2}")
+    for disk in DISKS:
+        old = kept(arrays, disk)
+        check(f"snapshot, SafeMode: all of {disk}'s are kept, destroyed, under names of their own",
+              len(old) == 3 and all(suffix == f"del-{i}" for i, suffix in old.items()), old)
+        info = node.call("snapshot_info", volname=disk)
+        check("snapshot_info, SafeMode: the last one alone", list(info) == ["vzdump"] and
+              info["vzdump"]["id"] in seen, info)
+        check("snapshot, SafeMode: no tag is left", not arrays.volume(f"vg/{disk}")["tags"])
+    # A disk that is none of the set, and one whose name somebody else has taken.
+    for _ in range(2):
+        r = node.ask("snapshot", volname="vm-100-disk-3", snap="alone")
+        check("snapshot, SafeMode: a disk alone", r["ok"], r)
+        node.call("snapshot_delete", volname="vm-100-disk-3", snap="alone")
+    remove(node)
+    arrays.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-1"}, {"suffix": "snap-vzdump2"})
+    arrays.rest("POST", "volume-snapshots", {"source_names": "vg/vm-100-disk-0"}, {"suffix": "snap-vzdump2"})
+    arrays.rest("PATCH", "volume-snapshots", {"names": "vg/vm-100-disk-0.snap-vzdump2"}, {"destroyed": True})
+    before = [(s["name"], s["destroyed"]) for v in arrays.state()["volumes"] for s in v["snapshots"]]
+    r = node.ask("snapshot", volname=DISKS[0], snap="vzdump2")
+    after = [(s["name"], s["destroyed"]) for v in arrays.state()["volumes"] for s in v["snapshots"]]
+    check("snapshot, SafeMode: somebody's is in the way: nothing is changed", refused(r, "EEXIST") and
+          before == after, (r, before, after))
+    end(arrays, node)
+
+
+def safemode_snapshot_faults():
+    """Every request on the way fails, or gets no answer: the next call finds its way."""
+    arrays, node = three_disks()
+    arrays.make(config={"safemode": True})
+    night(arrays, node, "before the faults")
+    for kind in ("drop-after", "reset-after", "drop", "truncated", "status"):
+        for method, path, count in (("GET", "volume-snapshots", 2), ("PUT", "volumes/tags/batch", 1),
+                                    ("PATCH", "volume-snapshots", 3), ("DELETE", "volumes/tags", 1)):
+            for skip in range(count):
+                remove(node)
+                more = {"status": 403} if kind == "status" else {}
+                arrays.fault(kind, method, path, skip=skip, **more)
+                r = node.ask("snapshot", volname=DISKS[0], snap="vzdump")
+                arrays.no_faults()
+                if kind != "status" or method == "DELETE":
+                    check(f"snapshot, SafeMode, {kind} at {method} {path} {skip}", r["ok"], r)
+                live = [s["suffix"] for v in arrays.state()["volumes"] for s in v["snapshots"] if not s["destroyed"]]
+                check("snapshot, SafeMode: no old one is left under the name", r["ok"] or "snap-vzdump" not in live, live)
+                if not r["ok"]:
+                    node.call("snapshot", volname=DISKS[0], snap="vzdump")
+                night_rest = [node.ask("snapshot", volname=d, snap="vzdump") for d in DISKS[1:]]
+                check("snapshot, SafeMode: all at one moment after it", all(r["ok"] for r in night_rest) and
+                      snapped(arrays, "snap-vzdump") == (DISKS, 1), night_rest)
+    end(arrays, node)
+
+
+def safemode_snapshot_killed():
+    """At any moment: what was recovered for its new name is not taken for the guest's, and goes."""
+    arrays, node = three_disks()
+    arrays.make(config={"safemode": True})
+    known = node.path("run/pvewarden/array/snapshots/pure,100,vzdump.json")
+    last = night(arrays, node, "before the kills")
+    for i in range(24):
+        remove(node)
+        arrays.fault("latency", ms=8, count=-1)
+        node.send(node.request("snapshot", volname=DISKS[0], snap="vzdump"))
+        time.sleep(0.01 * i)
+        node.kill()
+        time.sleep(0.1)  # what was sent arrives
+        arrays.no_faults()
+        node.start()
+        if snapped(arrays, "snap-vzdump") == (DISKS, 1):
+            continue  # it was done before
+        taken = any(s["suffix"] == "snap-vzdump" for v in arrays.state()["volumes"] for s in v["snapshots"])
+        if i % 2 and taken and os.path.exists(known):
+            os.unlink(known)  # another node, or after a boot
+        now = night(arrays, node, f"killed after {10 * i} ms")
+        check("snapshot, SafeMode: none of the old ones", now and not last & now, (last, now))
+        last = now or last
+    remove(node)
+    night(arrays, node, "after the kills")
+    live = [s["suffix"] for v in arrays.state()["volumes"] for s in v["snapshots"] if not s["destroyed"]]
+    check("snapshot, SafeMode: nothing is left that is not destroyed", live == ["snap-vzdump"] * 3, live)
+    end(arrays, node)
+
+
 def containers():
     arrays, node = stage()
     for _ in range(3):
@@ -710,6 +856,42 @@ def names_of_two():
                 check(f"snapshot_delete: {disk}", r["ok"], r)
             check("snapshot_delete: all are gone", snapped(arrays, "snap-s")[0] == [], snapped(arrays, "snap-s"))
             end(arrays, node)
+
+
+def shared_disks():
+    """A disk of two guests, named as the first one's: the second one's snapshot is none of the first's."""
+    arrays, node = stage()
+    for name in ("vm-900-disk-0", "vm-900-disk-1", "vm-901-disk-0"):
+        node.call("alloc", vmid=int(name.split("-")[1]), name=name, size_kib=1024)
+    mine = "scsi0: pure:vm-900-disk-0,size=1M,shared=1\nscsi1: pure:vm-900-disk-1,size=1M\n"
+    theirs = "scsi0: pure:vm-900-disk-0,size=1M,shared=1\nscsi1: pure:vm-901-disk-0,size=1M\n"
+
+    def prepared(disks, snap):
+        return f"lock: snapshot\n{disks}\n[{snap}]\n{disks}snapstate: prepare\nsnaptime: {int(time.time())}\n"
+
+    def take(text900, text901, snap, disks):
+        node.guest(900, text900)
+        node.guest(901, text901)
+        for disk in disks:
+            node.call("snapshot", volname=disk, snap=snap)
+        return snapped(arrays, f"snap-{snap}")[0]
+
+    of901 = ["vm-900-disk-0", "vm-901-disk-0"]
+    for at, text in enumerate((prepared(theirs, "s0"), theirs)):
+        seen = take(mine, text, f"s{at}", of901)
+        check("snapshot of a guest that shares a disk: no other disk of whom it is named after", seen == of901, seen)
+        for disk in of901:
+            node.call("snapshot_delete", volname=disk, snap=f"s{at}")
+        check("snapshot_delete: and all are gone", not snapped(arrays, f"snap-s{at}")[0])
+    arrays.zero()
+    seen = take(prepared(mine, "own"), theirs, "own", ["vm-900-disk-0", "vm-900-disk-1"])
+    check("snapshot of the guest whose name the shared disk has: its disks, in one request",
+          seen == ["vm-900-disk-0", "vm-900-disk-1"] and arrays.calls() == {"POST volume-snapshots": 1},
+          (seen, arrays.calls()))
+    # Being snapshotted under another name says nothing of this one.
+    seen = take(prepared(mine, "one"), prepared(theirs, "two"), "two", of901)
+    check("snapshot of both at once, by two names", seen == of901, seen)
+    end(arrays, node)
 
 
 def delete_beside_a_set():
@@ -867,6 +1049,13 @@ def attributes():
     text = "two\nlines \u00e4 'quoted'"
     node.call("attribute_set", volname=name, name="notes", value=text)
     check("attribute: as it was given", node.call("attribute_get", volname=name, name="notes") == text)
+    for length in (256, 257):
+        text = "\u00e4\u20ac\U0001f600x" * 64 + "y" * (length - 256)
+        arrays.zero()
+        r = node.ask("attribute_set", volname=name, name="notes", value=text)
+        check(f"attribute: {length} characters", r["ok"] if length == 256 else
+              refused(r, "EINVAL", "notes of 257 characters") and "takes 256" in r["error"] and not arrays.calls(), r)
+        check("attribute: and it is whole", node.call("attribute_get", volname=name, name="notes") == text[:256])
     node.call("attribute_set", volname=name, name="notes", value="")
     check("attribute: taken away", node.call("attribute_get", volname=name, name="notes") is None)
     node.call("attribute_set", volname=name, name="protected", value=True)
@@ -1114,6 +1303,10 @@ def changing():
     arrays.make(config={"api_token": "rotated"})
     r = node.ask("on_update", config=bare, update={}, delete=[], secrets={"token": "rotated"})
     check("on_update: a new token is kept", r["ok"] and token_file(node) == ("rotated\n", 0o600), r)
+    two = {**bare, "address": bare["address"] + ",http://127.0.0.1:1", "token": "rotated,other"}
+    r = node.ask("list", config=two)
+    check("too few tokens in the file, which goes before storage.cfg: it is named", refused(
+        r, "EINVAL", "but 1 tokens in /etc/pve/priv/storage/pure.purestorage-token"), r)
     given = {**bare, "token": "section's"}  # from a Proxmox that knows no sensitive properties
     r = node.ask("on_update", config=given, update={"token": "wrong"}, delete=[])
     check("on_update: a wrong token among the values is refused, whatever is kept", not r["ok"] and
@@ -1176,10 +1369,10 @@ def debug_lines():
     end(arrays, node)
 
 
-TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, clones, clone_faults, renames,
+TESTS = (alloc, names_of_others, alloc_at_once, alloc_faults, safemode_names, limits, lists, rescans, clones, clone_faults, renames,
          kept_answers, frees, free_in_use, free_faults, free_two_arrays, free_costs, free_left_connected, free_renamed,
          free_connected_meanwhile, free_connected_while_it_leaves, snapshots, unclaimed, cut_snapshots, snapshot_faults,
-         containers, names_of_two, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between,
+         safemode_snapshots, safemode_snapshot_faults, safemode_snapshot_killed, containers, names_of_two, shared_disks, delete_beside_a_set, rollbacks, rollback_costs, rollback_connected_between,
          rollback_one_array, attributes, attribute_faults, status, pod_status, adding, hook_faults, adding_two, adding_nvme,
          changing, debug_lines)
 

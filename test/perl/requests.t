@@ -105,6 +105,9 @@ exchange('path', ['path', $scfg, $v, 'pure'], 'path', { volname => $v },
     { path => $dev, vmid => 100 }, [$dev, 100, 'images'], 15);
 exchange('path of a snapshot', ['path', $scfg, $v, 'pure', 's1'], 'path',
     { volname => $v, snap => 's1' }, { path => $dev, vmid => 100 }, [$dev, 100, 'images'], 15);
+my $named = '/run/pvewarden/array/named/pure/vm-100-cloudinit';
+exchange('path of a cloud-init drive that is not there yet', ['path', $scfg, 'vm-100-cloudinit', 'pure'],
+    'path', { volname => 'vm-100-cloudinit' }, { path => $named, vmid => 100 }, [$named, 100, 'images'], 15);
 $reply = { ok => 1, result => { path => $dev } };
 is(scalar($plugin->path($scfg, $v, 'pure')), $dev, 'path in scalar context');
 is(scalar($plugin->filesystem_path($scfg, $v, undef, 'pure')), $dev, 'filesystem_path');
@@ -273,7 +276,8 @@ my @bad = map { { ok => 1, result => $_ } } (undef, '', {}, [], 'vm-1-disk-0;x',
 refused('alloc_image: no name of a volume', qr/makes no sense: volname is/, $_, 'alloc_image', 'pure',
     $scfg, 100, 'raw', undef, 1) for @bad;
 refused('path: no device', qr/makes no sense: path is/, { ok => 1, result => $_ }, 'path', $scfg, $v,
-    'pure') for ('/dev/x', { path => '' }, { path => '/etc/passwd' }, { path => '/dev/a b' }, [], undef);
+    'pure') for ('/dev/x', { path => '' }, { path => '/etc/passwd' }, { path => '/dev/a b' },
+        { path => '/run/pvewarden/array/arrayd.sock' }, [], undef);
 refused('status: no number', qr/makes no sense: avail is '-1'/,
     { ok => 1, result => { total => 1, used => 2, avail => -1, active => 1 } }, 'status', 'pure', $scfg);
 refused('list_images: no list', qr/makes no sense: no list/, { ok => 1, result => {} }, 'list_images',

@@ -136,6 +136,44 @@ $played->program($imported);
 @warned = ();
 is(import_volume($six), 'pure:vm-100-disk-0', 'a mapping that stays does not cost the data');
 is_deeply(\@warned, ["it is open\n"], '... but is said');
+# ---- import of a template's disk ----
+sub import_base {
+    my ($rename) = @_;
+    return $plugin->volume_import($scfg, 'pure', temporary("${six}abcdef"), 'base-100-disk-0', 'raw+size',
+        undef, undef, 0, $rename);
+}
+my @base = (list => [{ result => [] }], create_base => [{ result => 'base-100-disk-0' }]);
+begin(@base);
+is(import_base(), 'pure:base-100-disk-0', "import of a template's disk");
+is($played->file('data'), 'abcdef', '... gives the program what follows the header');
+s/ARRAY\(\w+\)/LIST/ for @asked;
+is_deeply(
+    \@asked,
+    [
+        'L list volumes=LIST',
+        'L alloc name=vm-100-disk-0 size_kib=1 vmid=100',
+        'activate volname=vm-100-disk-0', 'deactivate volname=vm-100-disk-0',
+        'L create_base volname=vm-100-disk-0',
+    ],
+    "... as the guest's, and it becomes the template's when it is whole",
+);
+my $there = { volname => 'base-100-disk-0', vmid => 100, size => 6 };
+begin(@base, list => [{ result => [$there] }]);
+ok(!eval { import_base(0); 1 } && $@ =~ m/base-100-disk-0' already exists/, '... whose name is taken: refused');
+is(scalar(@asked), 1, '... before anything is made');
+begin(@base, list => [{ result => [$there] }], alloc => [{ result => 'vm-100-disk-1' }],
+    create_base => [{ result => 'base-100-disk-1' }]);
+is(import_base(1), 'pure:base-100-disk-1', '... or it gets another, if it may');
+is($asked[-1], 'L create_base volname=vm-100-disk-1', '... and that one becomes the template\'s');
+begin(@base);
+$played->program('cat >/dev/null; exit 1');
+ok(!eval { import_base(); 1 }, '... that breaks off');
+is_deeply([grep { m/free|create_base/ } @asked], ['L free volname=vm-100-disk-0'], "... leaves no template's");
+begin(@base, create_base => [{ error => 'the array does not answer' }]);
+$played->program($imported);
+ok(!eval { import_base(); 1 } && $@ eq "the array does not answer\n", '... that cannot become one');
+is($asked[-1], 'L free volname=vm-100-disk-0', '... goes again');
+
 begin();
 ok(!eval { $plugin->volume_import($scfg, 'pure', temporary('abc'), 'vm-100-disk-0', 'raw+size'); 1 },
     'a stream that ends in its header');

@@ -51,6 +51,10 @@ bool sim_fault_take(struct sim *s, const struct sim_array *a, const char *method
 	vec_each (f, &s->faults) {
 		if (!fits(f, a, method, path) || (found && f->kind != FAULT_LATENCY))
 			continue;
+		if (f->skip > 0) {
+			f->skip--;
+			continue;
+		}
 		if (f->count > 0)
 			f->count--;
 		if (f->kind == FAULT_LATENCY) {
@@ -95,6 +99,7 @@ int sim_fault_parse(struct sim *s, const json_t *j, struct sim_fault *ret, struc
 			return err_set(e, -EINVAL, "no array %s", array);
 		f.arrays = 1u << a->index;
 	}
+	(void)json_i64(j, "skip", &f.skip);
 	(void)json_i64(j, "count", &f.count);
 	(void)json_i64(j, "ms", &f.ms);
 	(void)json_i64(j, "status", &status);

@@ -144,6 +144,16 @@ static void put(struct sim_request *r, struct sim_volume *v, json_t *items)
 	}
 }
 
+/* "Up to 256 Unicode characters": not bytes. */
+static size_t characters(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xc0) != 0x80;
+	return n;
+}
+
 static void check_body(struct sim_request *r)
 {
 	if (!json_is_array(r->body) || json_array_size(r->body) == 0)
@@ -154,7 +164,7 @@ static void check_body(struct sim_request *r)
 
 		if (!key || !*key || strlen(key) > KEY_MAX)
 			sim_error(r, 400, key, "Tag key is invalid.");
-		else if (!value || strlen(value) > VALUE_MAX)
+		else if (!value || characters(value) > VALUE_MAX)
 			sim_error(r, 400, key, "Tag value is invalid.");
 	}
 }

@@ -130,6 +130,7 @@ struct sim_fault {
 	unsigned int arrays;  /* bits */
 	char method[8];	      /* "": any */
 	char path[64];	      /* "volumes"; "": any */
+	int64_t skip;	      /* requests that it lets pass first */
 	int64_t count;	      /* how often yet; < 0: for ever */
 	int64_t ms;	      /* latency, hang */
 	int status;	      /* of FAULT_STATUS */
@@ -347,7 +348,7 @@ bool sim_since_parameters(struct sim_request *r); /* false: one was refused */
 /* What is to go wrong with this request; counted down. False: nothing. *latency is in ms. */
 bool sim_fault_take(struct sim *s, const struct sim_array *a, const char *method, const char *path,
 		    struct sim_fault *ret, int64_t *latency);
-/* From {"kind","array","method","path","count","ms","status","retry_after","text"}. */
+/* From {"kind","array","method","path","skip","count","ms","status","retry_after","text"}. */
 int sim_fault_parse(struct sim *s, const json_t *j, struct sim_fault *ret, struct err *e);
 const char *sim_fault_name(enum sim_fault_kind kind);
 

@@ -58,6 +58,33 @@ static void test_age(void **state)
 	array_memo_free(m);
 }
 
+static void test_peek(void **state)
+{
+	struct array_memo *m = array_memo_new();
+	CLEANUP(buf_done) struct buf got = {};
+	struct source s = {};
+
+	(void)state;
+	assert_false(array_memo_peek(m, "a", 5000, &got));
+	expect(m, "a", 5000, &s, "answer 1");
+	assert_true(array_memo_peek(m, "a", 5000, &got));
+	assert_string_equal(buf_str(&got), "answer 1");
+	assert_false(array_memo_peek(m, "ab", 5000, &got));
+	assert_int_equal(got.len, 0);
+	(void)usleep(30000);
+	assert_false(array_memo_peek(m, "a", 10, &got));
+	assert_true(array_memo_peek(m, "a", 5000, &got));
+	array_memo_forget(m, "a");
+	assert_false(array_memo_peek(m, "a", 5000, &got));
+	s.error = -EHOSTUNREACH;
+	assert_int_equal(
+		array_memo_get(m, "a", 5000, clock_mono_ms() + 5000, answer, &s, &got, NULL),
+		-EHOSTUNREACH);
+	assert_false(array_memo_peek(m, "a", 5000, &got));
+	assert_int_equal(s.asked, 2);
+	array_memo_free(m);
+}
+
 static void test_failure(void **state)
 {
 	struct array_memo *m = array_memo_new();
@@ -142,9 +169,8 @@ static void test_overtaken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_age),
-		cmocka_unit_test(test_failure),
-		cmocka_unit_test(test_one_fetch),
+		cmocka_unit_test(test_age),	  cmocka_unit_test(test_peek),
+		cmocka_unit_test(test_failure),	  cmocka_unit_test(test_one_fetch),
 		cmocka_unit_test(test_overtaken),
 	};
 

@@ -39,11 +39,12 @@ my %WAIT = (
 );
 
 # What values from outside look like; the first group is what passes. In a name a dot would mean a
-# snapshot on the array, a slash another volume group. A path is one that udev makes.
+# snapshot on the array, a slash another volume group. A path is one that udev makes, or the one that
+# a cloud-init drive has before there is one.
 my $NAME = qr/\A((vm|base)-([0-9]+)-[A-Za-z0-9_-]+)\z/;
 my $SNAPSHOT = qr/\A([A-Za-z0-9_-]+)\z/;
 my $NUMBER = qr/\A([0-9]+)\z/;
-my $PATH = qr{\A(/dev/[A-Za-z0-9/._:-]+)\z};
+my $PATH = qr{\A((?:/dev|/run/pvewarden/array/named)/[A-Za-z0-9/._:-]+)\z};
 my $WORD = qr/\A(\S+)\z/;
 my $ANY = qr/\A(.*)\z/s;
 
@@ -644,14 +645,21 @@ sub volume_import {
     my $kib = int(($size + 1023) / 1024);
     my $allocated = locked($class, $storeid, $scfg,
         sub { alloc_for_import($class, $storeid, $scfg, $volname, $kib, $allow_rename) });
-    eval { fill($class, $storeid, $scfg, $fh, $allocated, $size) };
+    my $is_base = ($class->parse_volname($volname))[5];
+    my $imported = eval {
+        fill($class, $storeid, $scfg, $fh, $allocated, $size);
+        return $allocated if !$is_base;
+        # Whole by now: what breaks off before leaves no volume that looks like a template's.
+        return locked($class, $storeid, $scfg,
+            sub { $class->create_base($storeid, $scfg, $allocated) });
+    };
     if (my $error = $@) {
         my $free = sub { $class->free_image($storeid, $scfg, $allocated, 0, 'raw') };
         eval { locked($class, $storeid, $scfg, $free) };
         warn $@ if $@;
         die $error;
     }
-    return "$storeid:$allocated";
+    return "$storeid:$imported";
 }
 
 sub locked {
@@ -662,13 +670,25 @@ sub locked {
 sub alloc_for_import {
     my ($class, $storeid, $scfg, $volname, $kib, $allow_rename) = @_;
 
-    my (undef, $name, $vmid) = $class->parse_volname($volname);
-    my $reply = ask_alloc($storeid, $scfg, $vmid, 'raw', $name, $kib);
+    my (undef, $name, $vmid, undef, undef, $is_base) = $class->parse_volname($volname);
+    my $reply = $is_base
+        ? ask_alloc_of_base($class, $storeid, $scfg, $vmid, $name, $kib)
+        : ask_alloc($storeid, $scfg, $vmid, 'raw', $name, $kib);
     if (!$reply->{ok} && ($reply->{code} // '') eq 'EEXIST' && $allow_rename) {
         warn "volume '$storeid:$name' already exists - importing with a different name\n";
         $reply = ask_alloc($storeid, $scfg, $vmid, 'raw', undef, $kib);
     }
     return take_volname(result_of($reply));
+}
+
+# A template's disk is filled as its guest's and becomes the template's then. That its name is taken is
+# said before the data comes.
+sub ask_alloc_of_base {
+    my ($class, $storeid, $scfg, $vmid, $name, $kib) = @_;
+
+    my $there = $class->list_images($storeid, $scfg, undef, ["$storeid:$name"]);
+    return { ok => 0, code => 'EEXIST', error => "volume '$storeid:$name' already exists" } if @$there;
+    return ask_alloc($storeid, $scfg, $vmid, 'raw', $name =~ s/\Abase-/vm-/r, $kib);
 }
 
 sub fill {
