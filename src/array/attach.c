@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "array/attach_step.h"
+#include "array/lun.h"
 #include "array/plan.h"
 #include "array/volumes.h"
 #include "util/str.h"
@@ -243,6 +244,22 @@ static int attach_kept(struct call *c, const struct attach_target *t, struct map
 	return ret ? err_set(e, ret, "%s", why.text) : 0;
 }
 
+/* What a device is of is known here by its serial; people know it by its name. */
+static int name_serials(struct call *c, int error, struct err *e)
+{
+	struct registry_entry *all = NULL;
+	struct err why = e ? *e : (struct err){};
+	size_t n = 0;
+
+	if (registry_list(c->ctx->registry, &c->arena, &all, &n, NULL))
+		return error;
+	for (size_t i = 0; i < n; i++)
+		if (*all[i].serial && strstr(why.text, all[i].serial))
+			return err_set(e, error, "%s (serial %s is %s:%s)", why.text, all[i].serial,
+				       all[i].storage, all[i].volname);
+	return error;
+}
+
 static int attach_device(struct call *c, const struct attach_target *t, struct map_want *want,
 			 struct map_state *here, struct err *e)
 {
@@ -251,6 +268,8 @@ static int attach_device(struct call *c, const struct attach_target *t, struct m
 			  : workers_attach(c->ctx->workers, want, attach_time(c, ATTACH_RESERVE_MS),
 					   here, e);
 
+	if (ret == -EBUSY)
+		return name_serials(c, ret, e);
 	if (ret == 0 && !here->present)
 		ret = err_set(e, -ENODEV, "no device of serial %s came up", want->serial);
 	return ret;
@@ -261,21 +280,27 @@ static int connect_and_attach(struct call *c, const struct attach_target *t,
 			      struct map_state *here, struct err *e)
 {
 	bool was_here = here->present;
+	struct attach_made made;
 	struct map_want want;
-	int ret = attach_connect(c, t, &want, &entry->partial, e);
+	int ret = attach_connect(c, t, &want, &made, &entry->partial, e);
 
 	/* No array was reached: nothing was done that could be undone. */
 	if (ret == -EHOSTUNREACH) {
 		if (!before)
 			take_back(c, NULL, entry);
-		return ret;
+	} else {
+		if (ret == 0)
+			ret = attach_device(c, t, &want, here, e);
+		if (ret == 0)
+			entry->size = want.size;
+		/* A map that was here before keeps what it had. */
+		if (ret && was_here)
+			attach_unmake(c, t, &want, &made);
+		else if (ret)
+			undo(c, t);
 	}
-	if (ret == 0)
-		ret = attach_device(c, t, &want, here, e);
-	if (ret == 0)
-		entry->size = want.size;
-	if (ret && !was_here)
-		undo(c, t);
+	/* Whoever comes next sees the disks that are here now. */
+	luns_release(t->serial);
 	return ret;
 }
 
