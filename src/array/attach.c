@@ -227,17 +227,23 @@ static int ask_size(struct call *c, const struct attach_target *t, uint64_t *ret
 	return 0;
 }
 
-/* Of an answer that was kept, the size is asked for anew when the device is not as it says. */
+/* Of an answer that was kept, the size is asked for anew when the device is not as it says. If it
+ * is that size, what was wrong is something else, and somebody has to hear of it. */
 static int attach_kept(struct call *c, const struct attach_target *t, struct map_want *want,
 		       struct map_state *here, struct err *e)
 {
 	struct err why = {};
+	uint64_t kept = want->size;
 	int time = attach_time(c, ATTACH_RESERVE_MS);
 	int ret = workers_attach(c->ctx->workers, want, time / 2, here, &why);
 
 	if (ret == -EUCLEAN || ret == -ETIMEDOUT) {
-		ret = ask_size(c, t, &want->size, &why);
-		if (ret == 0)
+		struct err unknown = {};
+		int asked = ask_size(c, t, &want->size, &unknown);
+
+		if (asked)
+			return err_set(e, asked, "%s", unknown.text);
+		if (ret == -ETIMEDOUT || want->size != kept)
 			ret = workers_attach(c->ctx->workers, want,
 					     attach_time(c, ATTACH_RESERVE_MS), here, &why);
 	}

@@ -308,6 +308,8 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 			return err_set(e, -ETIMEDOUT, "no device of serial %s", want->serial);
 		(void)usleep(50000);
 	}
+	if (there(want->serial, ".foreign"))
+		return err_set(e, -EUCLEAN, "sda is another volume");
 	if (want->size && want->size != shown.size)
 		return err_set(e, -EUCLEAN, "the disk has another size than on the array");
 	path_of(want->serial, ".left", left);
@@ -321,8 +323,14 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 
 int map_prune(const struct map_want *want, int deadline_ms, struct err *e)
 {
+	char line[64];
+	unsigned int connected = 0;
+
 	(void)deadline_ms, (void)e;
-	note("prune", want->serial);
+	for (size_t i = 0; i < want->n_arrays; i++)
+		connected += want->arrays[i].connected;
+	(void)snprintf(line, sizeof(line), "%s %u", want->serial, connected);
+	note("prune", line);
 	return 0;
 }
 
