@@ -21,27 +21,33 @@ static bool is_arrays(const struct fa_ports *ports, const struct scsi_port *way,
 	return false;
 }
 
-static bool is_behind(const struct scsi_address *at, const struct scsi_ports *ways,
-		      const struct fa_ports *ports, enum array_protocol protocol)
+static void keep_arrays(struct scsi_ports *ways, const struct fa_ports *ports,
+			enum array_protocol protocol)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ways->n; i++)
+		if (is_arrays(ports, &ways->items[i], protocol))
+			ways->items[kept++] = ways->items[i];
+	ways->n = kept;
+}
+
+static bool is_behind(const struct scsi_address *at, const struct scsi_ports *ways)
 {
 	vec_each (way, ways)
 		if (way->host == at->host && way->channel == at->channel &&
-		    way->target == at->target && is_arrays(ports, way, protocol))
+		    way->target == at->target)
 			return true;
 	return false;
 }
 
 /* Another's map may have taken it, whatever it said that it was. */
-static bool is_own(const struct root *root, const struct scsi_address *at, const char *serial)
+static bool is_free(const struct root *root, const struct scsi_disk *d, const char *serial)
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names holders = {};
 	char is[ARRAY_SERIAL_LEN + 1], uuid[DM_UUID_SIZE];
-	struct scsi_disk d;
 
-	if (scsi_disk_at(&d, root, at) < 0 || !map_plan_serial_of_wwid(d.wwid, is) ||
-	    strcmp(is, serial) != 0)
-		return false;
-	sysdisk_holders(root, d.name, &holders);
+	sysdisk_holders(root, d->name, &holders);
 	vec_each (h, &holders) {
 		sysdisk_attr(root, h->text, "dm/uuid", uuid, sizeof(uuid));
 		if (!map_plan_serial_of_uuid(uuid, is) || strcmp(is, serial) != 0)
@@ -50,19 +56,13 @@ static bool is_own(const struct root *root, const struct scsi_address *at, const
 	return true;
 }
 
-static void note(struct luns *ret, const struct root *root, const struct scsi_address *at,
-		 const char *serial)
+static bool is_own(const struct root *root, const struct scsi_disks *own,
+		   const struct scsi_address *at, const char *serial)
 {
-	unsigned int lun = map_plan_lun_of(at->lun);
-
-	/* 0 is no volume's, it stands for the array itself. */
-	if (!lun || lun > LUN_MAX)
-		return;
-	ret->any = true;
-	if (is_own(root, at, serial))
-		ret->own[lun] = true;
-	else
-		ret->other[lun] = true;
+	vec_each (d, own)
+		if (scsi_address_eq(&d->at, at))
+			return is_free(root, d, serial);
+	return false;
 }
 
 void luns_read(struct luns *ret, const struct root *root, enum array_protocol protocol,
@@ -70,6 +70,8 @@ void luns_read(struct luns *ret, const struct root *root, enum array_protocol pr
 {
 	CLEANUP(scsi_addresses_done) struct scsi_addresses units = {};
 	CLEANUP(scsi_ports_done) struct scsi_ports ways = {};
+	CLEANUP(scsi_disks_done) struct scsi_disks own = {};
+	char wwid[ARRAY_WWID_LEN + 1], naa[ARRAY_WWID_LEN + 8];
 
 	*ret = (struct luns){};
 	if (protocol == ARRAY_NVME_TCP)
@@ -78,10 +80,25 @@ void luns_read(struct luns *ret, const struct root *root, enum array_protocol pr
 		scsi_fc_ports(&ways, root);
 	else
 		scsi_iscsi_ports(&ways, root);
+	keep_arrays(&ways, ports, protocol);
+	if (!ways.n)
+		return;
 	scsi_units(&units, root);
-	vec_each (at, &units)
-		if (is_behind(at, &ways, ports, protocol))
-			note(ret, root, at, serial);
+	array_wwid_of(serial, wwid);
+	(void)snprintf(naa, sizeof(naa), "naa.%s", wwid + 1);
+	scsi_disks_like(&own, root, naa);
+	vec_each (at, &units) {
+		unsigned int lun = map_plan_lun_of(at->lun);
+
+		/* 0 is no volume's, it stands for the array itself. */
+		if (!lun || lun > LUN_MAX || !is_behind(at, &ways))
+			continue;
+		ret->any = true;
+		if (is_own(root, &own, at, serial))
+			ret->own[lun] = true;
+		else
+			ret->other[lun] = true;
+	}
 }
 
 /* --- which --------------------------------------------------------------------------------- */
