@@ -12,14 +12,25 @@
 
 store_of() { echo "$V/volumes/$1.img"; }
 array() {
+	local status
 	timeout 100 "$PVEWARDEN" array "$@" >$V/text 2>&1
+	status=$?
+	cat $V/text
+	return $status
+}
+reads() { grep -q -- "$1" $V/text || { cat $V/text; return 1; }; }
+exits() { # STATUS COMMAND...
+	local status=$1
+	shift
+	"$@"
+	same $? "$status"
 }
 lun() { # VMID: where fa2 shows its disk to this host
 	control state
 	jq -r --arg v "pod::vm-$1-disk-0" '.arrays.fa2.connections[] | select(.volume.name == $v) | .lun' $V/control
 }
 at_lun() { same "$(lun "$1")" "$2"; }
-connected() { differ "$(lun "$1")" ""; }
+is_connected() { differ "$(lun "$1")" ""; }
 forget_connection() { # VMID: as when the host object of fa2 is made anew
 	must rest fa2 DELETE connections "\"host_names\":\"pve1\",\"volume_names\":\"pod::vm-$1-disk-0\""
 }
@@ -89,8 +100,8 @@ bs=$(serial_of "$b") cs=$(serial_of "$c")
 exec 7<>"$b" 6<>"$c"
 forget_connection 202
 forget_connection 203
-check "the service connects the one" until_true 90 connected 202
-check "and the other" until_true 60 connected 203
+check "the service connects the one" until_true 90 is_connected 202
+check "and the other" until_true 60 is_connected 203
 check "where its own paths wait" at_lun 202 3
 check "each" at_lun 203 2
 check "all paths are back" until_true 60 ready "$bs"
@@ -102,15 +113,28 @@ check "into its own volume" same "$(blocks C "$cs") $(blocks C "$bs")" "256 0"
 check "another volume is activated meanwhile" pve pod activate vm-201-disk-0
 check "and given back" pve pod deactivate vm-201-disk-0
 
+check "what nobody needs any more the service has taken away" until_true 100 is_forgotten 205
+
 # --- its LUN has become another volume's ------------------------------------------------------
 
+# Nobody mends it meanwhile: the adapter asks the program itself.
+kill -TERM $service
+wait $service
+rm -f /run/pvewarden/array/arrayd.sock
+given_away() { must rest fa2 POST connections '"host_names":"pve1","volume_names":"pod::vm-204-disk-0"' '{"lun":3}'; }
 forget_connection 202
-must rest fa2 POST connections '"host_names":"pve1","volume_names":"pod::vm-204-disk-0"' '{"lun":3}'
-healed() {
-	array heal pod
-	[ -n "$(lun 202)" ] && differ "$(lun 202)" 3 && ready "$bs" && paths_agree
-}
-check "it gets another one, and a map without the old paths" until_true 150 healed
+given_away
+check "who has it is not mapped over disks of another one's map" \
+	refused_with "is pod:vm-202-disk-0)" pve pod activate vm-204-disk-0
+given_away
+check "it is seen" exits 1 array heal --dry-run pod
+check "as what it is" reads "a path at LUN 3 (host.*) that is not this volume's"
+check "an error, because somebody has to compare the two" exits 2 array heal pod
+check "of a path that was taken out" reads "it was taken out of the map now"
+check "then it is mended" array heal pod
+check "at another LUN" differ "$(lun 202)" 3
+check "with all paths" until_true 60 ready "$bs"
+check "that lead to it" paths_agree
 check "it writes" writes B "$b"
 sync
 check "nothing into who has its LUN" same "$(blocks B "$bs") $(blocks B "$(serial_of "$(where pod vm-204-disk-0)")")" "256 0"
@@ -121,10 +145,7 @@ exec 7<&- 6<&-
 
 # --- in the end ---------------------------------------------------------------------------------
 
-check "what nobody needs any more the service has taken away" until_true 100 is_forgotten 205
 for vmid in 202 203 204; do check "given back" pve pod deactivate vm-$vmid-disk-0; done
 check "not a disk is left" same "$(grep -sl '^naa.624a9370' /sys/block/sd*/device/wwid)" ""
-kill -TERM $service
-wait $service
 adapter_end
 done_testing
