@@ -5,6 +5,7 @@
 
 #include "array/attach_step.h"
 #include "array/byname.h"
+#include "array/lun.h"
 #include "array/plan.h"
 #include "array/volumes.h"
 #include "util/clock.h"
@@ -238,21 +239,43 @@ static int ask_size(struct call *c, const struct attach_target *t, uint64_t *ret
 	return 0;
 }
 
-/* Of an answer that was kept, the size is asked for anew when the device is not as it says. */
+/* Of an answer that was kept, the size is asked for anew when the device is not as it says. If it
+ * is that size, what was wrong is something else, and somebody has to hear of it. */
 static int attach_kept(struct call *c, const struct attach_target *t, struct map_want *want,
 		       struct map_state *here, struct err *e)
 {
 	struct err why = {};
+	uint64_t kept = want->size;
 	int time = attach_time(c, ATTACH_RESERVE_MS);
 	int ret = workers_attach(c->ctx->workers, want, time / 2, here, &why);
 
 	if (ret == -EUCLEAN || ret == -ETIMEDOUT) {
-		ret = ask_size(c, t, &want->size, &why);
-		if (ret == 0)
+		struct err unknown = {};
+		int asked = ask_size(c, t, &want->size, &unknown);
+
+		if (asked)
+			return err_set(e, asked, "%s", unknown.text);
+		if (ret == -ETIMEDOUT || want->size != kept)
 			ret = workers_attach(c->ctx->workers, want,
 					     attach_time(c, ATTACH_RESERVE_MS), here, &why);
 	}
 	return ret ? err_set(e, ret, "%s", why.text) : 0;
+}
+
+/* What a device is of is known here by its serial; people know it by its name. */
+static int name_serials(struct call *c, int error, struct err *e)
+{
+	struct registry_entry *all = NULL;
+	struct err why = e ? *e : (struct err){};
+	size_t n = 0;
+
+	if (registry_list(c->ctx->registry, &c->arena, &all, &n, NULL))
+		return error;
+	for (size_t i = 0; i < n; i++)
+		if (*all[i].serial && strstr(why.text, all[i].serial))
+			return err_set(e, error, "%s (serial %s is %s:%s)", why.text, all[i].serial,
+				       all[i].storage, all[i].volname);
+	return error;
 }
 
 static int attach_device(struct call *c, const struct attach_target *t, struct map_want *want,
@@ -263,6 +286,8 @@ static int attach_device(struct call *c, const struct attach_target *t, struct m
 			  : workers_attach(c->ctx->workers, want, attach_time(c, ATTACH_RESERVE_MS),
 					   here, e);
 
+	if (ret == -EBUSY)
+		return name_serials(c, ret, e);
 	if (ret == 0 && !here->present)
 		ret = err_set(e, -ENODEV, "no device of serial %s came up", want->serial);
 	return ret;
@@ -273,22 +298,25 @@ static int connect_and_attach(struct call *c, const struct attach_target *t,
 			      struct map_state *here, struct err *e)
 {
 	bool was_here = here->present;
+	struct attach_made made;
 	struct map_want want;
-	int ret = attach_connect(c, t, &want, &entry->partial, e);
-
+	int ret = attach_connect(c, t, &want, &made, &entry->partial, e);
 	/* No array was reached: nothing was done that could be undone. Nor was it where none
 	 * connects what is here, whatever it answered. */
-	if (ret == -EHOSTUNREACH || (ret && was_here && is_of(before, t))) {
-		if (!before || is_of(before, t))
-			take_back(c, before, entry);
-		return ret;
-	}
+	bool untouched = ret == -EHOSTUNREACH || (ret && was_here && is_of(before, t));
+
 	if (ret == 0)
 		ret = attach_device(c, t, &want, here, e);
 	if (ret == 0)
 		entry->size = want.size;
-	if (ret && !was_here)
+	else if (was_here)
+		attach_unmake(c, t, &want, &made); /* what it had before it keeps */
+	else if (!untouched)
 		undo(c, t);
+	if (untouched && (!before || is_of(before, t)))
+		take_back(c, before, entry);
+	/* Whoever comes next sees the disks that are here now. */
+	luns_release(t->serial);
 	return ret;
 }
 

@@ -53,25 +53,24 @@ static struct link *link_of(struct links *l, const struct fa *f)
 	return &l->at[i];
 }
 
-static const char *who(const struct array_conf *conf)
-{
-	return conf->host_group ? conf->host_group : conf->host;
-}
-
 static int connect_one(struct fa *f, void *arg, struct err *e)
 {
 	struct links *l = arg;
 	struct link *at = link_of(l, f);
-	const struct array_conf *conf = &l->c->conf;
 	struct fa_call fa = fa_call_beside(f, &l->fa, call_arrays(l->c));
-	int ret = fa_connect(f, &fa, who(conf), conf->host_group != NULL, &l->volume, 1, &at->arena,
-			     &at->made, e);
+	struct attach_way way = { .array = f,
+				  .fa = &fa,
+				  .conf = &l->c->conf,
+				  .volume = l->volume,
+				  .serial = l->serial,
+				  .ports = &at->ports };
+	int ret = fa_ports_get(f, &fa, &at->arena, &at->ports, e);
 
+	if (ret == 0)
+		ret = attach_connect_at(&way, l->c->ctx->root, &at->arena, &at->made, e);
 	if (ret == 0 && at->made.n == 0)
 		ret = err_set(e, -EPROTO, "%s does not say how %s is connected", fa_url(f),
 			      l->volume);
-	if (ret == 0)
-		ret = fa_ports_get(f, &fa, &at->arena, &at->ports, e);
 	return ret;
 }
 
@@ -164,19 +163,23 @@ static int check_subsystems(const struct call *c, const struct links *l, const i
 }
 
 int attach_connect(struct call *c, const struct attach_target *t, struct map_want *ret,
-		   bool *partial, struct err *e)
+		   struct attach_made *made, bool *partial, struct err *e)
 {
-	CLEANUP(links_done) struct links l = { .c = c, .volume = t->array_volume };
+	CLEANUP(links_done)
+	struct links l = { .c = c, .volume = t->array_volume, .serial = t->serial };
 	struct err why[ARRAY_ADDRESSES_MAX] = {};
 	int error[ARRAY_ADDRESSES_MAX] = {};
 	size_t n = call_arrays(c), good = 0;
 
 	put_want(c, t, ret);
+	*made = (struct attach_made){};
 	l.fa = bounded(c, n > 1 ? SEVERAL_MS : INT_MAX, ATTACH_RESERVE_MS);
 	fa_each(c->arrays, n, connect_one, &l, error, why);
 	for (size_t i = 0; i < n; i++) {
 		if (error[i] == 0) {
 			good++;
+			if (l.at[i].made.items[0].made)
+				made->on[ret->n_arrays] = c->arrays[i];
 			put_array(&ret->arrays[ret->n_arrays++], &l.at[i], c->conf.protocol);
 		}
 	}
@@ -253,4 +256,40 @@ enum attach_off attach_disconnect(struct call *c, const char *array_volume, cons
 			 why[i].text);
 	}
 	return ret;
+}
+
+static int end_one(struct fa *f, void *arg, struct err *e)
+{
+	struct links *l = arg;
+	struct fa_call fa = fa_call_beside(f, &l->fa, call_arrays(l->c));
+
+	return disconnect_name(f, l, &fa, l->volume, e);
+}
+
+void attach_unmake(struct call *c, const struct attach_target *t, struct map_want *want,
+		   const struct attach_made *made)
+{
+	CLEANUP(links_done) struct links l = { .c = c, .volume = t->array_volume };
+	struct err why[MAP_ARRAYS_MAX] = {};
+	int error[MAP_ARRAYS_MAX] = {};
+	struct fa *on[MAP_ARRAYS_MAX];
+	size_t n = 0;
+
+	/* A group's other nodes may have begun to use it. */
+	for (size_t i = 0; i < want->n_arrays && !c->conf.host_group; i++) {
+		if (!made->on[i])
+			continue;
+		on[n++] = made->on[i];
+		want->arrays[i].connected = false;
+	}
+	if (!n)
+		return;
+	l.fa = bounded(c, SEVERAL_MS, 0);
+	fa_each(on, n, end_one, &l, error, why);
+	for (size_t i = 0; i < n; i++)
+		if (error[i] < 0)
+			call_log(c, 0, "%s stays connected on %s: %s", t->array_volume,
+				 fa_url(on[i]), why[i].text);
+	if (workers_prune(c->ctx->workers, want, attach_time(c, 0), &why[0]) < 0)
+		call_log(c, 0, "%s: %s", t->volname, why[0].text);
 }

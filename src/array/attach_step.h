@@ -25,12 +25,36 @@ const char *attach_own_name(struct call *c, const struct registry_entry *entry);
 /* A registry that had to be set aside is a warning. */
 int attach_put(struct call *c, const struct registry_entry *entry, struct err *e);
 
+/* The arrays that were connected by this call itself, in the places of a map_want's arrays; NULL:
+ * it was so before, or that is not known. */
+struct attach_made {
+	struct fa *on[MAP_ARRAYS_MAX];
+};
+
 /*
  * This host, or its group, on all arrays of the storage at once; *ret gets where the volume is to
- * be looked for. An array that fails while another one succeeds is a warning, and *partial.
+ * be looked for, *@made what is new, also after an error. An array that fails while another one
+ * succeeds is a warning, and *partial.
  */
 int attach_connect(struct call *c, const struct attach_target *t, struct map_want *ret,
-		   bool *partial, struct err *e);
+		   struct attach_made *made, bool *partial, struct err *e);
+
+/* Ends those connections again, if they are this host's own, and takes what they have brought here
+ * out of the volume's map, which stays. */
+void attach_unmake(struct call *c, const struct attach_target *t, struct map_want *want,
+		   const struct attach_made *made);
+
+/* A volume and one array. */
+struct attach_way {
+	struct fa *array;
+	const struct fa_call *fa;
+	const struct array_conf *conf;
+	const char *volume, *serial;
+	const struct fa_ports *ports;
+};
+/* Connected there; memory is @a's. In attach_lun.c. */
+int attach_connect_at(const struct attach_way *w, const struct root *root, struct arena *a,
+		      struct fa_connections *ret, struct err *e);
 
 enum attach_off {
 	ATTACH_OFF,	    /* no array shows it to this host any more */

@@ -108,15 +108,21 @@ static void diagnose_blacklist(struct diagnosis *d, const struct mpconf *c,
 			      "the blacklist does not name FlashArray volumes");
 }
 
-/* The one that holds for our disks; "0" is "fail". NULL: not set. */
-static const char *retry_of(const struct mpconf *c)
+/* The one that holds for our disks. NULL: not set. */
+static const char *setting_of(const struct mpconf *c, const char *key)
 {
-	const char *ret = mpconf_get(c, "overrides", "no_path_retry");
+	const char *ret = mpconf_get(c, "overrides", key);
 
 	if (!ret)
-		ret = mpconf_device(c, "devices/device", "pure", "no_path_retry");
-	if (!ret)
-		ret = mpconf_get(c, "defaults", "no_path_retry");
+		ret = mpconf_device(c, "devices/device", "pure", key);
+	return ret ? ret : mpconf_get(c, "defaults", key);
+}
+
+/* "0" is "fail". */
+static const char *retry_of(const struct mpconf *c)
+{
+	const char *ret = setting_of(c, "no_path_retry");
+
 	return ret && strcmp(ret, "0") == 0 ? "fail" : ret;
 }
 
@@ -135,6 +141,26 @@ static void diagnose_running(struct diagnosis *d, const struct mpconf *files, co
 			      "multipathd has not read its files since they changed: they say "
 			      "no_path_retry %s, and it goes by %s",
 			      said, is ?: "its default");
+}
+
+/* Off it is multipathd's default. Nothing of ours relies on it: it is for who connects volumes by
+ * hand, at a LUN whose disk is still in another volume's map. */
+static void diagnose_recheck(struct diagnosis *d, const struct mpconf *files, const char *running)
+{
+	CLEANUP(mpconf_done) struct mpconf c = {};
+	const char *is;
+
+	if (running)
+		mpconf_parse(&c, slice_of(running), &d->arena);
+	is = setting_of(running ? &c : files, "recheck_wwid");
+	if (is && strcmp(is, "yes") == 0)
+		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL, "recheck_wwid is yes");
+	else
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
+			      "recheck_wwid yes in a device section for vendor PURE; systemctl "
+			      "reload multipathd",
+			      "recheck_wwid is not in force: a path that comes back as another "
+			      "volume, at a LUN that was given again, is used as what it was");
 }
 
 static void diagnose_retry(struct diagnosis *d, const struct mpconf *c)
@@ -234,6 +260,7 @@ void diagnose_multipath(struct diagnosis *d, const struct root *root, const stru
 	diagnose_blacklist(d, &c, conf->protocol);
 	diagnose_retry(d, &c);
 	diagnose_running(d, &c, running);
+	diagnose_recheck(d, &c, running);
 }
 
 /* --- LVM ------------------------------------------------------------------------------------- */

@@ -185,6 +185,7 @@ struct fa_connection {
 	const char *volume, *volume_id; /* id NULL: not said */
 	const char *host, *host_group;	/* host or group; NULL */
 	unsigned int lun;		/* or the namespace's id */
+	bool made;			/* by this very call, as far as is known */
 };
 struct fa_connections {
 	struct fa_connection *items;
@@ -195,10 +196,11 @@ struct fa_connections {
 int fa_connections_list(struct fa *f, const struct fa_call *c, const char *volume, const char *host,
 			struct arena *a, struct fa_connections *ret, struct err *e);
 /* One host (or group) to many volumes. A connection that is there already is success: ret has its
- * LUN (one more GET). */
+ * LUN (one more GET). @lun, of one volume: at that one, and -EADDRINUSE when the array says that it
+ * is not free; 0: the array chooses. */
 int fa_connect(struct fa *f, const struct fa_call *c, const char *host, bool group,
-	       const char *const *volumes, size_t n, struct arena *a, struct fa_connections *ret,
-	       struct err *e);
+	       const char *const *volumes, size_t n, unsigned int lun, struct arena *a,
+	       struct fa_connections *ret, struct err *e);
 /* Many hosts from one volume. 1: none of them was connected (any more), or there is no volume of
  * that name. */
 int fa_disconnect(struct fa *f, const struct fa_call *c, const char *const *hosts, size_t n,

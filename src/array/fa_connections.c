@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "array/fa_inside.h"
+#include "util/str.h"
 
 enum { ROUNDS_MAX = 4, PAUSE_MS = 200 };
 
@@ -67,7 +68,8 @@ int fa_connections_list(struct fa *f, const struct fa_call *c, const char *volum
 /* What is there of a connection tells the rest: the loops around it read again. */
 static int look_next_round(struct fa *f, const struct fa_call *c, void *arg, struct err *e)
 {
-	(void)c, (void)arg;
+	(void)c;
+	*(bool *)arg = true;
 	return err_set(e, -EEXIST, "%s: the outcome is unknown", fa_url(f));
 }
 
@@ -76,15 +78,28 @@ struct pairing {
 	const char *method, *verb;
 	const char *key_many, *key_one;
 	const char *one;
+	unsigned int lun; /* 0: none is asked for */
 };
+
+/* The array has said itself that it is the LUN that it does not want; in other words than these it
+ * is an error as any. */
+static bool refuses_lun(const struct pairing *p, int r, const struct err *why)
+{
+	return p->lun && (r == -EEXIST || r == -EINVAL) &&
+	       slice_holds_nocase(slice_of(why->text), "lun");
+}
 
 static int send(struct fa *f, const struct fa_call *c, const struct pairing *p,
 		const char *const *many, size_t n, struct rest_reply *reply, struct err *e)
 {
-	CLEANUP(buf_done) struct buf path = {}, what = {};
-	struct fa_change change = { .look = look_next_round };
+	CLEANUP(buf_done) struct buf path = {}, body = {}, what = {};
+	bool unknown = false;
+	struct fa_change change = { .look = look_next_round, .arg = &unknown };
+	struct err why = {};
 	int r;
 
+	if (p->lun)
+		buf_addf(&body, "{\"lun\":%u}", p->lun);
 	buf_adds(&path, "connections");
 	fa_query_names(&path, p->key_one, &p->one, 1);
 	fa_query_names(&path, p->key_many, many, n);
@@ -92,9 +107,13 @@ static int send(struct fa *f, const struct fa_call *c, const struct pairing *p,
 	change.request = (struct rest_request){ .method = p->method,
 						.path = buf_str(&path),
 						.what = buf_str(&what) };
-	r = fa_change(f, c, &change, e);
+	if (p->lun)
+		change.request.body = buf_slice(&body);
+	r = fa_change(f, c, &change, &why);
 	*reply = change.reply;
-	return r;
+	if (!unknown && refuses_lun(p, r, &why))
+		r = -EADDRINUSE;
+	return r < 0 ? err_set(e, r, "%s", why.text) : r;
 }
 
 /* --- connect --------------------------------------------------------------------------------- */
@@ -104,6 +123,7 @@ struct connecting {
 	bool group;
 	const char *const *volumes;
 	size_t n;
+	unsigned int lun;
 	struct arena *arena;
 	struct fa_connection *found; /* as many as volumes, volume NULL: none yet */
 };
@@ -144,8 +164,9 @@ static int read_connected(struct fa *f, const struct fa_call *c, struct connecti
 static int connect_some(struct fa *f, const struct fa_call *c, struct connecting *k,
 			const char *const *volumes, size_t n, struct err *e)
 {
-	const struct pairing p = { "POST", "connecting", "volume_names",
-				   k->group ? "host_group_names" : "host_names", k->host };
+	const struct pairing p = { "POST",	   "connecting",
+				   "volume_names", k->group ? "host_group_names" : "host_names",
+				   k->host,	   k->lun };
 	CLEANUP(rest_reply_done) struct rest_reply reply = {};
 	int r = send(f, c, &p, volumes, n, &reply, e);
 	const json_t *items = json_arr(reply.doc, "items");
@@ -153,8 +174,10 @@ static int connect_some(struct fa *f, const struct fa_call *c, struct connecting
 	for (size_t i = 0; r == 0 && i < json_array_size(items); i++) {
 		struct fa_connection one;
 
-		if (fa_read_connection(json_array_get(items, i), k->arena, &one, NULL) == 0)
+		if (fa_read_connection(json_array_get(items, i), k->arena, &one, NULL) == 0) {
+			one.made = true;
 			note(k, &one);
+		}
 	}
 	return r;
 }
@@ -215,12 +238,15 @@ static int connect_all(struct fa *f, const struct fa_call *c, struct connecting 
 }
 
 int fa_connect(struct fa *f, const struct fa_call *c, const char *host, bool group,
-	       const char *const *volumes, size_t n, struct arena *a, struct fa_connections *ret,
-	       struct err *e)
+	       const char *const *volumes, size_t n, unsigned int lun, struct arena *a,
+	       struct fa_connections *ret, struct err *e)
 {
-	struct connecting k = {
-		.host = host, .group = group, .volumes = volumes, .n = n, .arena = a
-	};
+	struct connecting k = { .host = host,
+				.group = group,
+				.volumes = volumes,
+				.n = n,
+				.lun = n == 1 ? lun : 0,
+				.arena = a };
 	int r = fa_names_check(group ? "host group" : "host", &host, 1, e);
 
 	if (r == 0)

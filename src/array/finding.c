@@ -337,6 +337,58 @@ static void find_lacking(struct findings *f, const struct survey *s, size_t at,
 	x->remedy = healed_by(m);
 }
 
+static bool is_way_to(const struct survey *s, const struct survey_array *a,
+		      const struct map_way *way)
+{
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const struct scsi_port *at = &s->ports[i].at;
+
+		if (at->host == way->host && at->channel == way->channel &&
+		    at->target == way->target && is_of(&s->ports[i], a))
+			return true;
+	}
+	return false;
+}
+
+static const struct map_way *astray(const struct survey *s, const struct survey_array *a,
+				    const struct survey_map *m)
+{
+	for (size_t i = 0; i < m->found->n_ways; i++)
+		if (survey_is_wrong(a, m->serial, &m->found->ways[i]) &&
+		    is_way_to(s, a, &m->found->ways[i]))
+			return &m->found->ways[i];
+	return NULL;
+}
+
+/* What is written there goes into another volume as soon as the array shows one there. */
+static void find_astray(struct findings *f, const struct survey *s, size_t at,
+			const struct survey_storage *row)
+{
+	const struct survey_map *m = &s->maps[at];
+
+	/* One that is being mapped at this moment is not done yet. */
+	if (m->entry && !m->settled)
+		return;
+	for (size_t i = 0; i < row->n_arrays; i++) {
+		const struct survey_array *a = &s->arrays[row->arrays[i]];
+		const struct map_way *way = row->away[i] ? NULL : astray(s, a, m);
+		unsigned int lun = way ? survey_lun(a, m->serial) : 0;
+		struct finding *x;
+
+		if (!way)
+			continue;
+		x = add(f, s, at, FINDING_PATHS, FINDING_CRITICAL);
+		x->astray = true;
+		x->what = arena_fmt(
+			&f->arena,
+			"a path at LUN %u (host%u) that is not this volume's: %s has %s "
+			"%s; what is written there may go into another volume",
+			way->lun, way->host, a->url, lun ? "it at LUN" : "another volume at",
+			lun ? arena_fmt(&f->arena, "%u", lun) : "that one");
+		x->remedy = healed_by(m);
+	}
+}
+
 static void find_size(struct findings *f, const struct survey *s, size_t at)
 {
 	const struct map_state *st = &s->maps[at].found->state;
@@ -358,6 +410,7 @@ static void find_in_use(struct findings *f, const struct survey *s, size_t at,
 	find_connections(f, s, at, row);
 	find_paths(f, s, at);
 	find_lacking(f, s, at, row);
+	find_astray(f, s, at, row);
 	find_size(f, s, at);
 }
 

@@ -34,6 +34,7 @@ struct finding {
 	const struct survey_map *map;	  /* NULL of a pod */
 	const struct survey_array *array; /* of a missing connection, of a pod */
 	bool lacking;			  /* of paths: a way to its arrays works and has none */
+	bool astray;			  /* of paths: one is at a LUN that is not the volume's */
 	const char *volume, *storage, *what, *remedy;
 };
 

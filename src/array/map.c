@@ -289,6 +289,21 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 	return r;
 }
 
+int map_prune(const struct map_want *want, int deadline_ms, struct err *e)
+{
+	struct map_job j;
+	int r;
+
+	if (want->protocol == ARRAY_NVME_TCP)
+		return 0;
+	r = map_job_begin(&j, deadline_ms, e);
+	if (r < 0)
+		return r;
+	r = map_prune_scsi(&j, want, e);
+	map_job_done(&j);
+	return r;
+}
+
 /* Of a namespace the kernel itself asks, whenever the array says that something has changed. */
 int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, struct err *e)
 {

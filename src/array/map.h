@@ -3,10 +3,10 @@
 
 /*
  * Volumes as devices of this node: the only files of the part that act on SCSI, NVMe, multipath and
- * device-mapper (map.c, map_attach.c, map_nvme.c). Everything here may never return from the
- * kernel, so it is called through array/worker.h, whose process can be given up. Identity is the
- * serial: a disk is asked itself (INQUIRY page 0x83; nguid), names and LUNs are only where to look
- * (facts D1-D5, F2; decisions 45).
+ * device-mapper (map.c, map_attach.c, map_prune.c, map_nvme.c). Everything here may never return
+ * from the kernel, so it is called through array/worker.h, whose process can be given up. Identity
+ * is the serial: a disk is asked itself (INQUIRY page 0x83; nguid), names and LUNs are only where
+ * to look (facts D1-D5, F2; decisions 45).
  */
 
 #include "array/name.h"
@@ -79,13 +79,14 @@ int map_look(const char *serial, enum array_protocol protocol, struct map_state 
  */
 struct map_way { /* a session, or a remote port of FC, as SCSI numbers it */
 	uint32_t host, channel, target;
+	unsigned int lun; /* of a path, as the array counts */
 };
 struct map_found {
 	char serial[ARRAY_SERIAL_LEN + 1];
 	struct map_state state;
 	bool ways_known; /* a multipath map of SCSI disks, and all of its paths' ways fit */
 	size_t n_ways;
-	struct map_way ways[MAP_WAYS_MAX]; /* each once */
+	struct map_way ways[MAP_WAYS_MAX]; /* each once for each LUN */
 };
 struct map_list {
 	struct map_found *items;
@@ -104,6 +105,13 @@ int map_list(struct map_list *ret, struct arena *a, struct err *e);
  * is content: @ret counts them.
  */
 int map_attach(const struct map_want *want, int deadline_ms, struct map_state *ret, struct err *e);
+
+/*
+ * Disks that stand on an array of @want at another LUN than the array says, or where it is not
+ * `connected`, and do not say themselves that they are the volume: out of its map, if that keeps a
+ * path, and out of the kernel, if nobody has them. What answers for the volume stays.
+ */
+int map_prune(const struct map_want *want, int deadline_ms, struct err *e);
 
 /*
  * Who each path of a volume says it is that is here already: -EUCLEAN when one is another volume's

@@ -131,8 +131,31 @@ static int ask(struct attach *a, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-static int refuse(const struct spot *s, struct err *e)
+/* The volume whose map the disk is in. */
+static bool is_of_another(const struct root *root, const char *name, char ret[ARRAY_SERIAL_LEN + 1])
 {
+	CLEANUP(sysdisk_names_done) struct sysdisk_names holders = {};
+	char uuid[DM_UUID_SIZE];
+
+	sysdisk_holders(root, name, &holders);
+	vec_each (h, &holders) {
+		sysdisk_attr(root, h->text, "dm/uuid", uuid, sizeof(uuid));
+		if (map_plan_serial_of_uuid(uuid, ret))
+			return true;
+	}
+	return false;
+}
+
+static int refuse(const struct attach *a, const struct spot *s, struct err *e)
+{
+	char other[ARRAY_SERIAL_LEN + 1];
+
+	if (s->deed == MAP_TAKEN && is_of_another(&a->job->root, s->disk.name, other))
+		return err_set(e, -EBUSY,
+			       "%s at " SCSI_ADDRESS_FMT " is still in the map of another volume, "
+			       "serial %s: pvewarden array status shows what that is, pvewarden "
+			       "array reap takes it away if nobody needs it",
+			       s->disk.name, SCSI_ADDRESS_ARG(s->at), other);
 	if (s->deed == MAP_TAKEN)
 		return err_set(e, -EBUSY,
 			       "%s at " SCSI_ADDRESS_FMT " is used by something else than this "
@@ -173,13 +196,35 @@ static bool is_stray(const struct attach *a, const struct scsi_disk *d)
 	return true;
 }
 
-/* Connected anew a volume gets another LUN, and the one that it had is given away, while its map
+/* Nothing more is to be written there. Whether something was is for a person to find out: that it
+ * is an error is how he hears of it. */
+static int refuse_strays(struct attach *a, const struct scsi_disk *foreign, size_t n, size_t kept,
+			 struct err *e)
+{
+	struct err why = {};
+	bool out;
+
+	for (size_t i = 0; i < a->n; i++)
+		kept += a->spots[i].seen.in_map && a->spots[i].seen.asked == TRI_YES;
+	out = a->view.mapped && kept && map_drop_paths(a->job, &a->view, foreign, n, &why) == 0;
+	return err_set(e, -EUCLEAN,
+		       "%s at " SCSI_ADDRESS_FMT
+		       " is a path of this volume here and says that it is another volume: %s",
+		       foreign[0].name, SCSI_ADDRESS_ARG(foreign[0].at),
+		       out ? "it was taken out of the map now; what was written to this volume "
+			     "before may be in that one, compare the two"
+			   : "end what uses it, then deactivate the volume");
+}
+
+/* Connected anew a volume may get another LUN, and the one that it had is given away, while its map
  * has kept the paths there: half of what is written would go into another volume. Each is asked
  * once, as those at the right places are. */
 static int check_strays(struct attach *a, struct err *e)
 {
+	struct scsi_disk foreign[MAP_PLACES_MAX];
 	struct fan_slot slots[MAP_PLACES_MAX];
 	struct strays s = {};
+	size_t n = 0, kept = 0;
 	int r = 0;
 
 	vec_each (d, &a->view.disks)
@@ -190,14 +235,15 @@ static int check_strays(struct attach *a, struct err *e)
 	if (s.n)
 		r = fan_run(ask_stray, &s, &a->job->root, s.n, map_job_left(a->job, ASK_MS), slots,
 			    e);
-	for (size_t i = 0; r >= 0 && i < s.n; i++)
-		if (slots[i].code == 0 && strcmp(slots[i].answer, a->view.naa) != 0)
-			return err_set(e, -EUCLEAN,
-				       "%s at " SCSI_ADDRESS_FMT " is a path of this volume here "
-				       "and says that it is another volume: end what uses it, then "
-				       "deactivate the volume",
-				       s.disks[i]->name, SCSI_ADDRESS_ARG(s.disks[i]->at));
-	return r < 0 ? r : 0;
+	for (size_t i = 0; r >= 0 && i < s.n; i++) {
+		if (slots[i].code < 0)
+			continue;
+		if (strcmp(slots[i].answer, a->view.naa) == 0)
+			kept++;
+		else
+			foreign[n++] = *s.disks[i];
+	}
+	return n ? refuse_strays(a, foreign, n, kept, e) : r < 0 ? r : 0;
 }
 
 static int replace(struct attach *a, struct err *e)
@@ -221,7 +267,7 @@ static int replace(struct attach *a, struct err *e)
 		use = map_disk_use(&a->job->root, s->disk.name, why, sizeof(why));
 		if (use == MAP_OPEN) {
 			s->deed = MAP_TAKEN;
-			return refuse(s, e);
+			return refuse(a, s, e);
 		}
 		/* Not deleted, and no path: the others have to do. */
 		s->lame = use == MAP_UNKNOWN;
@@ -276,7 +322,7 @@ static int judge(struct attach *a, struct err *e)
 
 		s->deed = map_plan_place(&s->seen);
 		if (s->deed == MAP_TAKEN || s->deed == MAP_FOREIGN)
-			r = refuse(s, e);
+			r = refuse(a, s, e);
 	}
 	return r;
 }
@@ -516,6 +562,20 @@ static int begin(struct attach *a, struct err *e)
 	return r == 0 ? judge(a, e) : r;
 }
 
+/* A disk of the volume where none is expected. */
+static bool has_others(const struct attach *a)
+{
+	vec_each (d, &a->view.disks) {
+		bool expected = false;
+
+		for (size_t i = 0; i < a->n; i++)
+			expected |= scsi_address_eq(&a->spots[i].at, &d->at);
+		if (!expected)
+			return true;
+	}
+	return false;
+}
+
 int map_attach_scsi(struct map_job *j, const struct map_want *want, struct map_state *ret,
 		    struct err *e)
 {
@@ -529,6 +589,9 @@ int map_attach_scsi(struct map_job *j, const struct map_want *want, struct map_s
 		r = make(a, e);
 	if (r == 0)
 		r = settle(a, ret, e);
+	/* The volume is there without that; what stays is a finding. */
+	if (r == 0 && has_others(a))
+		(void)map_prune_view(j, &a->view, want, &a->said);
 	map_view_done(&a->view);
 	free(a);
 	return r;

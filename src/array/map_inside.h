@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #pragma once
 
-/* What the files that act on devices share: map.c, map_attach.c, map_nvme.c. */
+/* What the files that act on devices share: map.c, map_attach.c, map_prune.c, map_nvme.c. */
 
 #include "array/map_see.h"
 
@@ -27,6 +27,14 @@ int map_wait_link(const struct map_job *j, const char *link, const char *device,
 
 int map_attach_scsi(struct map_job *j, const struct map_want *want, struct map_state *ret,
 		    struct err *e);
+/* As map_prune(), of what @v has. */
+int map_prune_view(struct map_job *j, const struct map_view *v, const struct map_want *want,
+		   struct err *e);
+/* Out of the map and out of the kernel, what nobody has: that other paths are left is the caller's
+ * to know. The first error counts, the others go nevertheless. */
+int map_drop_paths(struct map_job *j, const struct map_view *v, const struct scsi_disk *disks,
+		   size_t n, struct err *e);
+int map_prune_scsi(struct map_job *j, const struct map_want *want, struct err *e);
 int map_ask_scsi(struct map_job *j, const char *serial, struct err *e);
 int map_attach_nvme(struct map_job *j, const struct map_want *want, struct map_state *ret,
 		    struct err *e);

@@ -51,11 +51,16 @@ static void add_place(struct map_places *ret, const struct scsi_address *at)
 
 /* SAM: up to 255 a LUN is addressed as a peripheral, above that flat, as FlashArrays do. The kernel
  * keeps the two bits that say so in its number of the unit. */
+enum { FLAT_FROM = 256, FLAT = 0x4000 };
+
 static uint64_t kernels_lun(unsigned int lun)
 {
-	enum { FLAT_FROM = 256, FLAT = 0x4000 };
-
 	return lun < FLAT_FROM ? lun : (uint64_t)lun + FLAT;
+}
+
+unsigned int map_plan_lun_of(uint64_t kernels)
+{
+	return (unsigned int)(kernels >= FLAT && kernels < 2ULL * FLAT ? kernels - FLAT : kernels);
 }
 
 static int nowhere(const struct map_want *want, size_t unusable, struct err *e)
@@ -99,6 +104,29 @@ int map_plan_places(const struct map_want *want, const struct scsi_ports *ports,
 		}
 	}
 	return ret->n ? 0 : nowhere(want, unusable, e);
+}
+
+/* An array that was given two addresses is two of @want's, with the same ports. */
+bool map_plan_is_outdated(const struct map_want *want, const struct scsi_ports *ports,
+			  const struct scsi_address *at)
+{
+	bool ret = false;
+
+	vec_each (port, ports) {
+		if (port->host != at->host || port->channel != at->channel ||
+		    port->target != at->target)
+			continue;
+		for (size_t i = 0; i < want->n_arrays && i < MAP_ARRAYS_MAX; i++) {
+			const struct map_array *array = &want->arrays[i];
+
+			if (!is_ones_port(array, port, want->protocol))
+				continue;
+			if (array->connected && kernels_lun(array->lun) == at->lun)
+				return false;
+			ret = true;
+		}
+	}
+	return ret;
 }
 
 enum map_deed map_plan_place(const struct map_seen *seen)

@@ -24,8 +24,15 @@ struct map_places {
 int map_plan_places(const struct map_want *want, const struct scsi_ports *ports,
 		    struct map_places *ret, struct err *e);
 
+/* Behind a port of one of @want's arrays, at a LUN at which none of them shows the volume. */
+bool map_plan_is_outdated(const struct map_want *want, const struct scsi_ports *ports,
+			  const struct scsi_address *at);
+
 /* Is a port, by its WWPN or IQN as the array writes it, the one that the kernel calls @kernels? */
 bool map_plan_is_port(enum array_protocol protocol, const char *said, const char *kernels);
+
+/* The array's number of a unit, by the kernel's. */
+unsigned int map_plan_lun_of(uint64_t kernels);
 
 /* What is known of an address. */
 struct map_seen {

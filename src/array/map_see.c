@@ -464,7 +464,7 @@ static bool has_way(const struct map_found *f, const struct scsi_address *at)
 {
 	for (size_t i = 0; i < f->n_ways; i++)
 		if (f->ways[i].host == at->host && f->ways[i].channel == at->channel &&
-		    f->ways[i].target == at->target)
+		    f->ways[i].target == at->target && f->ways[i].lun == map_plan_lun_of(at->lun))
 			return true;
 	return false;
 }
@@ -478,7 +478,8 @@ static void note_ways(const struct map_view *v, struct map_found *ret)
 			continue;
 		if (ret->n_ways < MAP_WAYS_MAX)
 			ret->ways[ret->n_ways++] =
-				(struct map_way){ d->at.host, d->at.channel, d->at.target };
+				(struct map_way){ d->at.host, d->at.channel, d->at.target,
+						  map_plan_lun_of(d->at.lun) };
 		else
 			ret->ways_known = false;
 	}

@@ -3,7 +3,8 @@
 
 bool orphan_is(const struct finding *f)
 {
-	return f->kind == FINDING_COPY && (!f->map->found || map_is_idle(&f->map->found->state));
+	return f->map && f->map->entry && (f->kind == FINDING_COPY || f->kind == FINDING_GONE) &&
+	       (!f->map->found || map_is_idle(&f->map->found->state));
 }
 
 static bool is_that(const struct orphan *o, const struct finding *f)

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Copies whose snapshot was removed, and since when that is seen: the service takes one away when
- * it has been so for a while, because who has activated it a moment ago may be about to open it.
+ * What stands for something that is no more, and since when that is seen: copies whose snapshot was
+ * removed, and devices of volumes that are destroyed or gone. The service takes one away when it
+ * has been so for a while, because who has activated it a moment ago may be about to open it.
  * Pure.
  */
 
@@ -20,7 +21,7 @@ struct orphans {
 	size_t n, cap;
 };
 
-/* A copy that nobody has open, of a snapshot that was removed. */
+/* In the registry, and nobody has it open. */
 bool orphan_is(const struct finding *f);
 
 /* What @f does not have any more, or has as another entry, begins anew when it is seen again. */

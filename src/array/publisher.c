@@ -17,7 +17,7 @@ enum { STOP_S = 5 };
 
 struct tried {
 	char serial[ARRAY_SERIAL_LEN + 1];
-	bool lacking;	    /* for its paths; else for a connection */
+	bool paths;	    /* for its paths; else for a connection */
 	unsigned int times; /* again */
 	int64_t at;	    /* CLOCK_BOOTTIME, ms */
 };
@@ -51,15 +51,20 @@ static bool is_missing_connection(const struct finding *f)
 	return f->kind == FINDING_MISSING_CONNECTION && finding_heals(f);
 }
 
-static bool is_lacking_path(const struct finding *f)
+static bool is_of_paths(const struct finding *f)
 {
-	return f->lacking && finding_heals(f);
+	return f->kind == FINDING_PATHS;
+}
+
+static bool has_to_look_again(const struct finding *f)
+{
+	return (f->lacking || f->astray) && finding_heals(f);
 }
 
 static bool has_some_to_mend(const struct findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (is_missing_connection(&f->items[i]) || is_lacking_path(&f->items[i]) ||
+		if (is_missing_connection(&f->items[i]) || has_to_look_again(&f->items[i]) ||
 		    orphan_is(&f->items[i]))
 			return true;
 	return false;
@@ -132,7 +137,7 @@ static void *write_run(void *arg)
 static struct tried *tried_of(struct publisher *p, const struct finding *f)
 {
 	vec_each (t, p) {
-		if (strcmp(t->serial, f->map->serial) == 0 && t->lacking == f->lacking)
+		if (strcmp(t->serial, f->map->serial) == 0 && t->paths == is_of_paths(f))
 			return t;
 	}
 	return NULL;
@@ -141,7 +146,7 @@ static struct tried *tried_of(struct publisher *p, const struct finding *f)
 /* A way over which the volume cannot be seen at all is tried less and less often. */
 static int64_t wait_of(const struct tried *t)
 {
-	unsigned int doubled = !t->lacking		     ? 0
+	unsigned int doubled = !t->paths		     ? 0
 			       : t->times < HEAL_DOUBLED_MAX ? t->times
 							     : HEAL_DOUBLED_MAX;
 
@@ -161,7 +166,7 @@ static void remember(struct publisher *p, const struct finding *f, int64_t now)
 
 	if (!t) {
 		t = vec_push(p);
-		*t = (struct tried){ .lacking = f->lacking };
+		*t = (struct tried){ .paths = is_of_paths(f) };
 		memcpy(t->serial, f->map->serial, sizeof(t->serial));
 	} else {
 		/* It would have been tried before, had it lacked all the time. */
@@ -189,12 +194,12 @@ static bool heal(struct publisher *p, const struct mend *m, int64_t now)
 	struct err e = {};
 	int r = heal_one(p->ctx, m, &e);
 
-	if (r == 0 && !f->lacking && is_partial(p, f->map->entry))
+	if (r == 0 && !is_of_paths(f) && is_partial(p, f->map->entry))
 		r = err_set(&e, -EHOSTUNREACH, "not every array of its pod has connected it");
 	if (r == 0) {
 		atomic_fetch_add(&p->healed, 1);
-		log_info(f->lacking ? "%s: %s: its paths were looked for again"
-				    : "%s: was %s; it is connected again",
+		log_info(is_of_paths(f) ? "%s: %s: its paths were looked for again"
+					: "%s: was %s; it is connected again",
 			 f->volume, f->what);
 	} else if (r != -ECANCELED) {
 		log_warn("%s: %s, and that could not be mended: %s", f->volume, f->what, e.text);
@@ -236,7 +241,7 @@ static void heal_some(struct publisher *p, const struct survey *s, const struct 
 	}
 }
 
-/* --- copies of snapshots that were removed -----------------------------------------------------
+/* --- what stands for something that is no more ------------------------------------------------
  */
 
 static void take_away(struct publisher *p, const struct mend *m, int64_t now)
@@ -257,11 +262,13 @@ static void take_away_orphans(struct publisher *p, const struct survey *s, const
 {
 	CLEANUP(mends_done) struct mends m = {};
 	int64_t now = clock_boot_ms();
+	char why[256];
 
 	orphans_note(&p->orphans, f, now);
 	mends_of(&m, s, f, orphan_is, NULL);
 	for (size_t i = 0; i < m.n && !is_stopping(p); i++)
-		if (orphans_are_due(&p->orphans, m.items[i].finding, now))
+		if (orphans_are_due(&p->orphans, m.items[i].finding, now) &&
+		    finding_may_go(f, s, m.items[i].finding, why))
 			take_away(p, &m.items[i], now);
 }
 
@@ -281,7 +288,7 @@ static bool heal_round(struct publisher *p)
 	survey_make(&s, p->ctx, NULL, false, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
 	heal_some(p, &s, &f, is_missing_connection, &h);
-	heal_some(p, &s, &f, is_lacking_path, &h);
+	heal_some(p, &s, &f, has_to_look_again, &h);
 	take_away_orphans(p, &s, &f);
 	return h.more && h.healed > 0;
 }

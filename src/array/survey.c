@@ -321,7 +321,7 @@ static int ask_one(const struct asking *q, size_t array, struct err *e)
 		r = fa_snapshots_named(a->fa, &q->call, sources, n_sources, &a->arena,
 				       &a->snapshots, e);
 	a->asked = r >= 0;
-	if (r >= 0 && q->ports)
+	if (r >= 0 && (q->ports || survey_may_stray(q->s, a)))
 		r = fa_ports_get(a->fa, &q->call, &a->arena, &a->ports, e);
 	return r;
 }

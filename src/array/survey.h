@@ -31,8 +31,9 @@ struct survey_array {
 	struct fa_about about;
 	struct fa_volumes named, all; /* by the names of the registry; by the storages' prefixes */
 	struct fa_connections connections; /* of this host */
-	struct fa_ports ports;		   /* asked for where a way may lack a path; else none */
-	struct fa_snapshots snapshots;	   /* that are mapped here as copies */
+	struct fa_ports ports;	       /* asked for where a way may lack a path, or a path may be
+					  at a wrong LUN; else none */
+	struct fa_snapshots snapshots; /* that are mapped here as copies */
 	struct fa_counters counters;
 	struct arena arena;
 };
@@ -133,6 +134,14 @@ void survey_ports(struct survey *s, const struct root *root, struct survey_memor
 bool survey_may_lack(const struct survey *s);
 /* A way that works, and no path of @m's map goes over it. */
 bool survey_lacks(const struct survey_map *m, const struct survey_port *p);
+
+/* The LUN at which @a shows @serial to this host; 0: it does not, or does not say. */
+unsigned int survey_lun(const struct survey_array *a, const char *serial);
+/* If @way is one of @a's, it is no path of the volume: that is shown at another LUN, or not at all,
+ * and another volume at this one. */
+bool survey_is_wrong(const struct survey_array *a, const char *serial, const struct map_way *way);
+/* Some map has such a path, if it is @a's, which its ports say. */
+bool survey_may_stray(const struct survey *s, const struct survey_array *a);
 
 /* Where each storage's pod is in step. Asks only where something is mapped and nobody has said it
  * of late. */

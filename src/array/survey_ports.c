@@ -37,7 +37,7 @@ static void settle_ports(struct survey *s, struct survey_memory *m, int64_t now)
 		p->settled = !m || now - since >= (int64_t)SURVEY_PORT_S * 1000;
 		if (m && p->at.usable)
 			*vec_push(&seen) = (struct survey_since){
-				.way = { p->at.host, p->at.channel, p->at.target },
+				.way = { p->at.host, p->at.channel, p->at.target, 0 },
 				.protocol = p->protocol,
 				.since = since,
 			};
@@ -76,5 +76,45 @@ bool survey_may_lack(const struct survey *s)
 		for (size_t k = 0; k < s->n_ports; k++)
 			if (survey_lacks(&s->maps[i], &s->ports[k]))
 				return true;
+	return false;
+}
+
+unsigned int survey_lun(const struct survey_array *a, const char *serial)
+{
+	const struct fa_volume *v = a->asked ? survey_volume(a, serial) : NULL;
+
+	for (size_t i = 0; v && !v->destroyed && i < a->connections.n; i++)
+		if (strcmp(a->connections.items[i].volume, v->name) == 0)
+			return a->connections.items[i].lun;
+	return 0;
+}
+
+bool survey_is_wrong(const struct survey_array *a, const char *serial, const struct map_way *way)
+{
+	const struct fa_volume *v = survey_volume(a, serial);
+	unsigned int lun = survey_lun(a, serial);
+
+	if (!a->asked || !way->lun)
+		return false;
+	if (lun)
+		return way->lun != lun;
+	for (size_t i = 0; i < a->connections.n; i++)
+		if (a->connections.items[i].lun == way->lun &&
+		    !(v && strcmp(a->connections.items[i].volume, v->name) == 0))
+			return true;
+	return false;
+}
+
+bool survey_may_stray(const struct survey *s, const struct survey_array *a)
+{
+	for (size_t i = 0; i < s->n_maps; i++) {
+		const struct survey_map *m = &s->maps[i];
+
+		if (!m->found || !survey_volume(a, m->serial))
+			continue;
+		for (size_t k = 0; k < m->found->n_ways; k++)
+			if (survey_is_wrong(a, m->serial, &m->found->ways[k]))
+				return true;
+	}
 	return false;
 }

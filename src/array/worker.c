@@ -228,6 +228,18 @@ int workers_attach(struct workers *w, const struct map_want *want, int deadline_
 	return call(w, &q, &answer, e);
 }
 
+int workers_prune(struct workers *w, const struct map_want *want, int deadline_ms, struct err *e)
+{
+	struct answer answer = {};
+	struct worker_request q;
+	int r = prepare(&q, WORKER_PRUNE, want->serial, want->protocol, deadline_ms, e);
+
+	if (r < 0)
+		return r;
+	q.want = *want;
+	return call(w, &q, &answer, e);
+}
+
 int workers_ask(struct workers *w, const char *serial, enum array_protocol protocol,
 		int deadline_ms, struct err *e)
 {

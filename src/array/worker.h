@@ -24,6 +24,7 @@ int workers_look(struct workers *w, const char *serial, enum array_protocol prot
 int workers_list(struct workers *w, struct map_list *ret, struct arena *a, struct err *e);
 int workers_attach(struct workers *w, const struct map_want *want, int deadline_ms,
 		   struct map_state *ret, struct err *e);
+int workers_prune(struct workers *w, const struct map_want *want, int deadline_ms, struct err *e);
 int workers_ask(struct workers *w, const char *serial, enum array_protocol protocol,
 		int deadline_ms, struct err *e);
 int workers_detach(struct workers *w, const char *serial, enum array_protocol protocol,

@@ -49,6 +49,9 @@ static int perform(const struct worker_request *q, struct outcome *o)
 	case WORKER_ASK:
 		carries(o, NULL, 0);
 		return map_ask(q->serial, q->protocol, q->deadline_ms, e);
+	case WORKER_PRUNE:
+		carries(o, NULL, 0);
+		return map_prune(&q->want, q->deadline_ms, e);
 	case WORKER_FORGET:
 		carries(o, NULL, 0);
 		return map_forget(&q->left, q->deadline_ms, e);

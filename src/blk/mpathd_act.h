@@ -9,9 +9,9 @@
 #include "blk/mpathd.h"
 
 /*
- * "add path sdX", "add map WWID", "del map WWID", "resize map WWID", "disablequeueing map WWID",
- * "restorequeueing map WWID". 0; -EBUSY (in use), -ENOENT (not found), -EPERM (blacklisted),
- * -EAGAIN (it refused without a reason, or was busy), and mpathd_ask()'s.
+ * "add path sdX", "del path sdX", "add map WWID", "del map WWID", "resize map WWID",
+ * "disablequeueing map WWID", "restorequeueing map WWID". 0; -EBUSY (in use), -ENOENT (not found),
+ * -EPERM (blacklisted), -EAGAIN (it refused without a reason, or was busy), and mpathd_ask()'s.
  */
 int mpathd_do(const char *verb, const char *what, int deadline_ms, struct err *e);
 

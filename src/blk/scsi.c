@@ -12,6 +12,7 @@
 #define ISCSI_SESSIONS	  "sys/class/iscsi_session"
 #define ISCSI_CONNECTIONS "sys/class/iscsi_connection"
 #define FC_PORTS	  "sys/class/fc_remote_ports"
+#define UNITS		  "sys/class/scsi_device"
 
 bool scsi_address_parse(struct slice text, struct scsi_address *ret)
 {
@@ -187,7 +188,7 @@ int scsi_disk_at(struct scsi_disk *ret, const struct root *root, const struct sc
 	struct stat st;
 	DIR *dir;
 
-	(void)snprintf(path, sizeof(path), "sys/class/scsi_device/" SCSI_ADDRESS_FMT "/device",
+	(void)snprintf(path, sizeof(path), UNITS "/" SCSI_ADDRESS_FMT "/device",
 		       SCSI_ADDRESS_ARG(*at));
 	if (root_stat(root, path, &st) < 0)
 		return -ENOENT;
@@ -201,6 +202,19 @@ int scsi_disk_at(struct scsi_disk *ret, const struct root *root, const struct sc
 	if (!*name || scsi_disk_read(ret, root, name) < 0 || !scsi_address_eq(&ret->at, at))
 		return -EAGAIN;
 	return 0;
+}
+
+void scsi_units(struct scsi_addresses *ret, const struct root *root)
+{
+	DIR *dir = root_opendir(root, UNITS);
+	struct scsi_address at;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (scsi_address_parse(slice_of(entry->d_name), &at))
+			*vec_push(ret) = at;
+	if (dir)
+		(void)closedir(dir);
 }
 
 void scsi_disks_like(struct scsi_disks *ret, const struct root *root, const char *prefix)
@@ -241,7 +255,7 @@ static int write_disk(const struct root *root, const struct scsi_disk *disk, con
 	r = scsi_disk_at(&now, root, &disk->at);
 	if (r < 0 || strcmp(now.name, disk->name) != 0 || !devno_eq(now.dev, disk->dev))
 		return err_set(e, -ENODEV, "the disk %s is gone", disk->name);
-	(void)snprintf(path, sizeof(path), "sys/class/scsi_device/" SCSI_ADDRESS_FMT "/device/%s",
+	(void)snprintf(path, sizeof(path), UNITS "/" SCSI_ADDRESS_FMT "/device/%s",
 		       SCSI_ADDRESS_ARG(disk->at), attr);
 	r = write_attr(root, path, text, e);
 	return r == -ENOENT ? -ENODEV : r;

@@ -60,12 +60,24 @@ int scsi_disk_read(struct scsi_disk *ret, const struct root *root, const char *n
 /* The disk at @at. -ENOENT: nothing there. -EAGAIN: a device without a disk yet. */
 int scsi_disk_at(struct scsi_disk *ret, const struct root *root, const struct scsi_address *at);
 
+struct scsi_addresses {
+	struct scsi_address *items; /* VEC() */
+	size_t n, cap;
+};
+
+/* Adds where the kernel has a unit of any kind, a disk or not. */
+void scsi_units(struct scsi_addresses *ret, const struct root *root);
+
 /* Adds the disks whose wwid begins with @prefix. */
 void scsi_disks_like(struct scsi_disks *ret, const struct root *root, const char *prefix);
 
 static inline void scsi_ports_done(struct scsi_ports *ports)
 {
 	vec_free(ports);
+}
+static inline void scsi_addresses_done(struct scsi_addresses *addresses)
+{
+	vec_free(addresses);
 }
 static inline void scsi_disks_done(struct scsi_disks *disks)
 {

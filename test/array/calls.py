@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The mapping calls against the simulator, with played devices: what each does, what each costs,
 what an outage or a kill leaves. calls.py [PATTERN...]"""
+import errno
 import json
 import os
 import socket
@@ -1032,6 +1033,82 @@ def test_sessions_without_a_path():
     s.act("activate", "vm-100-disk-0")
     s.node.write(ways, "0\n1\n2\n3\n")
     assert s.node.heal() == {"found": [], "mended": []}
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
+    s.close()
+
+
+def add_unit(node, host, lun):
+    """A unit of SCSI, of whatever volume."""
+    os.makedirs(node.path(f"sys/class/scsi_device/{host}:0:0:{lun}/device"))
+
+
+def test_luns_that_are_free_here():
+    """A connection asks for a LUN at which this node has nothing; for one more only when the array has given
+    that away to a volume that is not here."""
+    s = Stage()
+    disks = [f"vm-100-disk-{i}" for i in range(5)]
+    serials = [s.disk(d) for d in disks]
+    s.sim.rest("POST", "hosts", {"names": "pve9"}, {"iqns": ["iqn.pve9"]})
+
+    def lun(serial):
+        with open(f"{s.node.devices}/{serial}.want", encoding="ascii") as f:
+            return int(json.load(f)["ports"][0].split()[0])
+
+    s.act("activate", disks[0])
+    with open(f"{s.node.devices}/{serials[0]}.want", encoding="ascii") as f:
+        ports = [p.split()[1:] for p in json.load(f)["ports"]]
+    assert lun(serials[0]) == 1
+    for host, (iqn, portal) in enumerate(ports):
+        add_session(s.node, host, iqn, portal)
+    add_session(s.node, 7, "iqn.2000-01.other:target", "10.9.9.9:3260")
+    # LUN 2 is free on the array, and something is here.
+    for host, n in ((0, 1), (1, 1), (1, 2), (7, 3)):
+        add_unit(s.node, host, n)
+    s.sim.zero()
+    s.act("activate", disks[1])
+    assert lun(serials[1]) == 3, lun(serials[1])
+    assert s.sim.counted() == {"fa1 POST connections": 1}, s.sim.counted()
+    # 3 and 4 are given away, and nothing of that is here.
+    s.sim.rest("POST", "connections", {"host_names": "pve1", "volume_names": "vg/" + disks[2]}, {"lun": 4})
+    s.sim.zero()
+    s.act("activate", disks[3])
+    assert lun(serials[3]) == 5, lun(serials[3])
+    assert s.sim.counted() == {"fa1 POST connections": 2, "fa1 GET connections": 1}, s.sim.counted()
+    # Connected by somebody else: there.
+    s.act("activate", disks[2])
+    assert lun(serials[2]) == 4
+    for d in disks[:4]:
+        s.act("deactivate", d)
+    # An answer that was lost is read before anything is repeated.
+    s.sim.fault(kind="drop-after", method="POST", path="connections", count=1)
+    s.act("activate", disks[4])
+    assert lun(serials[4]) == 3 and len(s.sim.connections()) == 1, s.sim.connections()
+    s.act("deactivate", disks[4])
+    s.clean()
+    s.close()
+
+
+def test_heal_that_fails():
+    """What it has connected itself it takes back, and what came of it; the map of the guest stays."""
+    s = Stage(2)
+    storages(s, 1)
+    serial = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.node.use(serial, "open")
+    s.sim.rest("DELETE", "connections", {"host_names": "pve1", "volume_names": "pod::vm-100-disk-0"}, array="fa2")
+    assert len(s.sim.connections()) == 1
+    foreign = os.path.join(s.node.devices, serial + ".foreign")
+    with open(foreign, "w", encoding="utf-8"):
+        pass
+    s.node.events()
+    found = s.node.heal()
+    assert found["mended"] == [-errno.EUCLEAN], found
+    assert len(s.sim.connections()) == 1, s.sim.connections()
+    assert s.node.events() == [f"attach {serial}", f"prune {serial} 1"], "nobody asks twice whose paths these are"
+    os.unlink(foreign)
+    assert s.node.heal()["mended"] == [0] and len(s.sim.connections()) == 2
+    s.node.use(serial, "free")
     s.act("deactivate", "vm-100-disk-0")
     s.clean()
     s.close()

@@ -217,6 +217,7 @@ int map_look(const char *serial, enum array_protocol protocol, struct map_state 
 
 static void read_ways(struct map_found *f)
 {
+	unsigned int lun = look_there(f->serial).luns[0]; /* the same on all arrays, in tests */
 	CLEANUP(buf_done) struct buf text = {};
 	struct slice rest, line;
 	char path[256];
@@ -226,6 +227,8 @@ static void read_ways(struct map_found *f)
 		return;
 	f->ways_known = true;
 	rest = buf_slice(&text);
+	for (size_t i = 0; i < MAP_WAYS_MAX; i++)
+		f->ways[i].lun = lun;
 	while (f->n_ways < MAP_WAYS_MAX && slice_split(&rest, '\n', &line))
 		f->n_ways += str_to_u32(line, &f->ways[f->n_ways].host);
 }
@@ -305,6 +308,8 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 			return err_set(e, -ETIMEDOUT, "no device of serial %s", want->serial);
 		(void)usleep(50000);
 	}
+	if (there(want->serial, ".foreign"))
+		return err_set(e, -EUCLEAN, "sda is another volume");
 	if (want->size && want->size != shown.size)
 		return err_set(e, -EUCLEAN, "the disk has another size than on the array");
 	path_of(want->serial, ".left", left);
@@ -314,6 +319,19 @@ int map_attach(const struct map_want *want, int deadline_ms, struct map_state *r
 	if (!there(want->serial, "") && write_device(want->serial, shown.size))
 		return err_set(e, -EIO, "the played device cannot be written");
 	return map_look(want->serial, want->protocol, ret, e);
+}
+
+int map_prune(const struct map_want *want, int deadline_ms, struct err *e)
+{
+	char line[64];
+	unsigned int connected = 0;
+
+	(void)deadline_ms, (void)e;
+	for (size_t i = 0; i < want->n_arrays; i++)
+		connected += want->arrays[i].connected;
+	(void)snprintf(line, sizeof(line), "%s %u", want->serial, connected);
+	note("prune", line);
+	return 0;
 }
 
 int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, struct err *e)

@@ -266,25 +266,31 @@ static int do_connections(struct job *j)
 		&all);
 }
 
-static int connect_to(struct job *j, bool group)
+static int connect_to(struct job *j, bool group, unsigned int lun, int at)
 {
 	struct fa_connections all = {};
 	size_t n;
-	const char *const *names = rest_of(j, 2, &n);
+	const char *const *names = rest_of(j, at, &n);
 
-	return say_connections(
-		j, fa_connect(j->f, &j->call, j->args[1], group, names, n, &j->arena, &all, &j->e),
-		&all);
+	return say_connections(j,
+			       fa_connect(j->f, &j->call, j->args[1], group, names, n, lun,
+					  &j->arena, &all, &j->e),
+			       &all);
 }
 
 static int do_connect(struct job *j)
 {
-	return connect_to(j, false);
+	return connect_to(j, false, 0, 2);
+}
+
+static int do_connect_at(struct job *j)
+{
+	return connect_to(j, false, (unsigned int)number(j, 2), 3);
 }
 
 static int do_gconnect(struct job *j)
 {
-	return connect_to(j, true);
+	return connect_to(j, true, 0, 2);
 }
 
 static int do_disconnect(struct job *j)
@@ -413,6 +419,7 @@ static const struct {
 	{ "snaprename", do_snaprename, 2 },
 	{ "connections", do_connections, 2 },
 	{ "connect", do_connect, 2 },
+	{ "connect-at", do_connect_at, 3 },
 	{ "gconnect", do_gconnect, 2 },
 	{ "disconnect", do_disconnect, 2 },
 	{ "gdisconnect", do_gdisconnect, 2 },

@@ -353,15 +353,19 @@ static void multipath_in_force(void **state)
 	static const struct {
 		const char *running;
 		int level;
+		const char *recheck;
+		int rechecks;
 	} rows[] = {
-		{ NULL, DIAGNOSIS_OK },
+		{ NULL, DIAGNOSIS_OK, "recheck_wwid is yes", DIAGNOSIS_OK },
 		{ "devices {\n\tdevice {\n\t\tvendor \"PURE\"\n\t\tproduct \"FlashArray\"\n"
-		  "\t\tno_path_retry 12\n\t}\n}\n",
-		  DIAGNOSIS_OK },
-		{ "devices {\n\tdevice {\n\t\tvendor \"PURE\"\n\t\tproduct \"FlashArray\"\n"
+		  "\t\tno_path_retry 12\n\t\trecheck_wwid \"yes\"\n\t}\n}\n",
+		  DIAGNOSIS_OK, "recheck_wwid is yes", DIAGNOSIS_OK },
+		{ "defaults {\n\trecheck_wwid \"no\"\n}\ndevices {\n\tdevice {\n"
+		  "\t\tvendor \"PURE\"\n\t\tproduct \"FlashArray\"\n"
 		  "\t\tno_path_retry \"fail\"\n\t}\n}\n",
-		  DIAGNOSIS_WARNING },
-		{ "devices {\n\tdevice {\n\t\tvendor \"PURE\"\n\t}\n}\n", DIAGNOSIS_WARNING },
+		  DIAGNOSIS_WARNING, "recheck_wwid is not in force", DIAGNOSIS_WARNING },
+		{ "devices {\n\tdevice {\n\t\tvendor \"PURE\"\n\t}\n}\n", DIAGNOSIS_WARNING,
+		  "recheck_wwid is not in force", DIAGNOSIS_WARNING },
 	};
 	struct array_conf conf = { .protocol = ARRAY_ISCSI, .multipath = true };
 	CLEANUP(buf_done) struct buf ours = {};
@@ -377,6 +381,8 @@ static void multipath_in_force(void **state)
 		diagnose_multipath(&d, &t.root, &conf, rows[i].running);
 		if (level_of(&d, "no_path_retry") != rows[i].level)
 			fail_msg("row %zu", i);
+		/* What multipathd says goes before what the files say. */
+		assert_int_equal(level_of(&d, rows[i].recheck), rows[i].rechecks);
 		diagnosis_done(&d);
 		tree_done(&t);
 	}

@@ -60,7 +60,8 @@ static void set(struct stage *g)
 					  .n_arrays = 2 };
 	for (size_t i = 0; i < 2; i++) {
 		g->volumes[i] = (struct fa_volume){ .name = VOLUME, .serial = SERIAL, .size = GIB };
-		g->connections[i] = (struct fa_connection){ .volume = VOLUME, .host = "pve1" };
+		g->connections[i] =
+			(struct fa_connection){ .volume = VOLUME, .host = "pve1", .lun = 1 };
 		g->arrays[i] = (struct survey_array){ .url = i ? "https://fa2" : "https://fa1",
 						      .host = "pve1",
 						      .asked = true,
@@ -73,7 +74,7 @@ static void set(struct stage *g)
 	/* Two sessions to each array, and a path over each. */
 	g->found.ways_known = true;
 	for (uint32_t i = 0; i < 4; i++) {
-		g->found.ways[g->found.n_ways++].host = i;
+		g->found.ways[g->found.n_ways++] = (struct map_way){ .host = i, .lun = 1 };
 		g->ports[i] = (struct survey_port){
 			.at = { .host = i,
 				.id = "iqn.a",
@@ -420,6 +421,85 @@ static void ways_are_named(void **state)
 	assert_string_equal(g.f.items[0].what, "no path over iqn.b (host2), 10.0.0.1:3260 (host3), "
 					       "which it is logged in to");
 	findings_done(&g.f);
+}
+
+/* A path that is, or may become, another volume's: all may work, and nothing is well. */
+static void a_path_at_another_lun(void **state)
+{
+	struct fa_connection both[2];
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.found.ways[3].lun = 2;
+	assert_true(survey_may_stray(&g.s, &g.arrays[1]));
+	assert_int_equal(look(&g), FINDING_PATHS);
+	assert_int_equal(g.f.items[0].level, FINDING_CRITICAL);
+	assert_true(g.f.items[0].astray && finding_heals(&g.f.items[0]));
+	assert_string_equal(
+		g.f.items[0].what,
+		"a path at LUN 2 (host3) that is not this volume's: https://fa2 has it at "
+		"LUN 1; what is written there may go into another volume");
+	findings_done(&g.f);
+
+	/* The arrays have LUNs of their own. */
+	set(&g);
+	g.found.ways[2].lun = g.found.ways[3].lun = g.connections[1].lun = 2;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* Not said, or of a pod that is not in step there. */
+	set(&g);
+	g.found.ways[3].lun = 0;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+	set(&g);
+	g.found.ways[3].lun = 2;
+	g.row.away[1] = SURVEY_POD_UNKNOWN;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* Being mapped at this moment. */
+	set(&g);
+	g.found.ways[3].lun = 2;
+	g.map.settled = false;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* Not connected there, and another one is, where its paths still are. */
+	set(&g);
+	both[0] =
+		(struct fa_connection){ .volume = "pod::vm-101-disk-0", .host = "pve1", .lun = 1 };
+	g.arrays[1].connections = (struct fa_connections){ both, 1 };
+	findings_of(&g.f, &g.s);
+	assert_int_equal(g.f.n, 2);
+	assert_int_equal(g.f.items[0].kind, FINDING_MISSING_CONNECTION);
+	assert_true(g.f.items[1].astray);
+	assert_int_equal(g.f.items[1].level, FINDING_CRITICAL);
+	findings_done(&g.f);
+}
+
+/* The service takes it away; what nobody has registered, or somebody has open, stays. */
+static void what_is_gone_is_an_orphan(void **state)
+{
+	struct stage g;
+	char why[256];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		set(&g);
+		g.volumes[0].destroyed = g.volumes[1].destroyed = true;
+		g.arrays[0].connections.n = g.arrays[1].connections.n = 0;
+		if (i == 1)
+			g.found.state.in_use = MAP_OPEN;
+		if (i == 2)
+			g.map.entry = NULL;
+		assert_int_equal(look(&g), FINDING_GONE);
+		assert_int_equal(orphan_is(&g.f.items[0]), i == 0);
+		if (i == 0)
+			assert_true(finding_may_go(&g.f, &g.s, &g.f.items[0], why));
+		findings_done(&g.f);
+	}
 }
 
 static void of_an_earlier_boot(void **state)
@@ -1020,6 +1100,8 @@ int main(void)
 		cmocka_unit_test(paths_and_size),
 		cmocka_unit_test(paths_that_lack),
 		cmocka_unit_test(ways_are_named),
+		cmocka_unit_test(a_path_at_another_lun),
+		cmocka_unit_test(what_is_gone_is_an_orphan),
 		cmocka_unit_test(of_an_earlier_boot),
 		cmocka_unit_test(copies),
 		cmocka_unit_test(copy_that_is_read),

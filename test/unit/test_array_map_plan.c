@@ -317,6 +317,44 @@ static void only_ports_without_a_controller_are_connected(void **state)
 	nvme_ctrls_done(&have);
 }
 
+/* Only where the array is known to show it elsewhere. */
+static void paths_at_another_lun_are_of_the_past(void **state)
+{
+	static const struct {
+		struct scsi_address at;
+		bool outdated;
+	} rows[] = {
+		{ { 1, 0, 0, 3 }, false },
+		{ { 1, 0, 0, 9 }, true },
+		{ { 2, 0, 0, 0x4000 + 300 }, false },
+		{ { 2, 0, 0, 300 }, true },
+		{ { 3, 0, 0, 9 }, false }, /* of nobody's port */
+		{ { 1, 0, 1, 9 }, false },
+	};
+	struct map_want want = { .protocol = ARRAY_ISCSI };
+	struct scsi_ports ports = {};
+
+	(void)state;
+	add_array(&want, 3, "iqn.a");
+	add_array(&want, 300, "iqn.b");
+	add_port(&ports, 1, "iqn.a", true);
+	add_port(&ports, 2, "iqn.b", false);
+	add_port(&ports, 3, "iqn.c", true);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(map_plan_is_outdated(&want, &ports, &rows[i].at),
+				 rows[i].outdated);
+	/* One array by two addresses. */
+	add_array(&want, 9, "iqn.a");
+	assert_false(map_plan_is_outdated(&want, &ports, &rows[1].at));
+	/* Connected no more: there is no right place. */
+	want.n_arrays = 1;
+	want.arrays[0].connected = false;
+	assert_true(map_plan_is_outdated(&want, &ports, &rows[0].at));
+	assert_int_equal(map_plan_lun_of(255), 255);
+	assert_int_equal(map_plan_lun_of(0x4000 + 256), 256);
+	scsi_ports_done(&ports);
+}
+
 /* Two disks of one NGUID: what to do about it depends on whose they are. */
 static void twins(void **state)
 {
@@ -350,6 +388,7 @@ int main(void)
 		cmocka_unit_test(who_is_a_probe),
 		cmocka_unit_test(serials_come_back_from_what_the_host_says),
 		cmocka_unit_test(only_ports_without_a_controller_are_connected),
+		cmocka_unit_test(paths_at_another_lun_are_of_the_past),
 		cmocka_unit_test(twins),
 	};
 
