@@ -333,8 +333,13 @@ static int run_deactivate(struct call *c, struct err *e)
 		return ret;
 	if (snap && call_flag(c, "orphan"))
 		return attach_remove_orphan(c, volname, snap, e);
-	return snap ? attach_remove_snapshot(c, volname, snap, e)
-		    : deactivate_volume(c, volname, e);
+	if (snap)
+		return attach_remove_snapshot(c, volname, snap, e);
+	ret = deactivate_volume(c, volname, e);
+	/* Its guest is stopped or moved: nobody starts with the path of before. */
+	if (ret == 0 && !json_object_get(c->args, "put"))
+		told_forget(c->ctx->tolds, c->conf.storage, volname);
+	return ret;
 }
 
 /* ---- size, resize ---- */

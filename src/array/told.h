@@ -17,7 +17,7 @@ struct tolds *tolds_new(void);
 void tolds_free(struct tolds *t);
 
 void told_note(struct tolds *t, const char *storage, const char *volname, const char *serial);
-/* The name is a new volume's, which this node has made. */
+/* The name is a new volume's, which this node has made, or Proxmox has done with it here. */
 void told_forget(struct tolds *t, const char *storage, const char *volname);
 /* True: another serial than @serial was told, and that is @ret. */
 bool told_other(struct tolds *t, const char *storage, const char *volname, const char *serial,
