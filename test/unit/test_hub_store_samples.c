@@ -326,6 +326,8 @@ static void make_old(struct fixture *f)
 	assert_int_equal(fixture_script(f, "DROP INDEX guests_closed; DROP TABLE samples; "
 					   "ALTER TABLE guests DROP COLUMN sampled; "
 					   "ALTER TABLE storages DROP COLUMN line; "
+					   "ALTER TABLE hours DROP COLUMN taken; "
+					   "ALTER TABLE hours DROP COLUMN counts; "
 					   "DELETE FROM schema_version WHERE version > 5"),
 			 0);
 }
