@@ -224,6 +224,13 @@ static int register_with(const struct ask *q, const uint8_t hash[STORE_HASH], co
 	return store_agent_register(q->s, hash, q->r->now, &agent, &p->access, &p->refresh, NULL);
 }
 
+/* Before anything is asked that depends on whether somebody has used a pair: who has is told to the
+ * store now and then only. */
+static int write_uses(const struct ask *q)
+{
+	return auth_write_used(q->a, q->s, NULL);
+}
+
 /* Whose the code is; else -errno of store_device_org(). */
 static int find_code(const struct ask *q, uint8_t ret_hash[STORE_HASH], char ret_org[STORE_ORG_MAX])
 {
@@ -252,6 +259,8 @@ static void register_agent(const struct ask *q)
 
 	if (r == 0 && !may_register(q, hash, org))
 		return;
+	if (r == 0)
+		r = write_uses(q);
 	if (r == 0)
 		r = register_with(q, hash, org, &p);
 	if (r == 0) {
@@ -345,8 +354,10 @@ static void renew(const struct ask *q)
 	if (!take_refresh(q, &old))
 		return;
 	begin_pair(q, old.org, old.agent, &p);
-	r = store_token_renew(q->s, &old, &p.access, &p.refresh, q->r->now,
-			      q->r->now + AUTH_OVERLAP_S, &renewed, NULL);
+	r = write_uses(q);
+	if (r == 0)
+		r = store_token_renew(q->s, &old, &p.access, &p.refresh, q->r->now,
+				      q->r->now + AUTH_OVERLAP_S, &renewed, NULL);
 	if (!renewed)
 		keep_refresh(&p, &old);
 	answer_made(q, r, &p);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "hub/store_ingest.h"
+
 enum { HOUR = 3600, HOURS_S = 400 * 24 * HOUR };
 
 struct retain {
@@ -30,7 +32,7 @@ static int take_oldest(void *ctx, const struct store_row *row)
 	return 0;
 }
 
-/* Minutes before @slot. Whole hours only: what is gathered once is never gathered again. */
+/* Minutes before @slot, of whole hours. An hour knows which of its minutes it has. */
 static int retain_minutes(struct store *s, const struct retain *t, int64_t slot, struct err *e)
 {
 	static const enum sql steps[] = { SQL_GATHER_NODES, SQL_GATHER_STORAGES, SQL_GATHER_GUESTS,
@@ -43,12 +45,16 @@ static int retain_minutes(struct store *s, const struct retain *t, int64_t slot,
 	return r;
 }
 
+/* With the cluster locked, as for its documents: no minute comes between gathering and dropping,
+ * and no other hub gathers the same ones. */
 static int retain_cluster(struct store *s, struct retain *t, struct err *e)
 {
 	struct store_value org = val_text(t->org), cluster = val_text(t->cluster);
 	int64_t until = t->now - STORE_MEMORY_S, oldest = until, gone = 0;
-	int r = STORE_RUN(s, SQL_RETAIN_OLDEST, take_oldest, &oldest, NULL, e, org, cluster);
+	int r = store_lock_cluster(s, t->org, t->cluster, e);
 
+	if (r == 0)
+		r = STORE_RUN(s, SQL_RETAIN_OLDEST, take_oldest, &oldest, NULL, e, org, cluster);
 	t->more = oldest + HOUR < until / HOUR * HOUR;
 	if (t->more)
 		until = oldest + HOUR;

@@ -17,5 +17,6 @@ void used_free(struct used *u);
 /* @t was shown and taken. Where there is no room it is left for its next use. */
 void used_note(struct used *u, const struct store_token *t, int64_t now);
 
-/* Writes what was noted. What could not be written is noted anew when it is used. */
+/* Writes what was noted; afterwards all that was noted before is in the store, also what another
+ * thread was writing. What could not be written stays noted. */
 int used_write(struct used *u, struct store *s, struct err *e);

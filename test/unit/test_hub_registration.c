@@ -90,8 +90,7 @@ static void registration(void **state)
 	assert_int_equal(check(h, json_str(doc, "refresh_token"), AUTH_AGENT, &who), -EACCES);
 	json_decref(doc);
 
-	/* It has arrived: once only. */
-	assert_int_equal(auth_write_used(h->auth, h->store, NULL), 0);
+	/* It has arrived: once only, also while the store has not been told of it. */
 	ask_with(h, "register", "device_code", json_str(device, "device_code"), 400, &doc);
 	assert_string_equal(json_str(doc, "error"), "unknown code");
 	assert_harmless(h);
@@ -149,6 +148,30 @@ static void registering_when_busy(void **state)
 	store_close(other);
 	ask_with(h, "register", "device_code", json_str(device, "device_code"), 200, &doc);
 	json_decref(doc);
+	json_decref(device);
+}
+
+/* Nor does it cost a pair in use: the use stays noted until the store has it. */
+static void used_when_busy(void **state)
+{
+	struct hub *h = *state;
+	json_t *device = ask(h, "{\"action\":\"device-auth-start\"}", 200), *pair, *doc;
+	struct store *other = NULL;
+	struct identity who;
+
+	approve_code(h, 0, json_str(device, "user_code"));
+	ask_with(h, "register", "device_code", json_str(device, "device_code"), 200, &pair);
+	assert_int_equal(check(h, json_str(pair, "access_token"), AUTH_AGENT, &who), 0);
+	assert_int_equal(store_open(&other, h->db.path, 0, NULL), 0);
+	assert_int_equal(other->ops->begin(other, true, NULL), 0);
+	ask_with(h, "register", "device_code", json_str(device, "device_code"), 503, &doc);
+	json_decref(doc);
+	other->ops->rollback(other);
+	store_close(other);
+	ask_with(h, "register", "device_code", json_str(device, "device_code"), 400, &doc);
+	json_decref(doc);
+	assert_int_equal(check(h, json_str(pair, "access_token"), AUTH_AGENT, &who), 0);
+	json_decref(pair);
 	json_decref(device);
 }
 
@@ -272,7 +295,6 @@ static void a_renewal_in_use(void **state)
 
 	ask_with(h, "renew-refresh-token", "refresh_token", old, 200, &got);
 	assert_int_equal(check(h, json_str(got, "access_token"), AUTH_AGENT, &who), 0);
-	assert_int_equal(auth_write_used(h->auth, h->store, NULL), 0);
 	ask_with(h, "renew-refresh-token", "refresh_token", old, 200, &doc);
 	assert_null(json_str(doc, "refresh_token"));
 	json_decref(doc);
@@ -427,6 +449,7 @@ int main(void)
 		WITH_HUB(registration),
 		WITH_HUB(a_lost_registration),
 		WITH_HUB(registering_when_busy),
+		WITH_HUB(used_when_busy),
 		WITH_HUB(waiting_codes),
 		WITH_HUB(codes_end),
 		WITH_HUB(refreshing),

@@ -13,6 +13,12 @@
  * times are far above what is needed, and far below what a loop inside a loop takes. */
 enum { T = 1795269600, HOUR = 3600, GUESTS = 5000, VMIDS = 50000, LISTS = 20, LONG_MS = 30000 };
 
+#define CLOSED                                                                                \
+	"INSERT INTO guests (org, cluster, vmid, identity, seen_at, seen_node, seen_seq, "    \
+	"closed_at, first_at, fresh, type, node, name, status, data, live) SELECT 'o', 'c', " \
+	"1000000 + i, 'x', 1000, 'pve1', 1, 2000, 500, '', 'qemu', 'pve1', 'n' || i, "        \
+	"'running', replace('aaaaaaaaaaaaaaaa', 'a', '{\"name\": \"of such a length\"}, '), '{}' FROM n"
+
 struct large {
 	const char *node;
 	uint64_t sequence;
@@ -105,6 +111,42 @@ static void test_late_guests(void **state)
 	assert_int_equal(number(f, "SELECT count(*) FROM guests WHERE closed_at = 1795273260"),
 			 250);
 	assert_int_equal(number(f, "SELECT max(closed_at) FROM guests"), T + HOUR + 19 * 60);
+}
+
+/* Those that were closed long ago, as rows. */
+static const char *const close_many[] = {
+	"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) " CLOSED,
+	"WITH n AS (SELECT i FROM generate_series(1, 200000) AS x(i)) " CLOSED "; ANALYZE guests",
+};
+
+/* What twenty documents take, each of which has another list. */
+static int64_t put_lists(struct fixture *f, uint64_t from)
+{
+	int64_t ms = 0;
+
+	for (uint64_t i = from; i < from + 20; i++) {
+		struct large l = { "pve1", i, T + (int64_t)i, 100, 3, 100, 10 + i % 2 };
+
+		ms += put(f, l);
+	}
+	return ms;
+}
+
+/* Nobody goes through all who ever were. */
+static void test_closed_long_ago(void **state)
+{
+	struct fixture *f = *state;
+	int64_t before = put_lists(f, 1), after;
+
+	assert_int_equal(fixture_script(f, close_many[fixture_engine]), 0);
+	after = put_lists(f, 100);
+	print_message("none closed: %lld ms, 200,000 closed: %lld ms\n", (long long)before,
+		      (long long)after);
+	assert_in_range(after, 0, 4 * before + 200);
+	/* Closed later than a document that comes late: it knows better. */
+	put(f, (struct large){ "pve1", 200, T + 200, 0, 0, 100, 9 });
+	put(f, (struct large){ "pve1", 201, T + 150, 0, 0, 103, 9 });
+	assert_int_equal(number(f, "SELECT count(*) FROM guests WHERE closed_at = 1795269750"), 3);
 }
 
 /* Numbers of a few bytes and 300 digits, everywhere where nobody looks at them. */
@@ -275,7 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_all_others), FIXTURE_TEST(test_late_guests),
 		FIXTURE_TEST(test_everything), FIXTURE_TEST(test_as_written),
-		FIXTURE_TEST(test_too_long),
+		FIXTURE_TEST(test_too_long),   FIXTURE_TEST(test_closed_long_ago),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -234,6 +235,103 @@ static void test_repeats(void **state)
 	assert_non_null(strstr(buf_str(&items), "\"pve1\""));
 }
 
+/* --- hours that come in pieces --- */
+
+/* A minute of an hour that is over for three days when it comes; the first came at once. */
+static void put_minute(struct fixture *f, int minute, const char *cpu, const char *mem)
+{
+	CLEANUP(buf_done) struct buf body = {};
+	struct store_document d = of("pve1", (uint64_t)minute + 1, T + 60 * minute, "");
+
+	buf_addf(&body,
+		 "{\"host\":{\"cpu\":%s,\"memory\":{\"used\":%s}},\"guests\":[{\"vmid\":100,"
+		 "\"identity\":\"x\",\"type\":\"qemu\",\"node\":\"pve1\",\"cpu\":%s,\"mem\":%s}],"
+		 "\"storages\":[{\"name\":\"local\",\"used\":%s,\"total\":%d}]}",
+		 cpu, mem, cpu, mem, mem, 100 + minute);
+	d.body = buf_slice(&body);
+	d.received_at = minute ? T + 72 * HOUR : T;
+	put(f, &d);
+	buf_done(&d.unheard);
+}
+
+static void put_minutes(struct fixture *f, int from, int until, const char *cpu)
+{
+	unsigned int steps;
+
+	for (int i = from; i < until; i++)
+		put_minute(f, i, cpu, i % 20 ? "1000" : "null");
+	retain(f, T + 72 * HOUR, &steps);
+}
+
+/* In thousandths. */
+static int64_t hour_of(struct fixture *f, const char *subject, const char *field)
+{
+	char sql[256];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT CAST(round(1000 * CAST(%s ->> '%s' AS DOUBLE PRECISION)) AS BIGINT) "
+		       "FROM hours WHERE subject = '%s'",
+		       fixture_engine ? "CAST(data AS json)" : "data", field, subject);
+	return number(f, sql);
+}
+
+/* Twenty minutes, forty more after they were gathered, and all of it a second time. */
+static void test_hour_in_pieces(void **state)
+{
+	CLEANUP(buf_done) struct buf before = {}, after = {};
+	struct fixture *f = *state;
+
+	put_minutes(f, 0, 20, "0.1");
+	assert_int_equal(hour_of(f, "node/pve1", "cpu"), 100);
+	put_minutes(f, 15, 60, "0.9");
+	assert_int_equal(hour_of(f, "node/pve1", "cpu"), (20 * 100 + 40 * 900) / 60);
+	assert_int_equal(hour_of(f, "node/pve1", "cpu_max"), 900);
+	assert_int_equal(hour_of(f, "node/pve1", "mem"), 1000000);
+	assert_int_equal(hour_of(f, "guest/100", "cpu"), (5 * 100 + 8 * 900) / 13);
+	assert_int_equal(hour_of(f, "guest/100", "cpu_max"), 900);
+	assert_int_equal(hour_of(f, "storage/pve1/local", "used"), 1000000);
+	assert_int_equal(hour_of(f, "storage/pve1/local", "total"), 159000);
+	assert_rows(f, "SELECT subject, counts FROM hours ORDER BY 1",
+		    "guest/100|13 12 0 0 0\nnode/pve1|60 0 0 57 0 0 0 0\nstorage/pve1/local|57\n");
+	dump(f, &before);
+	put_minutes(f, 1, 60, "0.7");
+	dump(f, &after);
+	assert_string_equal(buf_str(&before), buf_str(&after));
+	assert_rows(f, "SELECT count(*) FROM node_minutes", "0\n");
+}
+
+/* A row from before minutes were counted may have them all. */
+static void test_hour_of_before(void **state)
+{
+	struct fixture *f = *state;
+
+	put_minutes(f, 0, 20, "0.1");
+	assert_int_equal(fixture_script(f, "UPDATE hours SET taken = -1, counts = ''"), 0);
+	put_minutes(f, 20, 60, "0.9");
+	assert_int_equal(hour_of(f, "node/pve1", "cpu"), 100);
+}
+
+/* Somebody is about to put down one more: it would be dropped without having been gathered. */
+static void test_one_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	struct store *other;
+	struct err e = {};
+	bool more;
+
+	put_minutes(f, 0, 20, "0.1");
+	if (!fixture_engine)
+		return;
+	other = fixture_open(f);
+	assert_int_equal(other->ops->script(other, "BEGIN; SELECT 1 FROM clusters FOR UPDATE", &e),
+			 0);
+	assert_int_equal(fixture_script(f, "SET lock_timeout = '200ms'"), 0);
+	assert_int_equal(store_retain(f->s, T + 72 * HOUR, &more, &e), -EBUSY);
+	assert_int_equal(other->ops->script(other, "COMMIT", &e), 0);
+	assert_int_equal(store_retain(f->s, T + 72 * HOUR, &more, &e), 0);
+	store_close(other);
+}
+
 #define MEMBERS                                                                                 \
 	"\"interval\":60,\"nodes\":[{\"name\":\"pve3\",\"id\":3},{\"name\":\"pve1\",\"id\":1}," \
 	"{\"name\":\"pve2\",\"id\":2}]"
@@ -389,10 +487,12 @@ static void test_every_where(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_forgotten), FIXTURE_TEST(test_far_behind),
-		FIXTURE_TEST(test_steps),     FIXTURE_TEST(test_past_a_failure),
-		FIXTURE_TEST(test_repeats),   FIXTURE_TEST(test_reporter),
-		FIXTURE_TEST(test_wanted),    FIXTURE_TEST(test_every_where),
+		FIXTURE_TEST(test_forgotten),	   FIXTURE_TEST(test_far_behind),
+		FIXTURE_TEST(test_steps),	   FIXTURE_TEST(test_past_a_failure),
+		FIXTURE_TEST(test_repeats),	   FIXTURE_TEST(test_reporter),
+		FIXTURE_TEST(test_hour_in_pieces), FIXTURE_TEST(test_hour_of_before),
+		FIXTURE_TEST(test_one_at_a_time),  FIXTURE_TEST(test_wanted),
+		FIXTURE_TEST(test_every_where),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));

@@ -323,9 +323,11 @@ static void make_old(struct fixture *f)
 					     "ANALYZE sqlite_master";
 
 	assert_int_equal(fixture_script(f, again), 0);
-	assert_int_equal(fixture_script(f, "DROP TABLE samples; "
+	assert_int_equal(fixture_script(f, "DROP INDEX guests_closed; DROP TABLE samples; "
 					   "ALTER TABLE guests DROP COLUMN sampled; "
 					   "ALTER TABLE storages DROP COLUMN line; "
+					   "ALTER TABLE hours DROP COLUMN taken; "
+					   "ALTER TABLE hours DROP COLUMN counts; "
 					   "DELETE FROM schema_version WHERE version > 5"),
 			 0);
 }

@@ -66,7 +66,7 @@ ON CONFLICT (org, cluster, node, part) DO UPDATE SET at = excluded.at, seq = exc
 SELECT g.seen_node FROM EACH($3, j) CROSS JOIN guests AS g WHERE g.org = $1 AND g.cluster = $2
 	AND g.vmid = CAST(j.value ->> 0 AS BIGINT) AND g.sampled > 0 LIMIT 1
 -- name: samples_of_others
-SELECT seen_node FROM guests WHERE org = $1 AND cluster = $2 AND sampled > 0
+SELECT seen_node FROM guests WHERE org = $1 AND cluster = $2 AND closed_at IS NULL AND sampled > 0
 	AND vmid NOT IN (SELECT CAST(j.value ->> 0 AS BIGINT) FROM EACH($3, j)) LIMIT 1
 -- name: samples_of_cluster
 SELECT node FROM samples WHERE org = $1 AND cluster = $2 AND part = 1 LIMIT 1
@@ -146,6 +146,7 @@ UPDATE guests AS g SET fresh = '',
 	closed_at = CASE WHEN g.seen_at < $3 AND (g.closed_at IS NULL OR g.closed_at > $3) THEN $3 ELSE g.closed_at END
 FROM (SELECT CAST(j.value ->> 0 AS BIGINT) AS vmid, j.value ->> 1 AS identity FROM EACH($4, j)) AS d
 WHERE g.org = $1 AND g.cluster = $2 AND g.vmid = d.vmid AND g.identity <> d.identity
+	AND CASE WHEN g.fresh <> '' OR (g.seen_at < $3 AND (g.closed_at IS NULL OR g.closed_at > $3)) THEN 1 ELSE 0 END = 1
 -- name: guests_close
 UPDATE guests SET closed_at = $3
 WHERE org = $1 AND cluster = $2 AND seen_at < $3 AND (closed_at IS NULL OR closed_at > $3)

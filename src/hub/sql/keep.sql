@@ -12,37 +12,65 @@ SELECT min(x.slot) FROM (
 	UNION ALL SELECT (SELECT min(h.slot) FROM guest_slots AS h WHERE h.org = $1 AND h.cluster = $2
 		AND h.vmid = g.vmid) FROM guests AS g WHERE g.org = $1 AND g.cluster = $2
 	UNION ALL SELECT (SELECT min(d.at) FROM docs AS d WHERE d.org = $1 AND d.cluster = $2)) AS x
+-- What came late for an hour is added to what is there of it, each minute once, however often it comes.
 -- name: gather_nodes
-INSERT INTO hours (org, cluster, subject, slot, data)
+INSERT INTO hours (org, cluster, subject, slot, data, taken, counts)
 SELECT $1, $2, 'node/' || m.node, (m.slot / 3600) * 3600, CAST(OBJECT('at', TIME((m.slot / 3600) * 3600),
 	'cpu', avg(cpu), 'cpu_max', max(cpu), 'iowait', avg(iowait), 'iowait_max', max(iowait),
 	'loadavg', avg(loadavg), 'loadavg_max', max(loadavg), 'mem', avg(mem), 'mem_max', max(mem),
 	'swap', avg(swap), 'swap_max', max(swap), 'disk', avg(disk), 'disk_max', max(disk),
-	'netin', avg(netin), 'netin_max', max(netin), 'netout', avg(netout), 'netout_max', max(netout)) AS TEXT)
+	'netin', avg(netin), 'netin_max', max(netin), 'netout', avg(netout), 'netout_max', max(netout)) AS TEXT),
+	CAST(sum(MINUTE_OF(m.slot)) AS BIGINT),
+	count(cpu) || ' ' || count(iowait) || ' ' || count(loadavg) || ' ' || count(mem) || ' ' ||
+	count(swap) || ' ' || count(disk) || ' ' || count(netin) || ' ' || count(netout)
 FROM node_minutes AS m JOIN nodes AS n ON n.org = $1 AND n.cluster = $2 AND n.node = m.node
-WHERE m.org = $1 AND m.cluster = $2 AND m.slot < $3 GROUP BY m.node, m.slot / 3600
-ON CONFLICT DO NOTHING
+LEFT JOIN hours AS h ON h.org = $1 AND h.cluster = $2 AND h.subject = 'node/' || m.node
+	AND h.slot = (m.slot / 3600) * 3600
+WHERE m.org = $1 AND m.cluster = $2 AND m.slot < $3 AND (coalesce(h.taken, 0) & MINUTE_OF(m.slot)) = 0
+GROUP BY m.node, m.slot / 3600
+ON CONFLICT (org, cluster, subject, slot) DO UPDATE SET taken = hours.taken + excluded.taken,
+	counts = COUNTED(cpu, 1) || ' ' || COUNTED(iowait, 2) || ' ' || COUNTED(loadavg, 3) || ' ' || COUNTED(mem, 4) || ' ' ||
+		COUNTED(swap, 5) || ' ' || COUNTED(disk, 6) || ' ' || COUNTED(netin, 7) || ' ' || COUNTED(netout, 8),
+	data = CAST(OBJECT('at', PARSED(hours.data) ->> 'at',
+	MERGED(cpu, 1), MERGED(iowait, 2), MERGED(loadavg, 3), MERGED(mem, 4), MERGED(swap, 5), MERGED(disk, 6),
+	MERGED(netin, 7), MERGED(netout, 8)) AS TEXT)
 -- name: gather_storages
-INSERT INTO hours (org, cluster, subject, slot, data)
+INSERT INTO hours (org, cluster, subject, slot, data, taken, counts)
 SELECT $1, $2, 'storage/' || m.node || '/' || m.name, (m.slot / 3600) * 3600,
 	CAST(OBJECT('at', TIME((m.slot / 3600) * 3600),
-	'used', avg(used), 'used_max', max(used), 'total', max(total)) AS TEXT)
+	'used', avg(used), 'used_max', max(used), 'total', max(total)) AS TEXT),
+	CAST(sum(MINUTE_OF(m.slot)) AS BIGINT), CAST(count(used) AS TEXT)
 FROM storage_minutes AS m JOIN nodes AS n ON n.org = $1 AND n.cluster = $2 AND n.node = m.node
-WHERE m.org = $1 AND m.cluster = $2 AND m.slot < $3 GROUP BY m.node, m.name, m.slot / 3600
-ON CONFLICT DO NOTHING
+LEFT JOIN hours AS h ON h.org = $1 AND h.cluster = $2 AND h.subject = 'storage/' || m.node || '/' || m.name
+	AND h.slot = (m.slot / 3600) * 3600
+WHERE m.org = $1 AND m.cluster = $2 AND m.slot < $3 AND (coalesce(h.taken, 0) & MINUTE_OF(m.slot)) = 0
+GROUP BY m.node, m.name, m.slot / 3600
+ON CONFLICT (org, cluster, subject, slot) DO UPDATE SET taken = hours.taken + excluded.taken,
+	counts = CAST(COUNTED(used, 1) AS TEXT),
+	data = CAST(OBJECT('at', PARSED(hours.data) ->> 'at',
+	MERGED(used, 1), 'total', LARGER_OF(total)) AS TEXT)
 -- name: gather_guests
-INSERT INTO hours (org, cluster, subject, slot, data)
+INSERT INTO hours (org, cluster, subject, slot, data, taken, counts)
 SELECT $1, $2, 'guest/' || y.vmid, (y.slot / 3600) * 3600, CAST(OBJECT('at', TIME((y.slot / 3600) * 3600),
 	'cpu', avg(y.cpu), 'cpu_max', max(y.cpu), 'mem', avg(y.mem), 'mem_max', max(y.mem),
 	'disk', avg(y.disk), 'disk_max', max(y.disk), 'netin', avg(y.netin), 'netin_max', max(y.netin),
-	'netout', avg(y.netout), 'netout_max', max(y.netout)) AS TEXT)
+	'netout', avg(y.netout), 'netout_max', max(y.netout)) AS TEXT),
+	CAST(sum(DISTINCT MINUTE_OF(y.slot)) AS BIGINT),
+	count(y.cpu) || ' ' || count(y.mem) || ' ' || count(y.disk) || ' ' || count(y.netin) || ' ' || count(y.netout)
 FROM (SELECT m.vmid, m.slot, REAL_OF(PARSED(m.live) ->> 'cpu') AS cpu, REAL_OF(PARSED(m.live) ->> 'mem') AS mem,
 	REAL_OF(PARSED(m.live) ->> 'disk') AS disk, REAL_OF(PARSED(m.live) ->> 'netin') AS netin,
 	REAL_OF(PARSED(m.live) ->> 'netout') AS netout
 	FROM (SELECT DISTINCT vmid FROM guests WHERE org = $1 AND cluster = $2) AS g
-	JOIN guest_slots AS m ON m.org = $1 AND m.cluster = $2 AND m.vmid = g.vmid AND m.slot < $3) AS y
+	JOIN guest_slots AS m ON m.org = $1 AND m.cluster = $2 AND m.vmid = g.vmid AND m.slot < $3
+	LEFT JOIN hours AS h ON h.org = $1 AND h.cluster = $2 AND h.subject = 'guest/' || m.vmid
+		AND h.slot = (m.slot / 3600) * 3600
+	WHERE (coalesce(h.taken, 0) & MINUTE_OF(m.slot)) = 0) AS y
 GROUP BY y.vmid, y.slot / 3600
-ON CONFLICT DO NOTHING
+ON CONFLICT (org, cluster, subject, slot) DO UPDATE SET taken = hours.taken + excluded.taken,
+	counts = COUNTED(cpu, 1) || ' ' || COUNTED(mem, 2) || ' ' || COUNTED(disk, 3) || ' ' || COUNTED(netin, 4) || ' ' ||
+		COUNTED(netout, 5),
+	data = CAST(OBJECT('at', PARSED(hours.data) ->> 'at',
+	MERGED(cpu, 1), MERGED(mem, 2), MERGED(disk, 3), MERGED(netin, 4), MERGED(netout, 5)) AS TEXT)
 -- name: drop_nodes
 DELETE FROM node_minutes WHERE org = $1 AND cluster = $2 AND slot < $3
 -- name: drop_storages
