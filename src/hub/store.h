@@ -78,6 +78,7 @@ struct store_document {
 		      the database busy for longer than 20 s, twice; -EREMOTEIO: what ails the
 		      database, the same may be taken later */
 	bool late; /* it did so once */
+	bool stalled; /* and the database was slow then with other things, too */
 	char why[256];
 	bool duplicate; /* never of one older than 48 h when it came: that only fills history */
 	bool configs_wanted;

@@ -6,9 +6,10 @@
 
 #include "agent/wire.h"
 #include "hub/store_digest.h"
+#include "util/clock.h"
 #include "util/str.h"
 
-enum { MINUTE = 60, GUEST_SLOT = 300, HOUR = 3600 };
+enum { MINUTE = 60, GUEST_SLOT = 300, HOUR = 3600, TOUCH_MS = 1000 };
 
 static struct store_value val_buf(const struct buf *b)
 {
@@ -595,7 +596,8 @@ static int ingest_one(struct store *s, struct store_document *d, struct err *e)
 struct batch {
 	struct store_document *const *docs;
 	size_t n;
-	bool careful; /* each behind a savepoint */
+	bool careful;		     /* each behind a savepoint */
+	struct store_document *late; /* that took too long, and ended the transaction */
 };
 
 static int by_cluster(const void *a, const void *b)
@@ -663,16 +665,17 @@ static int ingest_carefully(struct store *s, struct store_document *d, struct er
 /* One that took too long is tried once more: perhaps the database, or this program, stood still for
  * a while, and all that it was about then would be refused. With it all of the transaction is gone.
  */
-static int ingest_in_time(struct store *s, const struct batch *b, struct store_document *d,
-			  struct err *e)
+static int ingest_in_time(struct store *s, struct batch *b, struct store_document *d, struct err *e)
 {
 	int r;
 
-	if (d->error == -ETIME)
+	if (d->late && d->error)
 		return 0;
 	r = s->ops->limit(s, s->document_ms, e);
 	if (r == 0)
 		r = b->careful ? ingest_carefully(s, d, e) : ingest_one(s, d, e);
+	if (r == -ETIME)
+		b->late = d;
 	if (r == -ETIME && !d->late) {
 		d->late = true;
 	} else if (r == -ETIME) {
@@ -685,12 +688,33 @@ static int ingest_in_time(struct store *s, const struct batch *b, struct store_d
 
 static int ingest_batch(struct store *s, void *ctx, struct err *e)
 {
-	const struct batch *b = ctx;
+	struct batch *b = ctx;
 	int r = lock_clusters(s, b, e);
 
 	for (size_t i = 0; r == 0 && i < b->n; i++)
 		r = ingest_in_time(s, b, b->docs[i], e);
 	return r;
+}
+
+static int touch_cluster(struct store *s, void *ctx, struct err *e)
+{
+	const struct store_document *d = ctx;
+
+	return STORE_RUN(s, SQL_CLUSTER_TOUCH, NULL, NULL, NULL, e, KEY(d));
+}
+
+/* A disk that stalls makes everything late, also what is written and committed in a moment else: no
+ * document is refused for that. */
+static void judge_late(struct store *s, struct store_document *d)
+{
+	int64_t began = clock_boot_ms();
+
+	if (store_transaction(s, touch_cluster, d, NULL) < 0 || clock_boot_ms() - began > TOUCH_MS)
+		d->stalled = true;
+	if (d->error != -ETIME || !d->stalled)
+		return;
+	d->error = -EREMOTEIO;
+	(void)snprintf(d->why, sizeof(d->why), "the database stands still");
 }
 
 /* Once more without the one that took too long, or with a savepoint for each. */
@@ -707,17 +731,19 @@ static bool again(struct batch *b, int r)
 /* First all in a row; only if one of them is refused, again with a savepoint for each. */
 int store_ingest(struct store *s, struct store_document *const *docs, size_t n, struct err *e)
 {
-	struct batch b = { docs, n, false };
+	struct batch b = { .docs = docs, .n = n };
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		docs[i]->error = 0;
-		docs[i]->late = false;
+		docs[i]->late = docs[i]->stalled = false;
 	}
 	if (!n)
 		return 0;
-	do
+	do {
 		r = store_transaction(s, ingest_batch, &b, e);
-	while (again(&b, r));
+		if (r == -ETIME)
+			judge_late(s, b.late);
+	} while (again(&b, r));
 	return r == -ENOSPC ? -EIO : r;
 }

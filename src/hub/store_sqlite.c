@@ -54,21 +54,28 @@ static int code_of(int rc)
 	case SQLITE_NOTADB:
 	case SQLITE_READONLY:
 		return -EIO;
-	case SQLITE_NOMEM:
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-	case SQLITE_PROTOCOL:
-		return -EREMOTEIO;
-	default:
+	case SQLITE_TOOBIG:
+	case SQLITE_MISMATCH:
+	case SQLITE_RANGE:
 		return -EBADMSG;
+	default:
+		return -EREMOTEIO;
 	}
+}
+
+/* One number stands for most errors, and of those a document leads to one only. */
+static int code_with(int rc, const char *message)
+{
+	return rc == SQLITE_ERROR && strcmp(message, "malformed JSON") == 0 ? -EBADMSG
+									    : code_of(rc);
 }
 
 static int failed(struct store *s, int rc, const char *what, struct err *e)
 {
+	const char *message = sqlite3_errmsg(lite_of(s)->db);
+
 	s->lost = s->lost || code_of(rc) == -EIO;
-	return err_set(e, code_of(rc), "%s: %s: %s", s->where, what,
-		       sqlite3_errmsg(lite_of(s)->db));
+	return err_set(e, code_with(rc, message), "%s: %s: %s", s->where, what, message);
 }
 
 static int lite_script(struct store *s, const char *sql, struct err *e)

@@ -123,6 +123,55 @@ static void test_stood_still(void **state)
 	assert_int_equal(d.error, 0);
 }
 
+/* A table that is being mended. */
+static void test_no_table(void **state)
+{
+	struct fixture *f = *state;
+	struct store_document d[] = { document_of("pve1"), document_of("pve2") };
+
+	d[1].body = slice_of("{\"configs\": [1, {\"vmid\": }]}");
+	assert_int_equal(fixture_script(f, "ALTER TABLE views RENAME TO away"), 0);
+	assert_int_equal(ingest(f, d, 1), 0);
+	assert_int_equal(d[0].error, -EREMOTEIO);
+	assert_int_equal(fixture_script(f, "ALTER TABLE away RENAME TO views"), 0);
+	assert_int_equal(ingest(f, d, 2), 0);
+	assert_int_equal(d[0].error, 0);
+	assert_int_equal(d[1].error, fixture_engine ? -EBADMSG : -EEXIST);
+}
+
+/* Everything takes long: each document, and two seconds what is nothing. */
+static const char *const stalls[] = {
+	"CREATE VIEW forever AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+	"SELECT max(i) AS i FROM n; CREATE VIEW for_long AS WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+	"ALL SELECT i + 1 FROM n WHERE i < 12000000) SELECT max(i) AS i FROM n; "
+	"CREATE TRIGGER stuck BEFORE INSERT ON docs BEGIN SELECT i FROM forever; END; "
+	"CREATE TRIGGER slow BEFORE UPDATE ON clusters BEGIN SELECT i FROM for_long; END",
+	"CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(CASE "
+	"TG_TABLE_NAME WHEN ''docs'' THEN 600 ELSE 2 END); RETURN NEW; END'; "
+	"CREATE TRIGGER stuck BEFORE INSERT ON docs FOR EACH ROW EXECUTE FUNCTION nap(); "
+	"CREATE TRIGGER slow BEFORE UPDATE ON clusters FOR EACH ROW EXECUTE FUNCTION nap()",
+};
+
+static void test_disk_stalls(void **state)
+{
+	struct fixture *f = *state;
+	struct store_document d = document_of("pve1");
+
+	assert_int_equal(fixture_script(f, "INSERT INTO clusters (org, cluster, name, at, node, "
+					   "seq, closing_at) VALUES ('o', 'c', '', 0, '', 0, 0)"),
+			 0);
+	assert_int_equal(fixture_script(f, stalls[fixture_engine]), 0);
+	f->s->document_ms = 500;
+	assert_int_equal(ingest(f, &d, 1), 0);
+	assert_int_equal(d.error, -EREMOTEIO);
+	/* In the end it is the document alone. */
+	assert_int_equal(fixture_script(f, fixture_engine ? "DROP TRIGGER slow ON clusters"
+							  : "DROP TRIGGER slow"),
+			 0);
+	assert_int_equal(ingest(f, &d, 1), 0);
+	assert_int_equal(d.error, -ETIME);
+}
+
 static void hear(struct fixture *f, const char *node, uint64_t sequence, int64_t at,
 		 int64_t received, const char *reporter, const char *unheard)
 {
@@ -161,10 +210,9 @@ static void test_heard_in_the_future(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_not_its_fault),
-		FIXTURE_TEST(test_lock_of_somebody),
-		FIXTURE_TEST(test_stood_still),
-		FIXTURE_TEST(test_heard_in_the_future),
+		FIXTURE_TEST(test_not_its_fault), FIXTURE_TEST(test_lock_of_somebody),
+		FIXTURE_TEST(test_stood_still),	  FIXTURE_TEST(test_no_table),
+		FIXTURE_TEST(test_disk_stalls),	  FIXTURE_TEST(test_heard_in_the_future),
 	};
 
 	return fixture_main(tests, ARRAY_SIZE(tests));

@@ -5,6 +5,9 @@ INSERT INTO clusters (org, cluster, name, at, node, seq, closing_at) VALUES ($1,
 ON CONFLICT DO NOTHING
 -- name: cluster_lock
 SELECT at FROM clusters WHERE org = $1 AND cluster = $2 LOCKED
+-- name: cluster_touch
+-- As little as can be written: how long it takes says how the database is.
+UPDATE clusters SET at = at WHERE org = $1 AND cluster = $2
 -- name: cluster_closing
 SELECT closing_list, closing_at, members FROM clusters WHERE org = $1 AND cluster = $2
 -- name: cluster_put
