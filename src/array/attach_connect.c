@@ -284,7 +284,7 @@ void attach_unmake(struct call *c, const struct attach_target *t, struct map_wan
 	}
 	if (!n)
 		return;
-	l.fa = bounded(c, SEVERAL_MS, 0);
+	l.fa = bounded(c, LEAVING_MS, 0);
 	fa_each(on, n, end_one, &l, error, why);
 	for (size_t i = 0; i < n; i++)
 		if (error[i] < 0)

@@ -61,8 +61,12 @@ static bool is_certain(struct call *c, const struct registry_entry *entry)
 		return false;
 	if (entry->checked && age >= 0 && age < TRUST_MS)
 		return true;
-	return attach_look(c, entry->serial, &here, NULL) == 0 && here.present &&
-	       here.in_use == MAP_OPEN;
+	if (attach_look(c, entry->serial, &here, NULL) < 0 || !here.present ||
+	    here.in_use != MAP_OPEN)
+		return false;
+	/* Who has it open is found among all processes: not again for a while. */
+	(void)registry_checked(c->ctx->registry, entry, NULL);
+	return true;
 }
 
 /* The serial that stands for it now, without a question to the array where that is certain. */
