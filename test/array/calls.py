@@ -2402,5 +2402,7 @@ def test_bad_requests():
     s.close()
 
 
+TESTS = [f for n, f in globals().items() if n.startswith("test_")]
+
 if __name__ == "__main__":
-    lib.run([f for n, f in globals().items() if n.startswith("test_")])
+    lib.run(TESTS)

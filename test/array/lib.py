@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The simulator and nodes with played devices, for tests of the array part. PVEWARDEN_BUILD names the
 build."""
+import glob
 import http.client
+import importlib
 import json
 import os
 import re
@@ -17,6 +19,7 @@ BUILD = os.environ.get("PVEWARDEN_BUILD", "build-gcc")
 SCHEMA = "pvewarden.array.call/1"
 NODES = ("pve1", "pve2")
 LATE_S = 180
+BEGUN_FIRST = ("calls", "random_life")  # they take longest
 STARTED = []
 _number = 0
 _failed = 0
@@ -88,6 +91,19 @@ def run(tests, jobs=None):
         bad += failed if failed or status == 0 else 1
     print(f"{good} passed, {bad} failed")
     sys.exit(1 if bad or not good else 0)
+
+
+def has_tests(path):
+    with open(path, encoding="utf-8") as f:
+        return "\n    lib.run(" in f.read()
+
+
+def run_all():
+    """The tests of every file here, as if they were of one. Does not return."""
+    files = glob.glob(os.path.join(os.path.dirname(os.path.realpath(__file__)), "*.py"))
+    names = sorted(os.path.basename(f)[:-3] for f in files if has_tests(f))
+    others = [n for n in names if n not in BEGUN_FIRST]
+    run([test for name in (*BEGUN_FIRST, *others) for test in importlib.import_module(name).TESTS])
 
 
 def start(*args, **more):
