@@ -18,6 +18,8 @@ import traceback
 BUILD = os.environ.get("PVEWARDEN_BUILD", "build-gcc")
 SCHEMA = "pvewarden.array.call/1"
 NODES = ("pve1", "pve2")
+MIB = 1 << 20
+GIB = 1 << 30
 LATE_S = 180
 BEGUN_FIRST = ("calls", "random_life")  # they take longest
 STARTED = []
@@ -468,3 +470,39 @@ class Node:
         shutil.rmtree(self.root)
         if end:
             raise RuntimeError(f"the process that answers ended with {end}")
+
+
+# ---- an array or a pod, and a node, for what tells of every step ----
+
+HOSTS = [{"name": "pve1", "iqns": ["iqn.2004-10.com.ubuntu:01:pve1"]},
+         {"name": "pve2", "iqns": ["iqn.2004-10.com.ubuntu:01:pve2"]}, {"name": "backup"}]
+CUTS = ("drop", "reset", "drop-after", "reset-after", "half-closed", "truncated")
+
+
+def begin(n=1, **config):
+    arrays = Sim(n)
+    place = config or {"vgname": "vg"}
+    for i, a in enumerate(arrays.names):
+        arrays.make(a, hosts=HOSTS)
+        if "vgname" in place and i == 0:
+            arrays.make(a, volume_groups=[place["vgname"]])
+    if "podname" in place:
+        arrays.make("fa1", pods=[{"name": place["podname"], "arrays": arrays.names[1:]}])
+    return arrays, Node(arrays, **place)
+
+
+def end(arrays, node):
+    node.close()
+    arrays.close()
+
+
+def connect(arrays, array, host, volume):
+    arrays.rest("POST", "connections", {"host_names": host, "volume_names": volume}, array=array)
+
+
+def refused(reply, code, text=""):
+    return not reply["ok"] and reply["code"] == code and text in reply["error"]
+
+
+def warned(reply, text):
+    return any(level == "warning" and text in line for level, line in reply["log"])
