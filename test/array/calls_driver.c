@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 
 /*
- * What test/array/calls.py drives: the calls of docs/array.md with played devices (map_played.c),
- * in a folder that is the node.
+ * What the scripts of test/array/ drive: the calls of docs/array.md with played devices
+ * (map_played.c), in a folder that is the node.
  *
  *   calls_driver ROOT NODE
  *

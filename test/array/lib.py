@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The simulator and nodes with played devices, for tests of the array part. PVEWARDEN_BUILD names the
 build."""
+import glob
 import http.client
+import importlib
 import json
 import os
 import re
@@ -16,7 +18,10 @@ import traceback
 BUILD = os.environ.get("PVEWARDEN_BUILD", "build-gcc")
 SCHEMA = "pvewarden.array.call/1"
 NODES = ("pve1", "pve2")
+MIB = 1 << 20
+GIB = 1 << 30
 LATE_S = 180
+BEGUN_FIRST = ("snapshot_copies", "random_life", "silent")  # they take longest
 STARTED = []
 _number = 0
 _failed = 0
@@ -88,6 +93,19 @@ def run(tests, jobs=None):
         bad += failed if failed or status == 0 else 1
     print(f"{good} passed, {bad} failed")
     sys.exit(1 if bad or not good else 0)
+
+
+def has_tests(path):
+    with open(path, encoding="utf-8") as f:
+        return "\n    lib.run(" in f.read()
+
+
+def run_all():
+    """The tests of every file here, as if they were of one. Does not return."""
+    files = glob.glob(os.path.join(os.path.dirname(os.path.realpath(__file__)), "*.py"))
+    names = sorted(os.path.basename(f)[:-3] for f in files if has_tests(f))
+    others = [n for n in names if n not in BEGUN_FIRST]
+    run([test for name in (*BEGUN_FIRST, *others) for test in importlib.import_module(name).TESTS])
 
 
 def start(*args, **more):
@@ -452,3 +470,39 @@ class Node:
         shutil.rmtree(self.root)
         if end:
             raise RuntimeError(f"the process that answers ended with {end}")
+
+
+# ---- an array or a pod, and a node, for what tells of every step ----
+
+HOSTS = [{"name": "pve1", "iqns": ["iqn.2004-10.com.ubuntu:01:pve1"]},
+         {"name": "pve2", "iqns": ["iqn.2004-10.com.ubuntu:01:pve2"]}, {"name": "backup"}]
+CUTS = ("drop", "reset", "drop-after", "reset-after", "half-closed", "truncated")
+
+
+def begin(n=1, **config):
+    arrays = Sim(n)
+    place = config or {"vgname": "vg"}
+    for i, a in enumerate(arrays.names):
+        arrays.make(a, hosts=HOSTS)
+        if "vgname" in place and i == 0:
+            arrays.make(a, volume_groups=[place["vgname"]])
+    if "podname" in place:
+        arrays.make("fa1", pods=[{"name": place["podname"], "arrays": arrays.names[1:]}])
+    return arrays, Node(arrays, **place)
+
+
+def end(arrays, node):
+    node.close()
+    arrays.close()
+
+
+def connect(arrays, array, host, volume):
+    arrays.rest("POST", "connections", {"host_names": host, "volume_names": volume}, array=array)
+
+
+def refused(reply, code, text=""):
+    return not reply["ok"] and reply["code"] == code and text in reply["error"]
+
+
+def warned(reply, text):
+    return any(level == "warning" and text in line for level, line in reply["log"])

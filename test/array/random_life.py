@@ -438,7 +438,14 @@ def life_of(seed, arrays, nvme=False):
     return test
 
 
+def lives(seeds):
+    return [life_of(seed, n) for seed in seeds for n in (1, 2)] + [life_of(seeds[0], n, True) for n in (1, 2)]
+
+
+TESTS = lives(SEEDS)
+
 if __name__ == "__main__":
-    seeds = [int(a) for a in sys.argv[1:]] or SEEDS
+    if len(sys.argv) > 1:
+        TESTS = lives([int(a) for a in sys.argv[1:]])
     del sys.argv[1:]
-    lib.run([life_of(seed, n) for seed in seeds for n in (1, 2)] + [life_of(seeds[0], n, True) for n in (1, 2)])
+    lib.run(TESTS)
