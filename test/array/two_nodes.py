@@ -163,6 +163,9 @@ def test_path_of_what_is_in_use():
             s.sim.down(name)
         assert told(s.node, "vm-100-disk-0") == serial
         s.node.use(serial, "unknown")
+        assert told(s.node, "vm-100-disk-0") == serial, "seen open a moment ago"
+        aged(s.node)
+        s.node.restart()
         assert not s.node.ask("path", volname="vm-100-disk-0")["ok"]
         s.sim.well()
         s.node.release(serial)
