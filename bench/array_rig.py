@@ -122,11 +122,13 @@ class Node:
         with open(f"{self.root}/{path}", "w", encoding="ascii") as file:
             file.write(text)
 
-    def guest(self, vmid, disks):
-        """The config of a guest, and the list of all."""
+    def guest(self, vmid, disks, preparing=None):
+        """The config of a guest, and the list of all. @preparing: a snapshot, as Proxmox notes it before it asks."""
         if vmid is not None:
-            self.write(f"etc/pve/nodes/{self.name}/qemu-server/{vmid}.conf", "".join(
-                f"scsi{i}: pure:vm-{vmid}-disk-{i},size=1G\n" for i in range(disks)))
+            text = "".join(f"scsi{i}: pure:vm-{vmid}-disk-{i},size=1G\n" for i in range(disks))
+            if preparing:
+                text = f"lock: snapshot\n{text}\n[{preparing}]\n{text}snapstate: prepare\nsnaptime: {int(time.time())}\n"
+            self.write(f"etc/pve/nodes/{self.name}/qemu-server/{vmid}.conf", text)
             self.guests[str(vmid)] = {"node": self.name, "type": "qemu", "version": 1}
         self.write("etc/pve/.vmlist", json.dumps({"version": 1, "ids": self.guests}))
 

@@ -97,13 +97,15 @@ class Life:
                   *[c for d in self.disks for c in self.each("activate", [d]) + self.each("path", [d])])
         self.step("path of 4 active disks", 0, *self.each("path"))
         self.step("resize of a mapped disk", 1, *self.each("resize", self.disks[:1], size=2 * GIB, running=1))
-        self.step("snapshot of 4 disks", 1, *self.each("snapshot", snap="a"))
+        self.node.guest(100, DISKS, preparing="before")
+        self.step("snapshot of 4 disks", 1, *self.each("snapshot", snap="before"))
+        self.node.guest(100, DISKS)
         self.step("stop, 4 disks on 2 arrays", DISKS * arrays, *self.each("deactivate"))
         self.step("rollback of 4 disks, asked for twice before", 2 * DISKS,
-                  *self.each("rollback_possible", snap="a"), *self.each("rollback_possible", snap="a"),
-                  *self.each("rollback", snap="a"))
-        self.step("clone of a snapshot", 2, ("clone", {"volname": self.disks[0], "snap": "a", "vmid": 101}))
-        self.step("snapshot delete, 4 disks", 2 * DISKS, *self.each("snapshot_delete", snap="a"))
+                  *self.each("rollback_possible", snap="before"), *self.each("rollback_possible", snap="before"),
+                  *self.each("rollback", snap="before"))
+        self.step("clone of a snapshot", 2, ("clone", {"volname": self.disks[0], "snap": "before", "vmid": 101}))
+        self.step("snapshot delete, 4 disks", 2 * DISKS, *self.each("snapshot_delete", snap="before"))
         self.step("free of a disk that is connected nowhere", 2, *self.each("free", self.disks[3:]))
         self.service.call("activate", volname=self.disks[2])
         self.step("free of a disk that is mapped here", 1 + arrays, *self.each("free", self.disks[2:3]))
