@@ -16,6 +16,12 @@ int64_t row_int(const struct store_row *r, int column)
 	return r->col[column].p ? strtoll(r->col[column].p, NULL, 10) : 0;
 }
 
+int row_take_int(void *ctx, const struct store_row *row)
+{
+	*(int64_t *)ctx = row_int(row, 0);
+	return 0;
+}
+
 void row_text(const struct store_row *r, int column, char *ret, size_t size)
 {
 	(void)snprintf(ret, size, SLICE_FMT, SLICE_ARG(r->col[column]));

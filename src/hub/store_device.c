@@ -151,12 +151,6 @@ struct registration {
 	struct store_token *access, *refresh;
 };
 
-static int take_number(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
 static int put_pair(struct store *s, const char *parent, struct store_token *access,
 		    struct store_token *refresh, struct err *e)
 {
@@ -171,7 +165,7 @@ static int register_again(struct store *s, const struct registration *g, const c
 {
 	struct store_value o = val_text(org), agent = val_text(g->agent->id);
 	int64_t uses = 0;
-	int r = STORE_RUN(s, SQL_TOKEN_USES, take_number, &uses, NULL, e, o, agent);
+	int r = STORE_RUN(s, SQL_TOKEN_USES, row_take_int, &uses, NULL, e, o, agent);
 
 	if (r == 0 && uses)
 		return err_set(e, -ENOENT, "the code was used");
@@ -272,7 +266,7 @@ static int drop_lost(struct store *s, const struct renewal *n, int64_t *ret_left
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
 		r = STORE_RUN(s, steps[i], NULL, NULL, NULL, e, org, id, kind, now);
 	return r < 0 ? r
-		     : STORE_RUN(s, SQL_TOKEN_SUCCESSORS, take_number, ret_left, NULL, e, org, id,
+		     : STORE_RUN(s, SQL_TOKEN_SUCCESSORS, row_take_int, ret_left, NULL, e, org, id,
 				 kind, now);
 }
 

@@ -34,6 +34,11 @@ static inline struct store_value val_slice(struct slice s)
 	return (struct store_value){ .type = STORE_TEXT, .text = s, .null = !s.p };
 }
 
+static inline struct store_value val_buf(const struct buf *b)
+{
+	return val_slice(buf_slice(b));
+}
+
 static inline struct store_value val_text(const char *s)
 {
 	return (struct store_value){ .type = STORE_TEXT,
@@ -55,6 +60,7 @@ int64_t row_int(const struct store_row *r, int column); /* 0 for NULL */
 void row_text(const struct store_row *r, int column, char *ret, size_t size);
 
 typedef int store_row_fn(void *ctx, const struct store_row *row);
+store_row_fn row_take_int; /* @ctx: an int64_t, which becomes the first column */
 
 struct store_ops {
 	bool postgres;

@@ -9,17 +9,6 @@
 
 enum { MIB = 1 << 20, OLD_SEQ = -1 };
 
-static struct store_value val_buf(const struct buf *b)
-{
-	return val_slice(buf_slice(b));
-}
-
-static int take_number(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
 void old_text(struct slice object, const char *key, char *ret, size_t size)
 {
 	struct slice v = digest_member(object, key);
@@ -255,7 +244,7 @@ int old_put_guest(struct store *s, const struct old_object *o, const char *clust
 	struct old_guest g = {};
 	int64_t spoken_for = 0, changed = 0;
 	uint64_t vmid;
-	int r = STORE_RUN(s, SQL_OLD_SPOKEN_FOR, take_number, &spoken_for, NULL, e,
+	int r = STORE_RUN(s, SQL_OLD_SPOKEN_FOR, row_take_int, &spoken_for, NULL, e,
 			  val_text(o->org), val_text(cluster), val_text(node), val_int(o->at));
 
 	if (r < 0 || spoken_for || !str_to_u64(digest_member(o->body, "vmid"), &vmid))

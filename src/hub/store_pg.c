@@ -324,17 +324,11 @@ static int pg_backup(struct store *s, const char *path, struct err *e)
 		       "while it is in use");
 }
 
-static int take_int(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
 static int64_t pg_bytes(struct store *s)
 {
 	int64_t n = 0;
 
-	(void)pg_query(s, "SELECT pg_database_size(current_database())", NULL, 0, take_int, &n,
+	(void)pg_query(s, "SELECT pg_database_size(current_database())", NULL, 0, row_take_int, &n,
 		       NULL);
 	return n;
 }

@@ -364,18 +364,12 @@ static int lite_has_schema(struct store *s, struct err *e)
 	return r < 0 ? r : found;
 }
 
-static int take_int(void *ctx, const struct store_row *row)
-{
-	*(int64_t *)ctx = row_int(row, 0);
-	return 0;
-}
-
 static int64_t lite_bytes(struct store *s)
 {
 	int64_t pages = 0, size = 0;
 
-	(void)lite_query(s, "PRAGMA page_count", NULL, 0, take_int, &pages, NULL);
-	(void)lite_query(s, "PRAGMA page_size", NULL, 0, take_int, &size, NULL);
+	(void)lite_query(s, "PRAGMA page_count", NULL, 0, row_take_int, &pages, NULL);
+	(void)lite_query(s, "PRAGMA page_size", NULL, 0, row_take_int, &size, NULL);
 	return pages * size;
 }
 
