@@ -106,13 +106,29 @@ static void add_cut(struct buf *out, const char *text, size_t width)
 	buf_addc(out, '~');
 }
 
+static void add_tail(struct buf *out, const char *text, size_t width)
+{
+	if (str_width(text) > width) {
+		while (str_width(text) + 1 > width) {
+			size_t len = str_utf8_len(slice_of(text));
+
+			text += len ? len : 1;
+		}
+		buf_addc(out, '~');
+	}
+	buf_adds(out, text);
+}
+
 static void add_cell(struct buf *out, const struct table_cell *cell, size_t width,
 		     unsigned int flags, bool last, bool color)
 {
 	CLEANUP(buf_done) struct buf shown = {};
 	size_t w, pad;
 
-	add_cut(&shown, cell->text, width);
+	if (flags & TABLE_TAIL)
+		add_tail(&shown, cell->text, width);
+	else
+		add_cut(&shown, cell->text, width);
 	w = str_width(buf_str(&shown));
 	pad = w < width ? width - w : 0;
 	if (flags & TABLE_RIGHT)

@@ -11,7 +11,8 @@
 
 enum { TABLE_COLUMNS_MAX = 12 };
 
-enum table_flags { TABLE_RIGHT = 1, TABLE_ELASTIC = 2 };
+/* TABLE_TAIL: cut at the front, because names differ at their ends. */
+enum table_flags { TABLE_RIGHT = 1, TABLE_ELASTIC = 2, TABLE_TAIL = 4 };
 
 struct table_cell {
 	const char *text;
