@@ -2,6 +2,7 @@
 #include "array/attach.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "array/attach_step.h"
 #include "array/byname.h"
@@ -12,7 +13,7 @@
 #include "util/str.h"
 
 /* An activation that changes nothing is noted when the last one was so long ago. */
-enum { ATTACH_NOTE_MS = 20000 };
+enum { ATTACH_NOTE_MS = 20000, CLOSING_MS = 2000, LOOK_AGAIN_MS = 100 };
 
 int attach_lock(struct call *c, const char *volname, struct err *e)
 {
@@ -38,27 +39,45 @@ static int look(struct call *c, const char *serial, enum array_protocol protocol
 	return error ? err_set(e, error, "%s", why.text) : 0;
 }
 
+/* What is open now may be closed in a moment: Proxmox has LVM look at the labels of all disks of
+ * the node every ten seconds, on most nodes, and LVM's own deactivation waits for such a reader as
+ * well. */
+static int look_patiently(struct call *c, const char *serial, enum array_protocol protocol,
+			  struct map_state *ret, struct err *e)
+{
+	int64_t until = clock_mono_ms() + CLOSING_MS;
+	int error;
+
+	while ((error = look(c, serial, protocol, ret, e)) == 0 && ret->present &&
+	       ret->in_use == MAP_OPEN && !ret->lvm_only && clock_mono_ms() < until &&
+	       call_left(c, DETACH_RESERVE_MS))
+		(void)usleep(LOOK_AGAIN_MS * 1000);
+	return error;
+}
+
 int attach_look(struct call *c, const char *serial, struct map_state *ret, struct err *e)
 {
 	return look(c, serial, c->conf.protocol, ret, e);
 }
 
-static int refused(const struct plan *p, const char *volname, struct err *e)
+static int refused(const struct plan *p, const char *volname, const char *snap, struct err *e)
 {
-	return p->refuse ? err_set(e, p->refuse, "%s: %s", volname, p->why) : 0;
+	return p->refuse ? err_set(e, p->refuse, "%s%s%s%s: %s", *snap ? "snapshot " : "", snap,
+				   *snap ? " of " : "", volname, p->why)
+			 : 0;
 }
 
 int attach_idle(struct call *c, const char *volname, const char *serial, const char *what,
-		struct err *e)
+		bool leaves, struct err *e)
 {
 	struct map_state here;
 	struct plan p;
-	int ret = attach_look(c, serial, &here, e);
+	int ret = look_patiently(c, serial, c->conf.protocol, &here, e);
 
-	if (ret)
+	if (ret || (leaves && here.lvm_only))
 		return ret;
 	plan_idle(&here, what, &p);
-	return refused(&p, volname, e);
+	return refused(&p, volname, "", e);
 }
 
 /* ---- taken away ---- */
@@ -158,16 +177,16 @@ static int remove_as(struct call *c, const struct attach_target *t,
 	/* Never made, or destroyed: there is nothing of it but the entry. */
 	if (before && !*before->serial && (!t->serial || !*t->serial))
 		return forget_entry(c, t, before, e);
-	ret = look(c, entry.serial, entry.protocol, &here, e);
+	ret = look_patiently(c, entry.serial, entry.protocol, &here, e);
 	if (ret)
 		return ret;
 	plan_deactivate(&(struct plan_deactivate_in){ .entry = before,
 						      .here = &here,
 						      .connections = t->connections,
-						      .host_group = c->conf.host_group != NULL },
+						      .host_group = attach_group(c, t) != NULL },
 			&p);
 	if (p.refuse || !p.steps)
-		return refused(&p, t->volname, e);
+		return refused(&p, t->volname, t->snap, e);
 	entry.leaving = true;
 	entry.verified = false;
 	return remove_steps(c, t, before, &entry, &p, e);
@@ -348,15 +367,21 @@ static int disconnect_old(struct call *c, const struct registry_entry *old, stru
 static int make_way(struct call *c, const struct attach_target *t,
 		    const struct registry_entry *entry, const struct plan *p, struct err *e)
 {
+	bool device = p->steps & (PLAN_DETACH_OLD | PLAN_CLEAN);
+	struct map_left left = {};
 	int ret = 0;
 
-	if (p->steps & (PLAN_DETACH_OLD | PLAN_CLEAN)) {
+	if (device) {
 		call_log(c, 0, "%s: what is left here of serial %s is taken away first",
 			 entry->volname, entry->serial);
-		ret = attach_drop_device(c, entry->serial, entry->protocol, e);
+		ret = workers_detach(c->ctx->workers, entry->serial, entry->protocol,
+				     attach_time(c, DETACH_RESERVE_MS), &left, e);
 	}
 	if (ret == 0 && entry && is_another(entry, t))
 		ret = disconnect_old(c, entry, e);
+	/* A namespace may be shown for longer; that nobody has it open is enough. */
+	if (ret == 0 && device && entry->protocol != ARRAY_NVME_TCP)
+		ret = workers_forget(c->ctx->workers, &left, attach_time(c, 0), e);
 	return ret;
 }
 
@@ -406,19 +431,20 @@ static int attach_from(struct call *c, const struct attach_target *t, struct map
 				       .size = t->size,
 				       .connections = t->connections,
 				       .again = call_flag(c, "heal"),
+				       .multipath = c->conf.multipath,
 				       .here = here };
 	struct plan p;
 	int ret = 0;
 
 	if (before && is_another(before, t)) {
 		in.old = &old;
-		ret = look(c, before->serial, before->protocol, &old, e);
+		ret = look_patiently(c, before->serial, before->protocol, &old, e);
 	}
 	if (ret)
 		return ret;
 	plan_activate(&in, &p);
 	if (p.refuse)
-		return refused(&p, t->volname, e);
+		return refused(&p, t->volname, t->snap, e);
 	/* Its LUNs may have become other volumes' since its map was made. */
 	if (!(p.steps & PLAN_CONNECT))
 		ret = workers_ask(c->ctx->workers, t->serial, c->conf.protocol,
@@ -453,6 +479,7 @@ int attach_resize(struct call *c, const struct attach_target *t, struct err *e)
 	const struct registry_entry *before = attach_entry(c, t->volname, t->snap);
 	struct registry_entry entry;
 	struct map_state here;
+	struct err why;
 	int ret = attach_look(c, t->serial, &here, e);
 
 	if (ret == 0 && here.in_use == MAP_UNKNOWN && !here.present)
@@ -465,7 +492,10 @@ int attach_resize(struct call *c, const struct attach_target *t, struct err *e)
 		return ret;
 	entry = *before;
 	entry.size = t->size;
-	return attach_put(c, &entry, e);
+	/* It is larger by now, and nobody relies on the size that the registry has. */
+	if (attach_put(c, &entry, &why))
+		call_log(c, 0, "%s", why.text);
+	return 0;
 }
 
 int attach_refresh(struct call *c, const struct attach_target *t, struct err *e)

@@ -29,9 +29,10 @@ int attach_lock(struct call *c, const char *volname, struct err *e);
 int attach_look(struct call *c, const char *serial, struct map_state *ret, struct err *e);
 
 /* 0 when nobody has it open here (or it is not mapped at all), -EBUSY with a sentence of who has,
- * also when that cannot be told. @what: "rolled back", for the sentence. */
+ * also when that cannot be told. @what: "rolled back", for the sentence. @leaves: it is given back
+ * before that is done, so that what LVM has found in it does not count. */
 int attach_idle(struct call *c, const char *volname, const char *serial, const char *what,
-		struct err *e);
+		bool leaves, struct err *e);
 
 /* Connected on the storage's arrays, a device, verified in the registry. */
 int attach_volume(struct call *c, const struct attach_target *t, struct err *e);

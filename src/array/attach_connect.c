@@ -14,6 +14,7 @@ struct links {
 	struct call *c;
 	struct fa_call fa;
 	const char *volume, *serial;
+	const char *group; /* attach_group() of what is connected */
 	struct link {
 		struct arena arena;
 		struct fa_connections made;
@@ -53,6 +54,12 @@ static struct link *link_of(struct links *l, const struct fa *f)
 	return &l->at[i];
 }
 
+/* A namespace is known by its identifier, a disk is looked for at its LUN. */
+static bool says_where(const struct fa_connection *made, enum array_protocol protocol)
+{
+	return made->lun || protocol == ARRAY_NVME_TCP;
+}
+
 static int connect_one(struct fa *f, void *arg, struct err *e)
 {
 	struct links *l = arg;
@@ -61,6 +68,7 @@ static int connect_one(struct fa *f, void *arg, struct err *e)
 	struct attach_way way = { .array = f,
 				  .fa = &fa,
 				  .conf = &l->c->conf,
+				  .group = l->group,
 				  .volume = l->volume,
 				  .serial = l->serial,
 				  .ports = &at->ports };
@@ -68,7 +76,7 @@ static int connect_one(struct fa *f, void *arg, struct err *e)
 
 	if (ret == 0)
 		ret = attach_connect_at(&way, l->c->ctx->root, &at->arena, &at->made, e);
-	if (ret == 0 && at->made.n == 0)
+	if (ret == 0 && (at->made.n == 0 || !says_where(&at->made.items[0], way.conf->protocol)))
 		ret = err_set(e, -EPROTO, "%s does not say how %s is connected", fa_url(f),
 			      l->volume);
 	return ret;
@@ -162,11 +170,23 @@ static int check_subsystems(const struct call *c, const struct links *l, const i
 		       : 0;
 }
 
+/* An array that answers, and has no such host, is not healed by waiting. */
+static const char *remedy_of(struct call *c, int error)
+{
+	return error == -ENOENT
+		       ? arena_fmt(&c->arena,
+				   "`pvewarden array status --diagnose %s` says what lacks",
+				   c->conf.storage)
+		       : "`pvewarden array heal` does it when that array answers again";
+}
+
 int attach_connect(struct call *c, const struct attach_target *t, struct map_want *ret,
 		   struct attach_made *made, bool *partial, struct err *e)
 {
 	CLEANUP(links_done)
-	struct links l = { .c = c, .volume = t->array_volume, .serial = t->serial };
+	struct links l = {
+		.c = c, .volume = t->array_volume, .serial = t->serial, .group = attach_group(c, t)
+	};
 	struct err why[ARRAY_ADDRESSES_MAX] = {};
 	int error[ARRAY_ADDRESSES_MAX] = {};
 	size_t n = call_arrays(c), good = 0;
@@ -187,15 +207,14 @@ int attach_connect(struct call *c, const struct attach_target *t, struct map_wan
 	if (!good) {
 		size_t i = worst(error, n);
 
-		return err_set(e, error[i], "%s", why[i].text);
+		return error[i] == -ENOENT
+			       ? err_set(e, -ENOENT, "%s; %s", why[i].text, remedy_of(c, -ENOENT))
+			       : err_set(e, error[i], "%s", why[i].text);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (error[i])
-			call_log(
-				c, 0,
-				"%s is not connected on %s: %s; `pvewarden array heal` does it when "
-				"that array answers again",
-				t->array_volume, fa_url(c->arrays[i]), why[i].text);
+			call_log(c, 0, "%s is not connected on %s: %s; %s", t->array_volume,
+				 fa_url(c->arrays[i]), why[i].text, remedy_of(c, error[i]));
 	return check_subsystems(c, &l, error, n, e);
 }
 
@@ -276,7 +295,7 @@ void attach_unmake(struct call *c, const struct attach_target *t, struct map_wan
 	size_t n = 0;
 
 	/* A group's other nodes may have begun to use it. */
-	for (size_t i = 0; i < want->n_arrays && !c->conf.host_group; i++) {
+	for (size_t i = 0; i < want->n_arrays && !attach_group(c, t); i++) {
 		if (!made->on[i])
 			continue;
 		on[n++] = made->on[i];

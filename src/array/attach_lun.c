@@ -34,8 +34,8 @@ int attach_connect_at(const struct attach_way *w, const struct root *root, struc
 		      struct fa_connections *ret, struct err *e)
 {
 	const struct array_conf *conf = w->conf;
-	bool shared = conf->host_group != NULL;
-	const char *who = shared ? conf->host_group : conf->host;
+	bool shared = w->group != NULL;
+	const char *who = shared ? w->group : conf->host;
 	struct luns here;
 
 	luns_read(&here, root, conf->protocol, w->ports, w->serial);

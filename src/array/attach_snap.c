@@ -170,9 +170,8 @@ static int is_alone_on(const struct tmp *t, const struct fa_connections *found, 
 	for (size_t i = 0; i < found->n; i++) {
 		const struct fa_connection *it = &found->items[i];
 		const char *who = it->host_group ? it->host_group : it->host;
-		const char *own = it->host_group ? conf->host_group : conf->host;
 
-		if (!who || !own || strcmp(who, own) != 0)
+		if (!who || it->host_group || strcmp(who, conf->host) != 0)
 			return err_set(e, -EBUSY,
 				       "%s stays as it is: it is connected to %s, which may read "
 				       "it: purevol disconnect it if nobody does",
@@ -389,7 +388,7 @@ static void await_close(struct call *c, const char *serial)
 	struct map_state here = {};
 
 	while (attach_look(c, serial, &here, NULL) == 0 && here.present && !map_is_idle(&here) &&
-	       clock_mono_ms() < until && call_left(c, DETACH_RESERVE_MS))
+	       !here.lvm_only && clock_mono_ms() < until && call_left(c, DETACH_RESERVE_MS))
 		(void)usleep(LOOK_AGAIN_MS * 1000);
 }
 

@@ -37,6 +37,11 @@ struct registry_entry attach_new_entry(const struct call *c, const struct attach
 					.since = clock_now() };
 }
 
+const char *attach_group(const struct call *c, const struct attach_target *t)
+{
+	return *t->snap ? NULL : c->conf.host_group;
+}
+
 static size_t list_entries(struct call *c, struct registry_entry **ret)
 {
 	size_t n = 0;
@@ -101,16 +106,4 @@ int attach_put(struct call *c, const struct registry_entry *entry, struct err *e
 			 "the registry of mapped volumes could not be read: it is kept as "
 			 "registry.json.bad, and a new one begun");
 	return ret < 0 ? ret : 0;
-}
-
-int attach_drop_device(struct call *c, const char *serial, enum array_protocol protocol,
-		       struct err *e)
-{
-	struct map_left left = {};
-	int ret = workers_detach(c->ctx->workers, serial, protocol,
-				 attach_time(c, DETACH_RESERVE_MS), &left, e);
-
-	if (ret == 0 && protocol != ARRAY_NVME_TCP)
-		ret = workers_forget(c->ctx->workers, &left, attach_time(c, 0), e);
-	return ret;
 }

@@ -44,11 +44,16 @@ int attach_connect(struct call *c, const struct attach_target *t, struct map_wan
 void attach_unmake(struct call *c, const struct attach_target *t, struct map_want *want,
 		   const struct attach_made *made);
 
+/* The host group that @t is connected to; NULL: this node's host, also for what stands for a
+ * snapshot, which is this node's alone. */
+const char *attach_group(const struct call *c, const struct attach_target *t);
+
 /* A volume and one array. */
 struct attach_way {
 	struct fa *array;
 	const struct fa_call *fa;
 	const struct array_conf *conf;
+	const char *group; /* attach_group() */
 	const char *volume, *serial;
 	const struct fa_ports *ports;
 };
@@ -68,8 +73,3 @@ enum attach_off {
  * NULL: that name is known to be another volume's.
  */
 enum attach_off attach_disconnect(struct call *c, const char *array_volume, const char *serial);
-
-/* A device that is still connected; of a namespace, which nothing takes away then, only the proof
- * that nobody has it open. */
-int attach_drop_device(struct call *c, const char *serial, enum array_protocol protocol,
-		       struct err *e);

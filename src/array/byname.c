@@ -16,11 +16,10 @@ static bool is_cloudinit(const char *volname)
 	return array_volname_parse(volname, &v) && !v.base && strcmp(v.rest, "cloudinit") == 0;
 }
 
-bool byname_path(const char *storage, const char *volname, char ret[BYNAME_MAX])
+void byname_path(const char *storage, const char *volname, char ret[BYNAME_MAX])
 {
-	return is_cloudinit(volname) &&
-	       snprintf(ret, BYNAME_MAX, "/run/pvewarden/array/named/%s/%s", storage, volname) <
-		       BYNAME_MAX;
+	(void)snprintf(ret, BYNAME_MAX, "/run/pvewarden/array/%s/%s/%s",
+		       is_cloudinit(volname) ? "named" : "absent", storage, volname);
 }
 
 /* One link takes the place of another at once: who looks never finds half of it. */

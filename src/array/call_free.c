@@ -108,7 +108,7 @@ static int is_free_to_go(struct freeing *w, struct err *e)
 	if (r)
 		return err_set(e, -EPERM, "volume %s is protected: take the protection away first",
 			       w->volname);
-	r = attach_idle(w->c, w->volname, w->v.serial, "destroyed", e);
+	r = attach_idle(w->c, w->volname, w->v.serial, "destroyed", true, e);
 	return r < 0 ? r : connected_idle(w->c, w->volname, &w->who, e);
 }
 

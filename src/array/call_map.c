@@ -6,6 +6,7 @@
 
 #include "array/absent.h"
 #include "array/attach.h"
+#include "array/attach_step.h"
 #include "array/attach_snap.h"
 #include "array/byname.h"
 #include "array/plan.h"
@@ -62,7 +63,7 @@ static bool is_certain(struct call *c, const struct registry_entry *entry)
 	if (entry->checked && age >= 0 && age < TRUST_MS)
 		return true;
 	if (attach_look(c, entry->serial, &here, NULL) < 0 || !here.present ||
-	    here.in_use != MAP_OPEN)
+	    here.in_use != MAP_OPEN || here.lvm_only)
 		return false;
 	/* Who has it open is found among all processes: not again for a while. */
 	(void)registry_checked(c->ctx->registry, entry, NULL);
@@ -115,9 +116,10 @@ static int run_path(struct call *c, struct err *e)
 
 	if (ret == 0)
 		ret = serial_of(c, volname, snap ? snap : "", &serial, e);
-	/* The array says that there is none: Proxmox may be about to make it. */
-	if ((ret == -ENOENT || ret == -ESTALE) && !snap &&
-	    byname_path(c->conf.storage, volname, named)) {
+	/* The array says that there is none: Proxmox may be about to make it, or to remove its
+	 * guest. */
+	if ((ret == -ENOENT || ret == -ESTALE) && !snap) {
+		byname_path(c->conf.storage, volname, named);
 		write_path(c, named, &v.vmid);
 		return 0;
 	}
@@ -195,6 +197,18 @@ static int check_healing(struct call *c, const char *volname, const char *snap, 
 	return ret ? err_set(e, ret, "%s: the registry cannot be read", volname) : 0;
 }
 
+/* "ask", with "heal": what says that it is another volume leaves the map, and nothing else is done.
+ */
+static int ask_paths(struct call *c, const char *volname, const char *snap, struct err *e)
+{
+	struct registry_entry entry;
+	int ret = registry_find(c->ctx->registry, c->conf.storage, volname, snap ? snap : "",
+				&c->arena, &entry);
+
+	return ret ? err_set(e, ret, "%s: the registry cannot be read", volname)
+		   : workers_ask(c->ctx->workers, entry.serial, entry.protocol, call_left(c, 0), e);
+}
+
 static int run_activate(struct call *c, struct err *e)
 {
 	const char *volname, *snap = call_opt(c, "snap"), *serial = NULL;
@@ -211,6 +225,8 @@ static int run_activate(struct call *c, struct err *e)
 	ret = check_healing(c, volname, snap, e);
 	if (ret)
 		return ret;
+	if (call_flag(c, "heal") && call_flag(c, "ask"))
+		return ask_paths(c, volname, snap, e);
 	ret = snap ? attach_snapshot(c, volname, snap, &serial, e)
 		   : activate_volume(c, volname, &serial, e);
 	if (ret)
@@ -314,8 +330,8 @@ static int check_still(struct call *c, const char *volname, const char *snap, st
 		return ret;
 	/* A copy whose snapshot is gone has paths that work. */
 	plan_still(now, (int64_t)put, &here,
-		   !call_flag(c, "orphan") &&
-			   (c->conf.multipath || c->conf.protocol == ARRAY_NVME_TCP),
+		   !call_flag(c, "orphan") && ((c->conf.multipath && !map_is_bare(&here)) ||
+					       c->conf.protocol == ARRAY_NVME_TCP),
 		   &p);
 	return p.refuse ? err_set(e, p.refuse, "%s: %s", volname, p.why) : 0;
 }
@@ -431,6 +447,26 @@ static int resize_there(struct call *c, struct resize *r, struct err *e)
 	return err_set(e, ret, "%s", why.text);
 }
 
+/* Proxmox adds what it is asked for to the size that the array says: a resize that this node cannot
+ * follow is refused before the array has made it, or the next try makes it twice. */
+static int can_follow(struct call *c, const char *volname, struct err *e)
+{
+	const struct registry_entry *entry = attach_entry(c, volname, "");
+	struct map_state here = {};
+	int ret = entry && *entry->serial ? attach_look(c, entry->serial, &here, e) : 0;
+
+	if (ret == 0 && here.in_use == MAP_UNKNOWN && !here.present)
+		return err_set(e, -EALREADY, "%s: %s", volname, here.why);
+	if (ret || !here.deaf)
+		return ret;
+	return err_set(
+		e, -EAGAIN,
+		"%s has %u paths here that are away and cannot be told a new size: try again "
+		"when they are back (multipathd show paths), or log out of what is gone for "
+		"good",
+		volname, here.deaf);
+}
+
 static int run_resize(struct call *c, struct err *e)
 {
 	const char *volname;
@@ -455,7 +491,9 @@ static int run_resize(struct call *c, struct err *e)
 		return lock;
 	r.name = full;
 	r.size = (size + SECTOR - 1) / SECTOR * SECTOR;
-	ret = resize_there(c, &r, e);
+	ret = can_follow(c, volname, e);
+	if (ret == 0)
+		ret = resize_there(c, &r, e);
 	if (ret == 0)
 		ret = check_serial(volname, r.now.serial, e);
 	if (ret)

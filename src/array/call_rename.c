@@ -35,7 +35,7 @@ static int rename_to(struct call *c, const char *full, void *arg, struct err *e)
 static int is_idle(struct call *c, const char *volname, const struct fa_volume *v, struct err *e)
 {
 	CLEANUP(connected_done) struct connected who = {};
-	int r = attach_idle(c, volname, v->serial, "renamed", e);
+	int r = attach_idle(c, volname, v->serial, "renamed", true, e);
 
 	if (r == 0)
 		r = connected_read(c, v, &who, e);

@@ -195,7 +195,7 @@ static int rollback_idle(struct call *c, const struct snap_args *a, struct fa_vo
 	int r = connected_volume(c, a->volname, a->full, v, who, e);
 
 	if (r == 0)
-		r = attach_idle(c, a->volname, v->serial, "rolled back", e);
+		r = attach_idle(c, a->volname, v->serial, "rolled back", false, e);
 	return r < 0 ? r : connected_idle(c, a->volname, who, e);
 }
 

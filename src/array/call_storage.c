@@ -238,10 +238,12 @@ static void name_mapped(struct call *c)
 		return;
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(entries[i].storage, c->conf.storage) == 0)
-			call_log(c, 0,
-				 "volume %s of the storage is still mapped on this node: pvewarden "
-				 "array reap",
-				 entries[i].volname);
+			call_log(
+				c, 0,
+				"volume %s of the storage is still mapped on this node, and stays "
+				"so without it: add it again, stop the guest, then pvewarden array "
+				"reap",
+				entries[i].volname);
 }
 
 static int run_on_delete(struct call *c, struct err *e)

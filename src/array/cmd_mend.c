@@ -111,14 +111,26 @@ static void show_blind(struct mending *m)
 			labelled(m, TERM_YELLOW, "no answer", m->survey.arrays[i].why);
 }
 
+/* Of what was mended the rest may be mended with it: paths, with their connection. */
 static bool is_rest(const struct mending *m, const struct finding *f)
 {
-	return f->map && !f->map->entry && f->level != FINDING_NOTICE &&
-	       finding_is_for_heal(f) != m->verb->asks &&
+	vec_each (mend, &m->mends)
+		if (mend->finding->map == f->map)
+			return false;
+	return f->map && f->level != FINDING_NOTICE && finding_is_for_heal(f) != m->verb->asks &&
+	       !m->verb->wanted(f) &&
 	       (!m->storage || (f->storage && strcmp(f->storage, m->storage) == 0));
 }
 
-/* What nobody but a person may touch, of what this verb is about. */
+static const char *why_left(const struct finding *f)
+{
+	if (!f->map->entry)
+		return "not in pvewarden's registry: not touched";
+	return f->beyond ? "what leads to it has to be mended"
+			 : "its storage is unknown: not touched";
+}
+
+/* What nobody but a person can do, of what this verb is about. */
 static void show_rest(struct mending *m)
 {
 	for (size_t i = 0; i < m->findings.n; i++) {
@@ -126,9 +138,9 @@ static void show_rest(struct mending *m)
 
 		if (!is_rest(m, f))
 			continue;
-		m->skipped += !m->verb->asks;
+		m->skipped++;
 		escaped(m, TERM_BOLD, f->volume);
-		buf_adds(&m->out, "  (not in pvewarden's registry: not touched)\n");
+		buf_addf(&m->out, "  (%s)\n", why_left(f));
 		labelled(m, TERM_YELLOW, "because", f->what);
 		labelled(m, TERM_CYAN, "by hand", f->remedy);
 	}
@@ -165,7 +177,7 @@ static void act(struct mending *m, const struct mend *mend)
 	if (r == 0) {
 		m->done++;
 		labelled(m, TERM_GREEN, "done", "");
-	} else if (r == -ECANCELED || r == -EBUSY) {
+	} else if (r == -ECANCELED || r == -EBUSY || r == -EAGAIN) {
 		m->skipped++;
 		labelled(m, TERM_YELLOW, "skipped", e.text);
 	} else {
@@ -178,6 +190,8 @@ static const char *would(const struct mending *m, const struct mend *mend)
 {
 	if (m->verb->asks && *mend->finding->map->entry->snap)
 		return "take it away here, and destroy the copy, which nothing else uses";
+	if (!m->verb->asks && mend->finding->cut_off)
+		return "take that path out of its map, and connect nothing";
 	return m->verb->would;
 }
 
@@ -230,7 +244,7 @@ static void work(struct mending *m)
 		buf_addf(&m->out, "%s\n", m->verb->nothing);
 	else if (m->dry)
 		buf_addf(&m->out, "Nothing was done%s.\n",
-			 m->verb->asks && !cli_has(m->cli, "dry-run")
+			 m->verb->asks && m->mends.n && !cli_has(m->cli, "dry-run")
 				 ? ": this is no terminal to ask on, and there was no --yes"
 				 : "");
 	else
@@ -244,8 +258,11 @@ static int run(const struct cli *cli, const struct verb *verb)
 	const char *storage = cli->n_operands ? cli->operands[0] : NULL;
 	struct mending m = { .cli = cli, .verb = verb, .storage = storage };
 	struct err e = {};
-	int r = array_session_begin(&m.session, cli, &e);
+	int r;
 
+	if (cli->json)
+		return cli_usage(cli, "there is no --format json of this: see array status");
+	r = array_session_begin(&m.session, cli, &e);
 	if (r < 0) {
 		log_error("%s", e.text);
 		return r == -EPERM ? CLI_NOPERM : CLI_UNKNOWN;

@@ -46,6 +46,7 @@ static int look(struct diagnosis *d, struct array_session *s, const char *id,
 {
 	const struct array_storage *storage;
 	CLEANUP(buf_done) struct buf running = {};
+	struct initiators own;
 	int r = array_storages_read(storages, &s->root, s->ctx.node, e);
 
 	if (r < 0)
@@ -63,11 +64,12 @@ static int look(struct diagnosis *d, struct array_session *s, const char *id,
 		return 0;
 	}
 	diagnose_secret(d, &storage->conf);
-	diagnose_arrays(d, s->ctx.pool, &storage->conf, clock_mono_ms() + DIAGNOSE_MS);
+	initiators_read(&s->root, storage->conf.protocol, &own);
+	diagnose_arrays(d, s->ctx.pool, &storage->conf, &own, clock_mono_ms() + DIAGNOSE_MS);
 	diagnose_links(d, &s->root, &storage->conf);
 	(void)mpathd_ask(MPATHD_ADDRESS, "show config", MPATHD_MS, &running, NULL);
 	diagnose_multipath(d, &s->root, &storage->conf, running.len ? buf_str(&running) : NULL);
-	diagnose_lvm(d, &s->root);
+	diagnose_lvm(d, &s->root, storage->conf.protocol);
 	return 0;
 }
 
@@ -106,6 +108,8 @@ int cmd_array_status(const struct cli *cli)
 	struct root root;
 	int r;
 
+	if (storage && cli->prometheus)
+		return cli_usage(cli, "--diagnose answers as text or json");
 	if (storage)
 		return diagnose(cli, storage);
 	r = session_begin_as_anyone(cli, ARRAY_STATUS_SCHEMA, &root);

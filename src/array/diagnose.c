@@ -130,7 +130,7 @@ static const char *remedy_of(int r)
 	case EPERM:
 		return "give the token's user the role storage_admin";
 	case EHOSTUNREACH:
-		return "look whether the address answers from here: curl -vk ADDRESS/api/api_version; "
+		return "look whether the address answers from here: curl -v ADDRESS/api/api_version; "
 		       "with check_ssl the certificate must be valid";
 	case EPROTO:
 		return "the address must be the array's management address";
@@ -243,22 +243,31 @@ static void name_preferred(struct diagnosis *d, const struct array_conf *conf,
 }
 
 static void diagnose_host(struct diagnosis *d, struct fa *f, const struct fa_call *call,
-			  const struct array_conf *conf, struct diagnosis_array *a)
+			  const struct array_conf *conf, const struct initiators *own,
+			  struct diagnosis_array *a)
 {
+	CLEANUP(buf_done) struct buf names = {};
 	struct err e = {};
 	int r = fa_host_get(f, call, conf->host, &d->arena, &a->host, &e);
 
+	initiators_join(own, &names);
 	a->has_host = r >= 0;
-	if (r < 0)
+	if (r == -ENOENT)
 		diagnosis_add(d, DIAGNOSIS_BAD, "host",
-			      "make the host on the array with this node's initiator; its name is "
-			      "the node's, with hgsuffix behind it",
-			      "%s: host %s: %s", a->url, conf->host, e.text);
+			      arena_fmt(&d->arena, "on the array: purehost create --%s %s %s",
+					initiators_option(own->protocol), names.data, conf->host),
+			      "%s: there is no host %s, so no volume can be connected to this node",
+			      a->url, conf->host);
+	else if (r < 0)
+		diagnosis_add(d, DIAGNOSIS_BAD, "host", remedy_of(r), "%s", e.text);
 	else if (conf->host_group &&
 		 (!a->host.host_group || strcmp(a->host.host_group, conf->host_group) != 0))
-		diagnosis_add(d, DIAGNOSIS_BAD, "host", "put the host into the group on the array",
-			      "%s: host %s is not in host group %s", a->url, conf->host,
-			      conf->host_group);
+		diagnosis_add(
+			d, DIAGNOSIS_BAD, "host",
+			arena_fmt(&d->arena, "on the array: purehgroup setattr --addhostlist %s %s",
+				  conf->host, conf->host_group),
+			"%s: host %s is not in host group %s", a->url, conf->host,
+			conf->host_group);
 	else
 		diagnosis_add(d, DIAGNOSIS_OK, "host", NULL, "%s: host %s", a->url, conf->host);
 	if (a->has_host)
@@ -283,7 +292,7 @@ void diagnose_secret(struct diagnosis *d, const struct array_conf *conf)
 }
 
 void diagnose_arrays(struct diagnosis *d, struct fa_pool *pool, const struct array_conf *conf,
-		     int64_t deadline)
+		     const struct initiators *own, int64_t deadline)
 {
 	const struct fa_call call = { .deadline = deadline };
 	struct fa *fas[ARRAY_ADDRESSES_MAX];
@@ -305,6 +314,6 @@ void diagnose_arrays(struct diagnosis *d, struct fa_pool *pool, const struct arr
 			continue;
 		diagnose_rights(d, fas[i], &call, conf);
 		diagnose_place(d, fas[i], &call, conf, i == 0);
-		diagnose_host(d, fas[i], &call, conf, a);
+		diagnose_host(d, fas[i], &call, conf, own, a);
 	}
 }

@@ -7,7 +7,7 @@
  */
 
 #include "array/storages.h"
-#include "array/fa.h"
+#include "array/initiator.h"
 
 #define DIAGNOSIS_SCHEMA "pvewarden.array.diagnosis/1"
 
@@ -40,9 +40,10 @@ void diagnosis_done(struct diagnosis *d);
 void diagnosis_add(struct diagnosis *d, enum diagnosis_level level, const char *subject,
 		   const char *remedy, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
-/* The arrays of @conf: reached, token, vgroup or pod, host object. Fills d->arrays. */
+/* The arrays of @conf: reached, token, vgroup or pod, host object, which may have to be made with
+ * @own. Fills d->arrays. */
 void diagnose_arrays(struct diagnosis *d, struct fa_pool *pool, const struct array_conf *conf,
-		     int64_t deadline);
+		     const struct initiators *own, int64_t deadline);
 
 /* Whether the API token stands where it belongs. */
 void diagnose_secret(struct diagnosis *d, const struct array_conf *conf);
@@ -53,7 +54,7 @@ void diagnose_links(struct diagnosis *d, const struct root *root, const struct a
 /* multipath and LVM. @running: what multipathd answers to "show config"; NULL: not known. */
 void diagnose_multipath(struct diagnosis *d, const struct root *root, const struct array_conf *conf,
 			const char *running);
-void diagnose_lvm(struct diagnosis *d, const struct root *root);
+void diagnose_lvm(struct diagnosis *d, const struct root *root, enum array_protocol protocol);
 
 /* 0, 1 or 2 by the worst line. */
 int diagnosis_exit(const struct diagnosis *d);

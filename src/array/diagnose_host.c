@@ -15,7 +15,11 @@ enum {
 #define CONF	"/etc/multipath.conf"
 #define SHIPPED "etc/multipath/conf.d/pvewarden-purestorage.conf"
 #define MARKER	"# pvewarden multipath "
-#define SOCKET	"@/org/kernel/linux/storage/multipathd"
+/* Its file: no repository may have the package. */
+#define REINSTALL                                                      \
+	"apt install --reinstall -o Dpkg::Options::=--force-confmiss " \
+	"./pvewarden-array_*.deb; systemctl reload multipathd"
+#define SOCKET "@/org/kernel/linux/storage/multipathd"
 
 /* --- multipath ------------------------------------------------------------------------------- */
 
@@ -205,10 +209,7 @@ static void diagnose_version(struct diagnosis *d, uint32_t version)
 		diagnosis_add(d, DIAGNOSIS_OK, "multipath", NULL,
 			      "/" SHIPPED " is there, version %u", version);
 	else if (!version)
-		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
-			      "move it away, then apt install --reinstall -o "
-			      "Dpkg::Options::=--force-confmiss pvewarden-array; systemctl reload "
-			      "multipathd",
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath", "move it away, then " REINSTALL,
 			      "/" SHIPPED " does not say in its first line which version it is");
 	else
 		diagnosis_add(
@@ -230,9 +231,7 @@ static void diagnose_shipped(struct diagnosis *d, const struct root *root)
 	if (r == 0)
 		diagnose_version(d, version_of(buf_slice(&text)));
 	else if (r == -ENOENT)
-		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
-			      "apt install --reinstall -o Dpkg::Options::=--force-confmiss "
-			      "pvewarden-array; systemctl reload multipathd",
+		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath", REINSTALL,
 			      "/" SHIPPED ", multipath's settings for FlashArray volumes, is not "
 			      "there");
 	else
@@ -307,6 +306,8 @@ static const char *lvm_setting(struct slice text, const char *key, const char *b
 	return ret;
 }
 
+#define OWN_LVM "leave volumes out that this node's own LVM lies on"
+
 struct lvm_conf {
 	const char *filter, *devices; /* NULL without */
 };
@@ -324,8 +325,9 @@ static int read_lvm(const struct root *root, const char *path, struct lvm_conf *
 	return 0;
 }
 
-void diagnose_lvm(struct diagnosis *d, const struct root *root)
+void diagnose_lvm(struct diagnosis *d, const struct root *root, enum array_protocol protocol)
 {
+	const bool nvme = protocol == ARRAY_NVME_TCP;
 	struct lvm_conf c = {};
 	int r = read_lvm(root, "etc/lvm/lvm.conf", &c, &d->arena);
 
@@ -341,15 +343,17 @@ void diagnose_lvm(struct diagnosis *d, const struct root *root)
 	if (c.devices && strcmp(c.devices, "1") == 0)
 		diagnosis_add(d, DIAGNOSIS_OK, "lvm", NULL,
 			      "LVM uses only the devices of its devices file");
-	else if (c.filter && strstr(c.filter, "3624a9370"))
+	else if (c.filter && strstr(c.filter, nvme ? "nvme-eui" : "3624a9370"))
 		diagnosis_add(d, DIAGNOSIS_OK, "lvm", NULL,
 			      "LVM's global_filter keeps away from FlashArray volumes");
 	else
 		diagnosis_add(
 			d, DIAGNOSIS_WARNING, "lvm",
-			"add to global_filter in /etc/lvm/lvm.conf: "
-			"\"r|/dev/mapper/3624a9370.*|\", \"r|/dev/disk/by-id/.*3624a9370.*|\"; "
-			"leave volumes out that this node's own LVM lies on",
+			nvme ? "add to global_filter in /etc/lvm/lvm.conf: "
+			       "\"r|/dev/disk/by-id/nvme-eui.*24a937.*|\"; " OWN_LVM
+			     : "add to global_filter in /etc/lvm/lvm.conf: "
+			       "\"r|/dev/mapper/3624a9370.*|\", "
+			       "\"r|/dev/disk/by-id/.*3624a9370.*|\"; " OWN_LVM,
 			"LVM on this node looks into guests' disks and may activate what is in "
 			"them, which keeps volumes from being removed");
 }

@@ -74,6 +74,7 @@ static bool listed(const char *const *items, size_t n, const char *want, bool ww
 
 struct link {
 	const char *target, *portal, *state;
+	const char *as; /* iSCSI: the initiator's name it is logged in under; "": not said */
 };
 
 struct links {
@@ -103,6 +104,7 @@ static void add_session(void *arg, const struct root *root, const char *entry)
 	link = vec_push(l);
 	link->target = attribute(root, "iscsi_session", entry, "targetname", a);
 	link->state = attribute(root, "iscsi_session", entry, "state", a);
+	link->as = attribute(root, "iscsi_session", entry, "initiatorname", a);
 	link->portal = arena_fmt(a, "%s:%s", address, port);
 }
 
@@ -231,6 +233,7 @@ static void diagnose_all_ports(struct diagnosis *d, const struct links *l, const
 static void compare_initiator(struct diagnosis *d, const struct array_conf *conf,
 			      const char *subject, const char *mine)
 {
+	mine += strncmp(mine, "0x", 2) == 0 ? 2 : 0; /* of /sys; no array takes that */
 	for (size_t i = 0; i < d->n_arrays; i++) {
 		const struct diagnosis_array *a = &d->arrays[i];
 		const struct fa_host *h = &a->host;
@@ -241,10 +244,47 @@ static void compare_initiator(struct diagnosis *d, const struct array_conf *conf
 		known = conf->protocol == ARRAY_FC	? listed(h->wwns, h->n_wwns, mine, true)
 			: conf->protocol == ARRAY_ISCSI ? listed(h->iqns, h->n_iqns, mine, false)
 							: listed(h->nqns, h->n_nqns, mine, false);
-		diagnosis_add(d, known ? DIAGNOSIS_OK : DIAGNOSIS_BAD, subject,
-			      known ? NULL : "add it to the host on the array",
-			      "%s: host %s %s initiator %s", a->url, conf->host,
-			      known ? "has this node's" : "lacks this node's", mine);
+		diagnosis_add(
+			d, known ? DIAGNOSIS_OK : DIAGNOSIS_BAD, subject,
+			known ? NULL
+			      : arena_fmt(&d->arena,
+					  "on the array: purehost setattr --add%s %s %s; if "
+					  "it refuses, purehost list shows which host has it",
+					  initiators_option(conf->protocol), mine, conf->host),
+			"%s: host %s %s initiator %s", a->url, conf->host,
+			known ? "has this node's" : "lacks this node's", mine);
+	}
+}
+
+/* A login to a port of the array, under a name that is neither @mine nor its host's. */
+static bool is_other_login(const struct link *s, const struct kind *k,
+			   const struct diagnosis_array *a, const char *mine)
+{
+	for (size_t i = 0; i < a->ports.n; i++)
+		if (k->id(&a->ports.items[i]) && leads_to(s, k, &a->ports.items[i]))
+			return *s->as && strcasecmp(s->as, mine) != 0 &&
+			       !listed(a->host.iqns, a->host.n_iqns, s->as, false);
+	return false;
+}
+
+/* A session keeps the name of its login, whatever the file says since, and the array shows it
+ * nothing then. */
+static void compare_logins(struct diagnosis *d, const struct array_conf *conf,
+			   const struct links *l, const struct kind *k, const char *mine)
+{
+	for (size_t i = 0; i < d->n_arrays; i++) {
+		const struct diagnosis_array *a = &d->arrays[i];
+
+		vec_each (s, l)
+			if (a->has_host && a->has_ports && is_other_login(s, k, a, mine))
+				diagnosis_add(d, DIAGNOSIS_BAD, "initiator",
+					      arena_fmt(&d->arena,
+							"iscsiadm -m node -p %s -u, then the same "
+							"with -l",
+							s->portal),
+					      "%s: the session to %s is logged in as %s, which "
+					      "host %s lacks",
+					      a->url, s->portal, s->as, conf->host);
 	}
 }
 
@@ -291,12 +331,15 @@ static void diagnose_iscsi(struct diagnosis *d, const struct root *root,
 		compare_initiator(d, conf, "initiator", iqn);
 	if (iqn && (!scan || !strstr(scan, "manual")))
 		diagnosis_add(d, DIAGNOSIS_WARNING, "iscsid",
-			      "node.session.scan = manual in /etc/iscsi/iscsid.conf, and for the "
-			      "sessions there are: iscsiadm -m node -o update -n node.session.scan "
-			      "-v manual",
+			      "leave it where LVM or another storage uses LUNs of iSCSI targets, "
+			      "which would be missing after the next login; else node.session.scan "
+			      "= manual in /etc/iscsi/iscsid.conf, and for the targets there are: "
+			      "iscsiadm -m node -o update -n node.session.scan -v manual",
 			      "iscsid scans for disks at each login, which brings back disks that "
 			      "are being removed");
 	(void)each(root, "iscsi_session", add_session, &l);
+	if (iqn)
+		compare_logins(d, conf, &l, &kind, iqn);
 	diagnose_all_ports(d, &l, &kind);
 }
 

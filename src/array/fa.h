@@ -52,8 +52,9 @@ int fa_pool_get(struct fa_pool *p, const struct array_conf *c, struct fa **ret, 
 
 const char *fa_url(const struct fa *f);
 
-/* A request waited in vain for an answer in the last minute, and none has had one since. Known to
- * all callers of the pool. */
+/* A request waited in vain for an answer in the last minute, or as long for it to be no more busy
+ * as it may where another array can be asked; and none has had one since. Known to all callers of
+ * the pool. */
 bool fa_was_silent(const struct fa *f);
 
 /* How a call is bounded, and where its log lines go; one for each request. */
@@ -184,7 +185,7 @@ int fa_snapshot_set_aside(struct fa *f, const struct fa_call *c, const struct fa
 struct fa_connection {
 	const char *volume, *volume_id; /* id NULL: not said */
 	const char *host, *host_group;	/* host or group; NULL */
-	unsigned int lun;		/* or the namespace's id */
+	unsigned int lun;		/* or the namespace's id; 0: not said, no volume has it */
 	bool made;			/* by this very call, as far as is known */
 };
 struct fa_connections {

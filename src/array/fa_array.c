@@ -178,6 +178,15 @@ static int take_item(void *arg, const json_t *item, struct err *e)
 	return json_array_append(arg, (json_t *)item) == 0 ? 0 : -ENOMEM;
 }
 
+static void keep_ports(struct fa *f, const json_t *list)
+{
+	(void)pthread_mutex_lock(&f->lock);
+	json_decref(f->ports);
+	f->ports = json_deep_copy(list);
+	f->ports_until = rest_now_ms() + PORTS_MS;
+	(void)pthread_mutex_unlock(&f->lock);
+}
+
 /* The list as it was said, a reference of the caller's. */
 static int ports_of(struct fa *f, const struct fa_call *c, json_t **ret, struct err *e)
 {
@@ -198,11 +207,9 @@ static int ports_of(struct fa *f, const struct fa_call *c, json_t **ret, struct 
 		json_decref(list);
 		return r;
 	}
-	(void)pthread_mutex_lock(&f->lock);
-	json_decref(f->ports);
-	f->ports = json_deep_copy(list);
-	f->ports_until = rest_now_ms() + PORTS_MS;
-	(void)pthread_mutex_unlock(&f->lock);
+	/* None are those of an array that is starting. */
+	if (json_array_size(list))
+		keep_ports(f, list);
 	*ret = list;
 	return 0;
 }

@@ -136,13 +136,13 @@ int fa_read_connection(const json_t *item, struct arena *a, struct fa_connection
 				   .volume_id = text_or_null(json_obj(item, "volume"), "id", a),
 				   .host = name_of(item, "host", a),
 				   .host_group = name_of(item, "host_group", a) };
-	uint64_t lun;
+	uint64_t lun = 0;
 
 	if (!c.volume)
 		return missing("connection", "", "volume", e);
 	/* A namespace has its number there, in newer versions only. */
-	if (!json_u64(item, "lun", &lun) && !json_u64(item, "nsid", &lun))
-		return missing("connection of", c.volume, "LUN", e);
+	if (!json_u64(item, "lun", &lun))
+		(void)json_u64(item, "nsid", &lun);
 	if (lun > UINT32_MAX)
 		return missing("connection of", c.volume, "LUN that a host can have", e);
 	c.lun = (unsigned int)lun;

@@ -43,7 +43,7 @@ bool finding_is_for_heal(const struct finding *f)
 /* Only what the registry has: what somebody else has mapped is reported and never touched. */
 bool finding_heals(const struct finding *f)
 {
-	return finding_is_for_heal(f) && f->map->entry;
+	return finding_is_for_heal(f) && f->map->entry && !f->beyond;
 }
 
 bool finding_reaps(const struct finding *f)
@@ -262,9 +262,12 @@ static void find_paths(struct findings *f, const struct survey *s, size_t at)
 	const struct map_state *st = &s->maps[at].found->state;
 	struct finding *x;
 
-	if (st->paths_ok < st->paths) {
+	if (map_is_failing(st)) {
 		x = add(f, s, at, FINDING_PATHS, st->paths_ok ? FINDING_WARNING : FINDING_CRITICAL);
-		x->what = arena_fmt(&f->arena, "%u of %u paths work", st->paths_ok, st->paths);
+		x->what = st->paths ? arena_fmt(&f->arena, "%u of %u paths work", st->paths_ok,
+						st->paths)
+				    : "it has no path left";
+		x->beyond = true;
 		x->remedy = is_namespace(&s->maps[at])
 				    ? "nvme list-subsys; look at the network and the array's ports"
 				    : "multipathd show paths; look at the fabric and the array's "
@@ -367,7 +370,7 @@ static void find_astray(struct findings *f, const struct survey *s, size_t at,
 	const struct survey_map *m = &s->maps[at];
 
 	/* One that is being mapped at this moment is not done yet. */
-	if (m->entry && !m->settled)
+	if (!m->found || (m->entry && !m->settled))
 		return;
 	for (size_t i = 0; i < row->n_arrays; i++) {
 		const struct survey_array *a = &s->arrays[row->arrays[i]];
@@ -379,6 +382,7 @@ static void find_astray(struct findings *f, const struct survey *s, size_t at,
 			continue;
 		x = add(f, s, at, FINDING_PATHS, FINDING_CRITICAL);
 		x->astray = true;
+		x->cut_off = f->maps[at].state != ARRAY_MAP_CONNECTED;
 		x->what = arena_fmt(
 			&f->arena,
 			"a path at LUN %u (host%u) that is not this volume's: %s has %s "
@@ -448,12 +452,19 @@ static void find_lost(struct findings *f, const struct survey *s, size_t at)
 		x->remedy = "find out who has it open, end that, then pvewarden array reap";
 }
 
-/* Its paths went for good, or a person took the map away. */
+/* It has no device, or disks alone where a map is to stand on them. */
+static bool is_absent(const struct survey_map *m, const struct survey_storage *row)
+{
+	return !m->found || (row->storage->conf.multipath && map_is_bare(&m->found->state));
+}
+
+/* Its paths went for good, or a person took the map away (multipath -F). */
 static void find_absent(struct findings *f, const struct survey *s, size_t at)
 {
 	struct finding *x = add(f, s, at, FINDING_PATHS, FINDING_WARNING);
 
-	x->what = "it should be mapped here, and this node has no device of it";
+	x->what = s->maps[at].found ? "it should be mapped here, and there is no map on its disks"
+				    : "it should be mapped here, and this node has no device of it";
 	x->remedy = "pvewarden array heal; multipathd show maps";
 }
 
@@ -472,9 +483,11 @@ static void find_no_storage(struct findings *f, const struct survey *s, size_t a
 {
 	struct finding *x = add(f, s, at, FINDING_NO_STORAGE, FINDING_WARNING);
 
-	x->what = arena_fmt(&f->arena, "storage %s is not in storage.cfg for this node",
+	x->what = arena_fmt(&f->arena,
+			    "storage %s is not in storage.cfg, or not enabled for this "
+			    "node",
 			    s->maps[at].entry->storage);
-	x->remedy = "add the storage again, then pvewarden array reap";
+	x->remedy = "add or enable it again, stop the guest, then pvewarden array reap";
 }
 
 /* Not confirmed by an activation in this boot, and not because one is under way. */
@@ -518,14 +531,18 @@ static void find_of_device(struct findings *f, const struct survey *s, size_t at
 		if (is_idle(s, m))
 			return;
 	}
-	if (is->known && is->state != ARRAY_MAP_CONNECTED)
+	if (is->known && is->state != ARRAY_MAP_CONNECTED) {
 		find_lost(f, s, at);
-	else if (!m->found)
+		/* What no array has may have another name than those that are known. */
+		if (is->is)
+			find_astray(f, s, at, row);
+	} else if (is_absent(m, row)) {
 		find_absent(f, s, at);
-	else if (is->known)
+	} else if (is->known) {
 		find_in_use(f, s, at, row);
-	else
+	} else {
 		find_paths(f, s, at);
+	}
 }
 
 static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
@@ -554,7 +571,7 @@ static void find_of_entry(struct findings *f, const struct survey *s, size_t at)
 				? "left mapped here, and the volume has another name by now"
 				: "mapped before the node was restarted, or never to the end, and "
 				  "not since");
-	} else if (!m->found && (!entry->verified || !m->settled || s->n_blind)) {
+	} else if (is_absent(m, row) && (!entry->verified || !m->settled || s->n_blind)) {
 		return;
 	} else {
 		find_of_device(f, s, at, row);

@@ -34,7 +34,9 @@ struct finding {
 	const struct survey_map *map;	  /* NULL of a pod */
 	const struct survey_array *array; /* of a missing connection, of a pod */
 	bool lacking;			  /* of paths: a way to its arrays works and has none */
+	bool beyond;			  /* of paths: dead, what leads to them is to be mended */
 	bool astray;			  /* of paths: one is at a LUN that is not the volume's */
+	bool cut_off;			  /* of those: no array connects it, or has it, any more */
 	const char *volume, *storage, *what, *remedy;
 };
 

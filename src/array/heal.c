@@ -78,11 +78,13 @@ int mend_call(struct array_ctx *ctx, const struct mend *m, const char *method, j
 }
 
 /* "put" has it decided under the volume's lock whether the entry is still the one that was looked
- * at. */
+ * at. Who has cut the volume off from this host may have done so on purpose: then nothing is
+ * connected. */
 int heal_one(struct array_ctx *ctx, const struct mend *m, struct err *e)
 {
-	json_t *more =
-		json_pack("{s:b, s:I}", "heal", 1, "put", (json_int_t)m->finding->map->entry->put);
+	const struct finding *f = m->finding;
+	json_t *more = json_pack("{s:b, s:b, s:I}", "heal", 1, "ask", (int)f->cut_off, "put",
+				 (json_int_t)f->map->entry->put);
 
 	return mend_call(ctx, m, "activate", more, e);
 }

@@ -118,7 +118,7 @@ bool initiator_same(const char *a, const char *b)
 	}
 }
 
-static const char *list_name(enum array_protocol p)
+const char *initiators_option(enum array_protocol p)
 {
 	return p == ARRAY_ISCSI ? "iqnlist" : p == ARRAY_FC ? "wwnlist" : "nqnlist";
 }
@@ -136,17 +136,26 @@ static bool host_has(const struct fa_host *host, enum array_protocol p, const ch
 	return false;
 }
 
-/* Those that @host lacks, all without it: joined by commas. */
-static size_t lacking(const struct initiators *own, const struct fa_host *host, struct buf *ret)
+static void join(struct buf *ret, const char *name)
 {
-	size_t n = 0;
+	buf_addf(ret, "%s%s", ret->len ? "," : "", name);
+}
 
-	for (size_t i = 0; i < own->n; i++) {
-		if (host && host_has(host, own->protocol, own->names[i]))
-			continue;
-		buf_addf(ret, "%s%s", n++ ? "," : "", own->names[i]);
-	}
-	return n;
+void initiators_join(const struct initiators *own, struct buf *ret)
+{
+	for (size_t i = 0; i < own->n; i++)
+		join(ret, own->names[i]);
+	if (!own->n)
+		buf_adds(ret, own->protocol == ARRAY_FC	     ? "WWN,WWN"
+			      : own->protocol == ARRAY_ISCSI ? "IQN"
+							     : "NQN");
+}
+
+static void lacking(const struct initiators *own, const struct fa_host *host, struct buf *ret)
+{
+	for (size_t i = 0; i < own->n; i++)
+		if (!host_has(host, own->protocol, own->names[i]))
+			join(ret, own->names[i]);
 }
 
 static void judge_group(const char *name, const char *host_group, const struct fa_host *host,
@@ -162,18 +171,18 @@ void initiators_judge(const struct initiators *own, const char *name, const char
 		      const struct fa_host *host, struct buf *ret)
 {
 	CLEANUP(buf_done) struct buf missing = {};
-	const char *list = list_name(own->protocol);
+	const char *list = initiators_option(own->protocol);
 
-	if (!lacking(own, host, &missing) && !own->n)
-		buf_adds(&missing, own->protocol == ARRAY_FC	  ? "WWN,WWN"
-				   : own->protocol == ARRAY_ISCSI ? "IQN"
-								  : "NQN");
+	if (host)
+		lacking(own, host, &missing);
+	else
+		initiators_join(own, &missing);
 	if (!host)
 		buf_addf(ret,
 			 "there is no host %s, so no volume can be connected to this node: "
 			 "purehost create --%s %s %s",
 			 name, list, missing.data, name);
-	else if (own->n && missing.len)
+	else if (missing.len)
 		buf_addf(ret,
 			 "host %s does not have this node's %s: purehost setattr --add%s %s %s",
 			 name, missing.data, list, missing.data, name);

@@ -25,6 +25,12 @@ void initiators_read(const struct root *root, enum array_protocol protocol, stru
 /* Names of ports as people write them: case, colons and "0x" do not count. */
 bool initiator_same(const char *a, const char *b);
 
+/* The option of `purehost create` that names them. */
+const char *initiators_option(enum array_protocol p);
+
+/* All of them, with a comma between; what stands for them where none is known. */
+void initiators_join(const struct initiators *own, struct buf *ret);
+
 /* What is wrong with host object @host (NULL: there is none) for this node, as a sentence onto
  * @ret; nothing when it is right. */
 void initiators_judge(const struct initiators *own, const char *name, const char *host_group,

@@ -11,20 +11,19 @@
 
 #include "array/fan.h"
 #include "array/map_inside.h"
+#include "array/map_lvm.h"
 #include "blk/dmdev_act.h"
 #include "blk/mpathd_act.h"
 #include "blk/scsi_act.h"
-#include "blk/uevent.h"
 #include "util/clock.h"
 #include "util/file.h"
 
 enum {
-	LOOK_AGAIN_MS = 250,
 	TELL_MS = 4500,	  /* multipathd gives up after 4 s itself */
 	DELETE_MS = 5000, /* of disks, all at once */
 	RESCAN_MS = 5000,
 	FLUSH_MS = 20000,  /* of what a guest left in the page cache */
-	PASSING_MS = 3000, /* udev's look at a device that was just closed */
+	PASSING_MS = 3000, /* a short look at a device: udev's, LVM's */
 	ENDING_MS = 15000, /* the same when all that it asks fails: one question after the other */
 	PASSING_STEP_MS = 20,
 	UNDO_MS = 1000, /* of a deadline, to put back what was changed */
@@ -33,25 +32,6 @@ enum {
 };
 
 /* --- one call's surroundings --------------------------------------------------- */
-
-int map_job_begin(struct map_job *j, int deadline_ms, struct err *e)
-{
-	int r;
-
-	*j = (struct map_job){};
-	r = root_open(&j->root, "/", e);
-	if (r < 0)
-		return r;
-	j->deadline = clock_boot_ms() + deadline_ms;
-	j->events = uevent_open();
-	return 0;
-}
-
-void map_job_done(struct map_job *j)
-{
-	base_close_fd(&j->events);
-	root_close(&j->root);
-}
 
 /* A removal that stops half-way leaves no map behind whose guest would get errors. */
 static int begin_leaving(struct map_job *j, int deadline_ms, struct err *e)
@@ -70,44 +50,6 @@ static int end_leaving(struct map_job *j, int r)
 		(void)mpathd_do("restorequeueing map", j->failing, TELL_MS, NULL);
 	map_job_done(j);
 	return r;
-}
-
-int map_job_left(const struct map_job *j, int most)
-{
-	int64_t left = j->deadline - clock_boot_ms();
-
-	return left <= 0 ? 0 : left < most ? (int)left : most;
-}
-
-void map_job_pause(const struct map_job *j)
-{
-	uevent_wait(j->events, -1, map_job_left(j, LOOK_AGAIN_MS));
-}
-
-static bool link_is(const struct map_job *j, const char *link, const char *device)
-{
-	CLEANUP(buf_done) struct buf target = {};
-	const char *slash;
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), "dev/disk/by-id/%s", link);
-	if (root_readlink(&j->root, path, &target) < 0)
-		return false;
-	slash = strrchr(buf_str(&target), '/');
-	return !device || (slash && strcmp(slash + 1, device) == 0);
-}
-
-int map_wait_link(const struct map_job *j, const char *link, const char *device, struct err *e)
-{
-	while (!link_is(j, link, device)) {
-		if (map_job_left(j, 1) == 0)
-			return err_set(e, -ETIMEDOUT,
-				       "the device is there, but udev has made no link "
-				       "/dev/disk/by-id/%s: systemctl status systemd-udevd",
-				       link);
-		map_job_pause(j);
-	}
-	return 0;
 }
 
 /* --- disks ------------------------------------------------------------------------ */
@@ -323,9 +265,8 @@ int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, s
 static int refuse_used(const struct map_job *j, const struct map_state *s, struct err *e)
 {
 	char who[128] = "";
-	bool passing;
 
-	if (s->in_use == MAP_OPEN && map_see_user(&j->root, s->device, who, sizeof(who), &passing))
+	if (s->in_use == MAP_OPEN && map_see_user(&j->root, s->device, who, sizeof(who)))
 		return err_set(e, -EBUSY, "the volume is in use as /dev/%s: %s", s->device, who);
 	return err_set(e, -EBUSY, "the volume is in use as /dev/%s: %s", s->device,
 		       *s->why ? s->why : "nobody can tell by whom");
@@ -353,20 +294,39 @@ static int end_probe(struct map_job *j, const char *serial, struct err *e)
 	return r;
 }
 
-/* Is it over in a moment? Also what was opened and closed again while it was looked at. */
-static bool is_passing(const struct map_job *j, const struct map_state *s)
+/* What a guest waits for is not ours to fail, for as short as that may be. */
+static bool fails_for_somebody(const struct map_job *j, const struct map_state *s)
 {
 	char who[128];
-	bool passing;
 
-	return s->in_use == MAP_PASSING ||
-	       (s->in_use == MAP_OPEN &&
-		!map_see_user(&j->root, s->device, who, sizeof(who), &passing));
+	return *j->failing && s->in_use == MAP_OPEN && !s->lvm_only &&
+	       map_see_user(&j->root, s->device, who, sizeof(who));
 }
 
-/* Nobody has it open. udev's own short look at a device that was just closed is waited for, and
- * ended where it would wait itself, for a path that may never come back: asked again after that,
- * because somebody else may have come meanwhile. */
+/* Removes what map_lvm_idle() finds on the volume's map. What somebody opens meanwhile stays, and
+ * who asks next whether the map is free is told of it. */
+static void drop_lvm(struct map_job *j, const char *serial)
+{
+	CLEANUP(arena_done) struct arena a = {};
+	struct dm_set all = {};
+	struct map_lvm lvm = {};
+	struct map_view v;
+	int r = map_view_read(&v, &j->root, serial, NULL);
+
+	if (r == 0 && v.mapped && dmdev_read(&all, &j->root, &a, NULL) == 0)
+		(void)map_lvm_idle(&all, v.uuid, &lvm);
+	for (size_t i = 0; i < lvm.n && r == 0; i++) {
+		uint32_t cookie = 0;
+
+		r = dmdev_remove(lvm.items[i], &cookie, NULL);
+		(void)dmdev_udev_wait(cookie, map_job_left(j, UDEV_MS));
+	}
+	map_view_done(&v);
+}
+
+/* Nobody has it open. A short look at it is waited for: udev's, at a device that was just closed,
+ * or LVM's, at all disks. udev's is ended where it would wait itself, for a path that may never
+ * come back: asked again after that, because somebody else may have come meanwhile. */
 static int must_be_free(struct map_job *j, const char *serial, enum array_protocol protocol,
 			struct map_state *ret, struct err *e)
 {
@@ -377,15 +337,17 @@ static int must_be_free(struct map_job *j, const char *serial, enum array_protoc
 
 		if (r < 0 || !ret->present || ret->in_use == MAP_FREE)
 			return r;
-		if (!is_passing(j, ret) || clock_boot_ms() >= until || map_job_left(j, 1) == 0)
+		if (ret->in_use == MAP_UNKNOWN || clock_boot_ms() >= until ||
+		    map_job_left(j, 1) == 0 || fails_for_somebody(j, ret))
 			return refuse_used(j, ret, e);
-		if (j->leaving && !*j->failing && ret->in_use == MAP_PASSING &&
-		    map_plan_may_fail(ret)) {
+		if (j->leaving && !*j->failing && map_plan_may_fail(ret)) {
 			r = end_probe(j, serial, e);
 			if (r < 0)
 				return r;
 			until = clock_boot_ms() + ENDING_MS;
 		}
+		if (j->leaving && ret->lvm_only)
+			drop_lvm(j, serial);
 		(void)poll(NULL, 0, PASSING_STEP_MS);
 	}
 }
@@ -526,7 +488,7 @@ static void remember(struct map_left *left, const struct map_view *v)
 static int let_go(struct map_job *j, const char *serial, const struct map_view *v,
 		  const struct map_state *s, struct err *e)
 {
-	bool failing = v->mapped && s->paths_ok < s->paths;
+	bool failing = v->mapped && map_is_failing(s);
 	int r = failing ? stop_queueing(j, v, e) : 0;
 
 	if (r == 0)

@@ -54,14 +54,29 @@ struct map_state {
 	uint64_t size; /* bytes, as the kernel knows it */
 	enum map_in_use in_use;
 	char why[256]; /* who holds it, or why it is not known */
+	bool lvm_only; /* MAP_OPEN, and by nothing but what this node's LVM found in it, which
+			* nobody has open: map_detach() takes that away first (map_lvm.h) */
 	unsigned int paths, paths_ok;
-	bool mismatched; /* paths of several sizes, or a path that says another identity */
+	unsigned int deaf; /* disks of it that SCSI does not reach: they learn no new size */
+	bool mismatched;   /* paths of several sizes, or a path that says another identity */
 };
 
 /* Nobody uses it: what map_detach() may take away. */
 static inline bool map_is_idle(const struct map_state *s)
 {
 	return s->in_use == MAP_FREE || s->in_use == MAP_PASSING;
+}
+
+/* Not all of its paths work, or none is left: without its disks a map stays while it is open. */
+static inline bool map_is_failing(const struct map_state *s)
+{
+	return s->paths_ok < s->paths || !s->paths;
+}
+
+/* SCSI disks without a map. */
+static inline bool map_is_bare(const struct map_state *s)
+{
+	return strncmp(s->device, "sd", 2) == 0;
 }
 
 /* A namespace of NVMe: there when an array shows it to this host, and gone when none does. */

@@ -18,6 +18,7 @@ enum {
 	ALLOW_MS = 10000,
 	RETELL_MS = 500,
 	WWIDS_MAX = 16 * 1024 * 1024,
+	LINK_BYTES = 96,
 };
 
 /* One way to the volume. */
@@ -198,15 +199,11 @@ static bool is_stray(const struct attach *a, const struct scsi_disk *d)
 
 /* Nothing more is to be written there. Whether something was is for a person to find out: that it
  * is an error is how he hears of it. */
-static int refuse_strays(struct attach *a, const struct scsi_disk *foreign, size_t n, size_t kept,
-			 struct err *e)
+static int refuse_strays(struct attach *a, const struct scsi_disk *foreign, size_t n, struct err *e)
 {
 	struct err why = {};
-	bool out;
+	bool out = a->view.mapped && map_drop_paths(a->job, &a->view, foreign, n, &why) == 0;
 
-	for (size_t i = 0; i < a->n; i++)
-		kept += a->spots[i].seen.in_map && a->spots[i].seen.asked == TRI_YES;
-	out = a->view.mapped && kept && map_drop_paths(a->job, &a->view, foreign, n, &why) == 0;
 	return err_set(e, -EUCLEAN,
 		       "%s at " SCSI_ADDRESS_FMT
 		       " is a path of this volume here and says that it is another volume: %s",
@@ -224,7 +221,7 @@ static int check_strays(struct attach *a, struct err *e)
 	struct scsi_disk foreign[MAP_PLACES_MAX];
 	struct fan_slot slots[MAP_PLACES_MAX];
 	struct strays s = {};
-	size_t n = 0, kept = 0;
+	size_t n = 0;
 	int r = 0;
 
 	vec_each (d, &a->view.disks)
@@ -235,15 +232,10 @@ static int check_strays(struct attach *a, struct err *e)
 	if (s.n)
 		r = fan_run(ask_stray, &s, &a->job->root, s.n, map_job_left(a->job, ASK_MS), slots,
 			    e);
-	for (size_t i = 0; r >= 0 && i < s.n; i++) {
-		if (slots[i].code < 0)
-			continue;
-		if (strcmp(slots[i].answer, a->view.naa) == 0)
-			kept++;
-		else
+	for (size_t i = 0; r >= 0 && i < s.n; i++)
+		if (slots[i].code == 0 && strcmp(slots[i].answer, a->view.naa) != 0)
 			foreign[n++] = *s.disks[i];
-	}
-	return n ? refuse_strays(a, foreign, n, kept, e) : r < 0 ? r : 0;
+	return n ? refuse_strays(a, foreign, n, e) : r < 0 ? r : 0;
 }
 
 static int replace(struct attach *a, struct err *e)
@@ -511,9 +503,14 @@ static void restore_queueing(struct attach *a)
 				NULL);
 }
 
+static void link_of_map(const struct attach *a, char ret[LINK_BYTES])
+{
+	(void)snprintf(ret, LINK_BYTES, "dm-uuid-%s", a->view.uuid);
+}
+
 static int settle(struct attach *a, struct map_state *ret, struct err *e)
 {
-	char link[96];
+	char link[LINK_BYTES];
 	int r = observe(a, e);
 
 	if (r < 0)
@@ -521,7 +518,7 @@ static int settle(struct attach *a, struct map_state *ret, struct err *e)
 	restore_queueing(a);
 	map_view_state(&a->view, &a->job->root, ret);
 	if (a->want->multipath)
-		(void)snprintf(link, sizeof(link), "dm-uuid-%s", a->view.uuid);
+		link_of_map(a, link);
 	else
 		(void)snprintf(link, sizeof(link), "wwn-0x%s", a->view.naa);
 	return map_wait_link(a->job, link, a->want->multipath ? ret->device : NULL, e);
@@ -529,10 +526,14 @@ static int settle(struct attach *a, struct map_state *ret, struct err *e)
 
 static int make(struct attach *a, struct err *e)
 {
+	char link[LINK_BYTES];
 	int r = 0;
 
-	if (a->want->multipath && !a->view.mapped)
+	if (a->want->multipath && !a->view.mapped) {
+		link_of_map(a, link);
+		map_wait_unlink(a->job, link);
 		r = allow(a, e);
+	}
 	if (r == 0)
 		r = find_paths(a, e);
 	/* A map of the old size takes no path of the new one. */

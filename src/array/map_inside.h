@@ -22,6 +22,10 @@ int map_job_left(const struct map_job *j, int most);
 /* Until something happened, or it is time to look again, or the deadline. */
 void map_job_pause(const struct map_job *j);
 
+/* Until udev has taken away the link of a device that is gone, for some seconds at most: a new one
+ * of that number would have it at once, and lose it in a moment. */
+void map_wait_unlink(const struct map_job *j, const char *link);
+
 /* Until udev's link /dev/disk/by-id/@link stands for @device. */
 int map_wait_link(const struct map_job *j, const char *link, const char *device, struct err *e);
 

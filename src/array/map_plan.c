@@ -221,7 +221,7 @@ enum map_in_use map_plan_use(const char *uuid, uint32_t open_count,
 
 bool map_plan_may_fail(const struct map_state *s)
 {
-	return s->present && s->paths_ok == 0 && map_is_idle(s);
+	return s->present && s->paths_ok == 0 && (map_is_idle(s) || s->lvm_only);
 }
 
 /* A program that was replaced under a process that runs it is "... (deleted)". */

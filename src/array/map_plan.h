@@ -84,7 +84,7 @@ void map_plan_name_holder(const char *dm_name, const char *dm_uuid, const char *
 
 /*
  * May I/O that waits for a path of a map which is to go be made to fail? Only when none works, and
- * nobody but a probe can be the one that waits.
+ * nobody but a probe, or LVM's own, can be the one that waits.
  */
 bool map_plan_may_fail(const struct map_state *s);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "array/fan.h"
+#include "array/map_lvm.h"
 #include "util/str.h"
 
 #define OUR_DISKS "naa.624a9370"
@@ -208,22 +209,17 @@ static bool is_passing(const char *command)
 
 /* The first of @users of one of the @n numbers that is a user. */
 static bool find_user(const struct dm_users *users, const struct devno *numbers, size_t n,
-		      char *why, size_t size, bool *passing)
+		      char *why, size_t size)
 {
-	*passing = false;
 	vec_each (u, users) {
-		if (!bsearch(&u->dev, numbers, n, sizeof(*numbers), by_number))
+		if (!bsearch(&u->dev, numbers, n, sizeof(*numbers), by_number) ||
+		    (u->pid && is_passing(u->command)))
 			continue;
-		if (u->pid && is_passing(u->command)) {
-			*passing = true;
-			continue;
-		}
 		if (u->pid)
 			(void)snprintf(why, size, "process %ld (%.30s) holds it: %.50s",
 				       (long)u->pid, u->command ? u->command : "?", u->via);
 		else
 			(void)snprintf(why, size, "it is %.100s", u->via);
-		*passing = false;
 		return true;
 	}
 	return false;
@@ -231,7 +227,7 @@ static bool find_user(const struct dm_users *users, const struct devno *numbers,
 
 /* @blind: nobody was found, and not everybody could be looked at. */
 static bool find_user_of(const struct root *root, const char *name, const struct dm_users *known,
-			 char *why, size_t size, bool *passing, bool *blind)
+			 char *why, size_t size, bool *blind)
 {
 	CLEANUP(users_done) struct dm_users users = {};
 	CLEANUP(arena_done) struct arena a = {};
@@ -243,14 +239,14 @@ static bool find_user_of(const struct root *root, const char *name, const struct
 	if (!known)
 		users_read(&users, root, &none, numbers, n, &a);
 	*blind = known ? known->blind : users.blind;
-	return find_user(known ? known : &users, numbers, n, why, size, passing);
+	return find_user(known ? known : &users, numbers, n, why, size);
 }
 
-bool map_see_user(const struct root *root, const char *name, char *why, size_t size, bool *passing)
+bool map_see_user(const struct root *root, const char *name, char *why, size_t size)
 {
 	bool blind;
 
-	return find_user_of(root, name, NULL, why, size, passing, &blind);
+	return find_user_of(root, name, NULL, why, size, &blind);
 }
 
 /* Opened alone: what a file system, swap, md, another mapping or a target in this kernel holds
@@ -276,7 +272,7 @@ static enum map_in_use disk_use(const struct root *root, const char *name,
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names holders = {};
 	struct err e = {};
-	bool passing, blind;
+	bool blind;
 	int r;
 
 	*why = '\0';
@@ -288,7 +284,7 @@ static enum map_in_use disk_use(const struct root *root, const char *name,
 		map_plan_name_holder(dm, uuid, holders.items[0].text, why, size);
 		return MAP_OPEN;
 	}
-	if (find_user_of(root, name, known, why, size, &passing, &blind))
+	if (find_user_of(root, name, known, why, size, &blind))
 		return MAP_OPEN;
 	if (!map_see_may_look(root)) {
 		(void)snprintf(why, size,
@@ -370,6 +366,7 @@ static void count_paths(const struct map_view *v, struct map_state *ret)
 	unsigned int running = 0;
 
 	vec_each (d, &v->disks) {
+		ret->deaf += strcmp(d->state, "running") != 0;
 		if (v->mapped && !map_view_in_map(v, d))
 			continue;
 		ret->paths++;
@@ -379,6 +376,18 @@ static void count_paths(const struct map_view *v, struct map_state *ret)
 	if (v->mapped && v->map.n_deps > ret->paths)
 		ret->paths = (unsigned int)v->map.n_deps;
 	ret->paths_ok = v->mapped && v->map.active_paths < running ? v->map.active_paths : running;
+}
+
+static bool is_lvm_only(const struct map_view *v, const struct root *root)
+{
+	CLEANUP(sysdisk_names_done) struct sysdisk_names above = {};
+	CLEANUP(arena_done) struct arena a = {};
+	struct dm_set all = {};
+	struct map_lvm lvm;
+
+	sysdisk_holders(root, v->dm, &above);
+	return above.n && dmdev_read(&all, root, &a, NULL) == 0 &&
+	       map_lvm_idle(&all, v->uuid, &lvm);
 }
 
 /* @all NULL: this one alone. */
@@ -398,6 +407,8 @@ static void view_state(const struct map_view *v, const struct root *root, struct
 			ret->in_use = settled_use(v, root, all ? users_of_maps(all) : NULL, ret);
 		else
 			ret->in_use = use_of_map(v, root, NULL, NULL, ret, &gone);
+		/* Whoever acts asks about one; of many it would be long work for nobody. */
+		ret->lvm_only = !all && ret->in_use == MAP_OPEN && is_lvm_only(v, root);
 	} else if (v->disks.n) {
 		(void)snprintf(ret->device, sizeof(ret->device), "%s", v->disks.items[0].name);
 		ret->dev = v->disks.items[0].dev;

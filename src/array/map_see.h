@@ -56,6 +56,6 @@ void map_see_openers(const struct root *root, struct devno dev, const struct dm_
  * nothing that is not seen counts as closed then. */
 bool map_see_may_look(const struct root *root);
 
-/* Who has the device open, by name and process, for people; false when nobody is found. @passing:
- * only udev's own look at it, which is over in a moment. */
-bool map_see_user(const struct root *root, const char *name, char *why, size_t size, bool *passing);
+/* Who has the device open, by name and process, for people; false when nobody is found but udev's
+ * own look at it. */
+bool map_see_user(const struct root *root, const char *name, char *why, size_t size);

@@ -23,9 +23,10 @@ static const char *why_of(const struct map_state *s)
 
 /* ---- activation ---- */
 
-static bool works(const struct map_state *here)
+static bool works(const struct map_state *here, bool multipath)
 {
-	return here->present && here->paths_ok > 0 && !here->mismatched;
+	return here->present && here->paths_ok > 0 && !here->mismatched &&
+	       !(multipath && map_is_bare(here));
 }
 
 /* This boot's activation has connected it on all arrays, and its paths are there. */
@@ -34,14 +35,15 @@ static bool is_connected(const struct plan_activate_in *in)
 	const struct registry_entry *entry = in->entry;
 
 	return !in->again && entry && entry->verified && !entry->leaving && !entry->partial &&
-	       strcmp(entry->serial, in->serial) == 0 && in->connections != 0 && works(in->here);
+	       strcmp(entry->serial, in->serial) == 0 && in->connections != 0 &&
+	       works(in->here, in->multipath);
 }
 
 static void plan_old(const struct plan_activate_in *in, struct plan *ret)
 {
 	if (!in->old || !in->old->present)
 		return;
-	if (map_is_idle(in->old))
+	if (map_is_idle(in->old) || in->old->lvm_only)
 		ret->steps |= PLAN_DETACH_OLD;
 	else
 		refuse(ret, -EBUSY,
@@ -80,7 +82,7 @@ void plan_idle(const struct map_state *here, const char *what, struct plan *ret)
 	if (here->in_use == MAP_OPEN && here->present)
 		refuse(ret, -EBUSY, "it is open on this node (%s) and cannot be %s%s", why_of(here),
 		       what,
-		       here->paths && !here->paths_ok
+		       !here->paths_ok
 			       ? "; no path to it works: bring the array back, or end who has it "
 				 "open"
 			       : "");
@@ -99,7 +101,7 @@ void plan_idle(const struct map_state *here, const char *what, struct plan *ret)
 void plan_deactivate(const struct plan_deactivate_in *in, struct plan *ret)
 {
 	*ret = (struct plan){};
-	if (in->here->in_use != MAP_PASSING)
+	if (in->here->in_use != MAP_PASSING && !in->here->lvm_only)
 		plan_idle(in->here, "taken away", ret);
 	if (ret->refuse)
 		return;

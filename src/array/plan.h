@@ -38,6 +38,7 @@ struct plan_activate_in {
 	const char *serial;		    /* the array's, now */
 	uint64_t size, connections;	    /* the array's; UINT64_MAX: not said */
 	bool again;			    /* asked to connect, whatever is known */
+	bool multipath;			    /* bare disks are no device */
 	const struct map_state *here;	    /* the device with that serial */
 	const struct map_state *old; /* the one with the entry's, where that is another; NULL */
 };

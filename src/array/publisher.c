@@ -10,17 +10,11 @@
 #include "array/orphans.h"
 #include "array/publish.h"
 #include "array/reap.h"
+#include "array/tries.h"
 #include "util/clock.h"
 #include "util/log.h"
 
 enum { STOP_S = 5 };
-
-struct tried {
-	char serial[ARRAY_SERIAL_LEN + 1];
-	bool paths;	    /* for its paths; else for a connection */
-	unsigned int times; /* again */
-	int64_t at;	    /* CLOCK_BOOTTIME, ms */
-};
 
 struct publisher {
 	struct array_ctx *ctx;
@@ -31,9 +25,9 @@ struct publisher {
 	atomic_uint_fast64_t calls, failed, healed;
 	int64_t started;
 	struct survey_memory memory; /* the writer's */
+	VEC(char *) silent;	     /* URLs of arrays; the writer's */
 	bool unwritten;
-	struct tried *items; /* VEC(), the healer's: what failed a short while ago */
-	size_t n, cap;
+	struct tries tries;
 	struct orphans orphans; /* the healer's */
 };
 
@@ -46,25 +40,10 @@ void publisher_count(struct publisher *p, bool failed)
 
 /* --- the document ---------------------------------------------------------------------------- */
 
-static bool is_missing_connection(const struct finding *f)
-{
-	return f->kind == FINDING_MISSING_CONNECTION && finding_heals(f);
-}
-
-static bool is_of_paths(const struct finding *f)
-{
-	return f->kind == FINDING_PATHS;
-}
-
-static bool has_to_look_again(const struct finding *f)
-{
-	return (f->lacking || f->astray) && finding_heals(f);
-}
-
 static bool has_some_to_mend(const struct findings *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		if (is_missing_connection(&f->items[i]) || has_to_look_again(&f->items[i]) ||
+		if (tries_connect(&f->items[i]) || tries_look_again(&f->items[i]) ||
 		    orphan_is(&f->items[i]))
 			return true;
 	return false;
@@ -89,6 +68,39 @@ static void write_document(struct publisher *p, const struct survey *s, const st
 	p->unwritten = r < 0;
 }
 
+/* Storages that reach one array in different ways have a row each of it. */
+static bool is_well(const struct survey *s, const char *url)
+{
+	bool asked = false;
+
+	for (size_t i = 0; i < s->n_arrays; i++) {
+		if (strcmp(s->arrays[i].url, url) != 0)
+			continue;
+		if (s->arrays[i].answer < 0)
+			return false;
+		/* A node without maps asks an array only how it is. */
+		asked = asked || s->arrays[i].asked || !s->n_maps;
+	}
+	return asked;
+}
+
+/* Once when it changes: while another array of the pod serves, no call fails of it. */
+static void tell_silent(struct publisher *p, const struct survey *s, const struct survey_array *a)
+{
+	size_t i = 0;
+
+	while (i < p->silent.n && strcmp(p->silent.items[i], a->url) != 0)
+		i++;
+	if (a->answer < 0 && i == p->silent.n) {
+		log_warn("%s", a->why);
+		*vec_push(&p->silent) = xstrdup(a->url);
+	} else if (i < p->silent.n && is_well(s, a->url)) {
+		log_info("%s answers again", a->url);
+		free(p->silent.items[i]);
+		p->silent.items[i] = p->silent.items[--p->silent.n];
+	}
+}
+
 static bool publish(struct publisher *p)
 {
 	CLEANUP(survey_done) struct survey s = {};
@@ -96,6 +108,9 @@ static bool publish(struct publisher *p)
 
 	survey_make(&s, p->ctx, &p->memory, true, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
+	for (size_t i = 0; i < s.n_arrays; i++)
+		tell_silent(p, &s, &s.arrays[i]);
+	tries_forget(&p->tries, &s, &f);
 	write_document(p, &s, &f);
 	doubts_settle(p->ctx, &s, &f);
 	return has_some_to_mend(&f);
@@ -134,47 +149,6 @@ static void *write_run(void *arg)
 
 /* --- healing --------------------------------------------------------------------------------- */
 
-static struct tried *tried_of(struct publisher *p, const struct finding *f)
-{
-	vec_each (t, p) {
-		if (strcmp(t->serial, f->map->serial) == 0 && t->paths == is_of_paths(f))
-			return t;
-	}
-	return NULL;
-}
-
-/* A way over which the volume cannot be seen at all is tried less and less often. */
-static int64_t wait_of(const struct tried *t)
-{
-	unsigned int doubled = !t->paths		     ? 0
-			       : t->times < HEAL_DOUBLED_MAX ? t->times
-							     : HEAL_DOUBLED_MAX;
-
-	return ((int64_t)HEAL_AGAIN_S * 1000) << doubled;
-}
-
-static bool is_due(struct publisher *p, const struct finding *f, int64_t now)
-{
-	const struct tried *t = tried_of(p, f);
-
-	return !t || now - t->at >= wait_of(t);
-}
-
-static void remember(struct publisher *p, const struct finding *f, int64_t now)
-{
-	struct tried *t = tried_of(p, f);
-
-	if (!t) {
-		t = vec_push(p);
-		*t = (struct tried){ .paths = is_of_paths(f) };
-		memcpy(t->serial, f->map->serial, sizeof(t->serial));
-	} else {
-		/* It would have been tried before, had it lacked all the time. */
-		t->times = now - t->at > 2 * wait_of(t) ? 0 : t->times + 1;
-	}
-	t->at = now;
-}
-
 /* An activation succeeds when one array connects the volume. */
 static bool is_partial(struct publisher *p, const struct registry_entry *e)
 {
@@ -194,17 +168,17 @@ static bool heal(struct publisher *p, const struct mend *m, int64_t now)
 	struct err e = {};
 	int r = heal_one(p->ctx, m, &e);
 
-	if (r == 0 && !is_of_paths(f) && is_partial(p, f->map->entry))
+	if (r == 0 && f->kind != FINDING_PATHS && is_partial(p, f->map->entry))
 		r = err_set(&e, -EHOSTUNREACH, "not every array of its pod has connected it");
 	if (r == 0) {
 		atomic_fetch_add(&p->healed, 1);
-		log_info(is_of_paths(f) ? "%s: %s: its paths were looked for again"
-					: "%s: was %s; it is connected again",
+		log_info(f->kind == FINDING_PATHS ? "%s: %s: its paths were looked for again"
+						  : "%s: was %s; it is connected again",
 			 f->volume, f->what);
 	} else if (r != -ECANCELED) {
 		log_warn("%s: %s, and that could not be mended: %s", f->volume, f->what, e.text);
 	}
-	remember(p, f, now);
+	tries_note(&p->tries, f, r, now);
 	return r == 0;
 }
 
@@ -231,7 +205,7 @@ static void heal_some(struct publisher *p, const struct survey *s, const struct 
 
 	mends_of(&m, s, f, wanted, NULL);
 	for (size_t i = 0; i < m.n && !is_stopping(p); i++) {
-		if (!is_due(p, m.items[i].finding, now))
+		if (!tries_is_due(&p->tries, m.items[i].finding, now))
 			continue;
 		h->more = h->tried == HEAL_AT_ONCE;
 		if (h->more)
@@ -287,8 +261,8 @@ static bool heal_round(struct publisher *p)
 
 	survey_make(&s, p->ctx, NULL, false, clock_mono_ms() + PUBLISH_DEADLINE_MS);
 	findings_of(&f, &s);
-	heal_some(p, &s, &f, is_missing_connection, &h);
-	heal_some(p, &s, &f, has_to_look_again, &h);
+	heal_some(p, &s, &f, tries_connect, &h);
+	heal_some(p, &s, &f, tries_look_again, &h);
 	take_away_orphans(p, &s, &f);
 	return h.more && h.healed > 0;
 }
@@ -323,6 +297,7 @@ int publisher_start(struct publisher **ret, struct array_ctx *ctx, struct err *e
 	p->ctx = ctx;
 	p->started = clock_now();
 	(void)pthread_mutex_init(&p->lock, NULL);
+	tries_init(&p->tries);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&p->changed, &attr);
@@ -365,7 +340,10 @@ bool publisher_stop(struct publisher *p)
 	if (!ended)
 		return false; /* it ends with the process */
 	survey_memory_done(&p->memory);
-	vec_free(p);
+	vec_each (url, &p->silent)
+		free(*url);
+	vec_free(&p->silent);
+	tries_done(&p->tries);
 	vec_free(&p->orphans);
 	(void)pthread_cond_destroy(&p->changed);
 	(void)pthread_mutex_destroy(&p->lock);

@@ -16,8 +16,6 @@ enum {
 	PUBLISH_S = 20,
 	PUBLISH_DEADLINE_MS = 12000, /* for all that a survey asks */
 	HEAL_AT_ONCE = 8,	     /* volumes a round; the next one follows at once */
-	HEAL_AGAIN_S = 300,	     /* one that could not be healed waits so long */
-	HEAL_DOUBLED_MAX = 8,	     /* and for paths that still lack twice as long, so often */
 };
 
 struct publisher;

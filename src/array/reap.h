@@ -10,5 +10,6 @@
 
 #include "array/heal.h"
 
-/* -ECANCELED: it is in use again by now, or the registry says something else. */
+/* -ECANCELED: it is in use again by now, or the registry says something else. -EAGAIN: it is gone
+ * here, and an array has yet to be told. */
 int reap_one(struct array_ctx *ctx, const struct mend *m, struct err *e);

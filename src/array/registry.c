@@ -25,7 +25,8 @@ struct registry {
 	pthread_mutex_t lock; /* what is below */
 	int lib, locks;	      /* folders */
 	char *boot_id;
-	struct stat seen; /* of the file that `entries` is; st_ino 0: none was read */
+	char *file, *lock_dir; /* paths, for sentences */
+	struct stat seen;      /* of the file that `entries` is; st_ino 0: none was read */
 	struct arena arena;
 	struct registry_entries entries;
 	int error; /* of reading it */
@@ -55,17 +56,18 @@ static int open_folder(const char *path, int *ret, struct err *e)
 int registry_open(struct registry **ret, const struct registry_dir *dir, struct err *e)
 {
 	struct registry *r = xcalloc(1, sizeof(*r));
-	CLEANUP_FREE char *locks = NULL;
 	int error;
 
 	r->lib = r->locks = -1;
 	r->boot_id = xstrdup(dir->boot_id);
+	r->file = xmalloc(strlen(dir->lib) + sizeof("/" FILE_NAME));
+	(void)sprintf(r->file, "%s/" FILE_NAME, dir->lib);
+	r->lock_dir = xmalloc(strlen(dir->run) + sizeof("/lock"));
+	(void)sprintf(r->lock_dir, "%s/lock", dir->run);
 	(void)pthread_mutex_init(&r->lock, NULL);
 	error = open_folder(dir->lib, &r->lib, e);
-	locks = xmalloc(strlen(dir->run) + sizeof("/lock"));
-	(void)sprintf(locks, "%s/lock", dir->run);
 	if (error == 0)
-		error = open_folder(locks, &r->locks, e);
+		error = open_folder(r->lock_dir, &r->locks, e);
 	if (error)
 		registry_close(r);
 	else
@@ -90,6 +92,8 @@ void registry_close(struct registry *r)
 	base_close_fd(&r->locks);
 	(void)pthread_mutex_destroy(&r->lock);
 	free(r->boot_id);
+	free(r->file);
+	free(r->lock_dir);
 	free(r);
 }
 
@@ -100,13 +104,18 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+static int failed(const struct registry *r, int error, struct err *e)
+{
+	return err_set(e, error, "%s: %s", r->file, strerror(-error));
+}
+
 static int read_file(struct registry *r, int fd)
 {
 	CLEANUP(buf_done) struct buf text = {};
 	int error = file_read_fd(fd, FILE_SIZE_MAX, &text);
 
 	if (error)
-		return err_set(&r->why, error, FILE_NAME ": %s", strerror(-error));
+		return failed(r, error, &r->why);
 	return registry_parse(&r->entries, buf_slice(&text), r->boot_id, &r->arena, &r->why);
 }
 
@@ -121,7 +130,7 @@ static int refresh(struct registry *r, struct err *e)
 		int error = -errno;
 
 		forget(r);
-		return error == -ENOENT ? 0 : err_set(e, error, FILE_NAME ": %s", strerror(-error));
+		return error == -ENOENT ? 0 : failed(r, error, e);
 	}
 	if (!same_file(&now, &r->seen)) {
 		forget(r);
@@ -240,10 +249,10 @@ static int lock_file(const struct registry *r, const char *name, int64_t deadlin
 	char holder[64];
 
 	if (fd < 0)
-		return err_set(e, -errno, "lock %s: %s", name, strerror(errno));
+		return err_set(e, -errno, "%s/%s: %s", r->lock_dir, name, strerror(errno));
 	for (int step = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; step *= 2) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return err_set(e, -errno, "lock %s: %s", name, strerror(errno));
+			return err_set(e, -errno, "%s/%s: %s", r->lock_dir, name, strerror(errno));
 		if (clock_mono_ms() >= deadline) {
 			name_holder(fd, holder);
 			return err_set(e, -ETIMEDOUT, "%s: busy, %s works on it", name, holder);
@@ -278,13 +287,13 @@ static int write_file(struct registry *r, struct err *e)
 	error = file_write_atomic(r->lib, FILE_NAME, buf_slice(&text), 0600);
 	/* Read again before it is believed: memory and file are never two things. */
 	r->seen = (struct stat){};
-	return error ? err_set(e, error, FILE_NAME ": %s", strerror(-error)) : 0;
+	return error ? failed(r, error, e) : 0;
 }
 
 static int set_aside(struct registry *r, struct err *e)
 {
 	if (renameat(r->lib, FILE_NAME, r->lib, BAD_NAME) < 0)
-		return err_set(e, -errno, FILE_NAME ": %s", strerror(errno));
+		return failed(r, -errno, e);
 	forget(r);
 	return 1;
 }

@@ -135,6 +135,11 @@ bool rest_was_silent(const struct rest *r)
 	return rest_now_ms() < r->silent_until;
 }
 
+bool rest_has_spoken(const struct rest *r)
+{
+	return rest_now_ms() - r->heard_at < REST_SPOKE_MS;
+}
+
 int64_t rest_failed_at(const struct rest *r)
 {
 	return r->failed_at;
@@ -163,7 +168,7 @@ int64_t rest_array_time(struct rest *r, int64_t monotonic_ms)
 void rest_pool_init(struct rest_pool *p, int max)
 {
 	(void)pthread_mutex_init(&p->lock, NULL);
-	rest_cond_init(&p->free_cond);
+	rest_cond_init(&p->changed);
 	p->max = (size_t)max;
 	p->idle = xcalloc(p->max, sizeof(struct http_client *));
 }
@@ -173,8 +178,23 @@ void rest_pool_done(struct rest_pool *p)
 	for (size_t i = 0; i < p->n_idle; i++)
 		http_client_close(p->idle[i]);
 	free(p->idle);
-	(void)pthread_cond_destroy(&p->free_cond);
+	(void)pthread_cond_destroy(&p->changed);
 	(void)pthread_mutex_destroy(&p->lock);
+}
+
+/* A thread that waits for its turn. */
+struct rest_turn {
+	struct rest_turn *next;
+};
+
+/* Under the lock. */
+static struct rest_turn **place_of(struct rest_pool *p, const struct rest_turn *turn)
+{
+	struct rest_turn **at = &p->turns;
+
+	while (*at != turn)
+		at = &(*at)->next;
+	return at;
 }
 
 /* Under the lock: the warmest one, or NULL with room for another counted as made. */
@@ -197,21 +217,52 @@ static void give_place(struct rest_pool *p, struct http_client *client)
 		p->idle[p->n_idle++] = client;
 	else
 		p->n_made--;
-	(void)pthread_cond_signal(&p->free_cond);
+	(void)pthread_cond_broadcast(&p->changed);
 	(void)pthread_mutex_unlock(&p->lock);
+}
+
+/* Under the lock. Many callers at an array that answers are no silence of it: their turn comes. Not
+ * where its answer can be had from another one instead. */
+static bool wait_turn(struct rest *r, const struct fa_call *c, int64_t *until)
+{
+	struct timespec ts = rest_timespec(*until);
+
+	if (pthread_cond_timedwait(&r->pool.changed, &r->pool.lock, &ts) != ETIMEDOUT)
+		return true;
+	if (c->enough || *until >= c->deadline || !rest_has_spoken(r))
+		return false;
+	*until = rest_now_ms() + REST_SPOKE_MS;
+	if (*until > c->deadline)
+		*until = c->deadline;
+	return true;
+}
+
+/* Under the lock. Who comes later does not overtake: else a thread that asks one thing after the
+ * other would have its place back before anybody who waits. */
+static bool take_turn(struct rest *r, const struct fa_call *c, struct http_client **ret)
+{
+	int64_t until = rest_waits_until(c);
+	struct rest_pool *p = &r->pool;
+	struct rest_turn mine = {};
+	bool taken;
+
+	*place_of(p, NULL) = &mine;
+	while (!(taken = p->turns == &mine && take_place(p, ret)) && wait_turn(r, c, &until))
+		;
+	*place_of(p, &mine) = mine.next;
+	/* There may be a place for the next one as well. */
+	(void)pthread_cond_broadcast(&p->changed);
+	return taken;
 }
 
 int rest_borrow(struct rest *r, const struct fa_call *c, struct http_client **ret, struct err *e)
 {
 	struct rest_pool *p = &r->pool;
-	struct timespec until = rest_timespec(rest_waits_until(c));
 	bool taken;
 	int code;
 
 	(void)pthread_mutex_lock(&p->lock);
-	while (!(taken = take_place(p, ret)))
-		if (pthread_cond_timedwait(&p->free_cond, &p->lock, &until) == ETIMEDOUT)
-			break;
+	taken = take_turn(r, c, ret);
 	(void)pthread_mutex_unlock(&p->lock);
 	if (!taken)
 		return err_set(e, -EAGAIN, "%s: all %zu connections are in use", r->url, p->max);

@@ -15,6 +15,7 @@ struct calling {
 	const struct fa_call *c;
 	const struct rest_request *q;
 	bool changes;
+	int64_t began;
 	struct resttoken token;
 	bool refused; /* the token was */
 	unsigned int logins, busy, lost;
@@ -28,12 +29,35 @@ void rest_reply_done(struct rest_reply *r)
 	buf_done(&r->next);
 }
 
-/* While it has asked for a pause every thread keeps it. */
-static bool wait_for_hold(struct calling *k)
+/* Where another array can be asked, one that is too busy is as good as silent. */
+static bool leave_alone(struct rest *r, const struct fa_call *c, int64_t since, int64_t ms)
 {
-	int64_t ms = k->r->hold_until - rest_now_ms();
+	int64_t now = rest_now_ms();
 
-	return ms <= 0 || rest_pause(k->c, ms);
+	if (ms <= 0)
+		return true;
+	if (!c->patience_ms || now + ms <= since + c->patience_ms)
+		return rest_pause(c, ms);
+	if (c->enough)
+		r->silent_until = now + REST_SILENT_MS;
+	return false;
+}
+
+int rest_keep_hold(struct rest *r, const struct fa_call *c, int64_t since, struct err *e)
+{
+	if (leave_alone(r, c, since, r->hold_until - rest_now_ms()))
+		return 0;
+	return err_set(e, -EAGAIN, "%s: asked to be left alone for longer than there is", r->url);
+}
+
+bool rest_wait_busy(struct rest *r, const struct fa_call *c, int64_t since,
+		    const struct http_answer *a, unsigned int tries)
+{
+	int64_t ms = rest_busy_ms(*a->retry_after ? a->retry_after : NULL, tries, rest_random());
+
+	if (a->status == 429)
+		r->hold_until = rest_now_ms() + ms;
+	return leave_alone(r, c, since, ms);
 }
 
 /*
@@ -64,9 +88,9 @@ static int attempt(struct calling *k, struct rest_heard *heard, struct err *e)
 	unsigned int minor;
 	int r;
 
-	if (!wait_for_hold(k))
-		return err_set(e, -EAGAIN, "%s: asked to be left alone for longer than there is",
-			       k->r->url);
+	r = rest_keep_hold(k->r, k->c, k->began, e);
+	if (r < 0)
+		return r;
 	if (wants_sign_of_life(k))
 		rest_session_forget_version(k->r);
 	r = get_session(k, &minor, e);
@@ -88,17 +112,12 @@ static enum next after_refused_token(struct calling *k)
 	return k->logins++ < LOGINS_MAX ? AGAIN : FINISHED;
 }
 
-static enum next after_busy(struct calling *k, long status, const struct rest_heard *h)
+static enum next after_busy(struct calling *k, const struct rest_heard *h)
 {
-	int64_t ms = rest_busy_ms(*h->http.retry_after ? h->http.retry_after : NULL, k->busy++,
-				  rest_random());
-
 	/* In front of the array's own program a 503 can come after the request went through. */
-	if (k->changes && status != 429)
+	if (k->changes && h->http.status != 429)
 		k->doubtful = true;
-	if (status == 429)
-		k->r->hold_until = rest_now_ms() + ms;
-	return rest_pause(k->c, ms) ? AGAIN : FINISHED;
+	return rest_wait_busy(k->r, k->c, k->began, &h->http, k->busy++) ? AGAIN : FINISHED;
 }
 
 /* Not reached, or no answer to a question. What took long is tried once more, as a kept connection
@@ -126,7 +145,7 @@ static enum next decide(struct calling *k, int r, const struct rest_heard *h, in
 	if (r == -EKEYREJECTED && status == 401)
 		return after_refused_token(k);
 	if (r == -EAGAIN && status)
-		return after_busy(k, status, h);
+		return after_busy(k, h);
 	if (r == -EHOSTUNREACH || (r == -EINPROGRESS && !k->changes))
 		return after_lost(k, took_ms);
 	return FINISHED;
@@ -171,7 +190,11 @@ static int conclude(const struct calling *k, int r, struct rest_reply *ret)
 int rest_call(struct rest *r, const struct fa_call *c, const struct rest_request *q,
 	      struct rest_reply *ret, struct err *e)
 {
-	struct calling k = { .r = r, .c = c, .q = q, .changes = strcmp(q->method, "GET") != 0 };
+	struct calling k = { .r = r,
+			     .c = c,
+			     .q = q,
+			     .changes = strcmp(q->method, "GET") != 0,
+			     .began = rest_now_ms() };
 	enum next next;
 	int code;
 

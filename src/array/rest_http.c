@@ -17,7 +17,6 @@ enum {
 	LEAST_MS = 50,
 	/* Who said nothing for so long is silent: less time proves nothing. */
 	SILENCE_MS = 500,
-	SILENT_MS = 60 * 1000,
 	ANSWER_MAX = 32 << 20,
 	BODY_SHOWN = 2000,
 	REQUEST_ID_MAX = 48,
@@ -85,7 +84,7 @@ static void count(struct rest *r, const struct rest_heard *h, int result)
 		return;
 	}
 	r->errors++;
-	if (status == 429 || status == 503)
+	if (rest_is_busy(status))
 		r->limited++;
 	r->last_error = result < 0 ? result : -EAGAIN;
 }
@@ -127,26 +126,33 @@ static int connect_ms(const struct fa_call *c, int attempt)
 	return (int)(ms < LEAST_MS ? LEAST_MS : ms < CONNECT_MS ? ms : CONNECT_MS);
 }
 
-static void note_silence(struct rest *r, int code, int64_t began)
+static void note_silence(struct rest *r, int code, long status, int64_t began)
 {
 	int64_t now = rest_now_ms();
 
 	if (code == 0) {
-		r->silent_until = 0;
 		r->heard_at = now;
-	} else if (now - began >= SILENCE_MS) {
-		r->silent_until = now + SILENT_MS;
+		if (!rest_is_busy(status))
+			r->silent_until = 0;
+	} else if (now - began >= SILENCE_MS && !rest_has_spoken(r)) {
+		r->silent_until = now + REST_SILENT_MS;
 	}
 }
 
 static void note(struct rest *r, int code, long status, int64_t began)
 {
-	note_silence(r, code, began);
+	note_silence(r, code, status, began);
 	if (code < 0 || status == 401 || status >= 500)
 		r->failed_at = rest_now_ms();
 }
 
-static int send(struct rest *r, const struct fa_call *c, const struct http_call *call,
+static int no_time(const struct rest *r, struct err *e)
+{
+	return err_set(e, -EHOSTUNREACH, "%s: no time is left to ask", r->url);
+}
+
+/* Its turn may come late: the time it has is counted from then. */
+static int send(struct rest *r, const struct fa_call *c, bool changes, struct http_call *call,
 		struct rest_heard *ret, struct err *e)
 {
 	struct http_client *client;
@@ -155,6 +161,12 @@ static int send(struct rest *r, const struct fa_call *c, const struct http_call 
 
 	if (code < 0)
 		return code;
+	call->deadline_ms = attempt_ms(c, changes);
+	if (call->deadline_ms == 0) {
+		rest_give_back(r, client);
+		return no_time(r, e);
+	}
+	call->connect_ms = connect_ms(c, call->deadline_ms);
 	began = rest_now_ms();
 	code = http_client_call(client, call, &ret->http, e);
 	/* Who is asked beside another one is left when that answers. */
@@ -183,7 +195,6 @@ int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt
 				  .wanted = wanted,
 				  .n_wanted = N_WANTED,
 				  .body = a->body,
-				  .deadline_ms = attempt_ms(c, a->changes),
 				  .enough = a->changes ? NULL : c->enough,
 				  .enough_arg = c->enough_arg,
 				  .max_answer = ANSWER_MAX,
@@ -194,13 +205,12 @@ int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt
 	struct err why = {};
 	int code;
 
-	if (call.deadline_ms == 0)
-		return err_set(e, -EHOSTUNREACH, "%s: no time is left to ask", r->url);
-	call.connect_ms = connect_ms(c, call.deadline_ms);
+	if (attempt_ms(c, a->changes) == 0)
+		return no_time(r, e);
 	(void)snprintf(id, sizeof(id), "pvewarden-%08" PRIx32 "-%" PRIu64, r->id, ++r->serial);
 	buf_addf(&url, "%s%s", r->url, a->path);
 	call.url = buf_str(&url);
-	code = send(r, c, &call, ret, &why);
+	code = send(r, c, a->changes, &call, ret, &why);
 	count(r, ret, code);
 	if (code == 0)
 		keep_lead(r, &wanted[DATE].value);

@@ -19,16 +19,17 @@ struct rest_session {
 	unsigned int share;
 	uint64_t attempts; /* to get one; with what came of the last: */
 	int result;
-	bool cut; /* it failed because that caller's time was up */
+	bool cut; /* it failed because that caller had no more time, or no patience */
 	struct err why;
 	int64_t refused_until; /* monotonic ms: the array does not know the API token */
 };
 
 struct rest_pool {
 	pthread_mutex_t lock;
-	pthread_cond_t free_cond;
+	pthread_cond_t changed;
 	struct http_client **idle;
 	size_t n_idle, n_made, max;
+	struct rest_turn *turns; /* who waits, in the order in which they came */
 };
 
 struct rest {
@@ -72,6 +73,19 @@ int rest_http(struct rest *r, const struct fa_call *c, const struct rest_attempt
 
 /* Until when @c waits for what may be silent: monotonic ms. */
 int64_t rest_waits_until(const struct fa_call *c);
+
+/* Who is silent is asked after all others for so long. */
+enum { REST_SILENT_MS = 60 * 1000, REST_SPOKE_MS = 3000 };
+
+/* It has answered something just before. */
+bool rest_has_spoken(const struct rest *r);
+
+/* While the array has asked for a pause every thread keeps it. -EAGAIN: that is longer than @c has,
+ * or than it waits after @since for an array beside which there is another one. */
+int rest_keep_hold(struct rest *r, const struct fa_call *c, int64_t since, struct err *e);
+/* After 429 or 503, the @tries-th after the first. False: as above. */
+bool rest_wait_busy(struct rest *r, const struct fa_call *c, int64_t since,
+		    const struct http_answer *a, unsigned int tries);
 
 /* Enough for one more rest_http(). */
 bool rest_has_time(const struct fa_call *c, bool changes);

@@ -69,16 +69,20 @@ static int meaning_of(const char *message)
 	return -EINVAL;
 }
 
+bool rest_is_busy(long status)
+{
+	return status == 429 || status == 503;
+}
+
 static int by_status(long status)
 {
+	if (rest_is_busy(status))
+		return -EAGAIN;
 	switch (status) {
 	case 401:
 		return -EKEYREJECTED;
 	case 403:
 		return -EPERM;
-	case 429:
-	case 503:
-		return -EAGAIN;
 	case 500:
 	case 502:
 	case 504:

@@ -18,7 +18,10 @@ int rest_choose_version(const json_t *doc, unsigned int *ret_minor, struct err *
  */
 int rest_judge(long status, const json_t *doc, struct err *e);
 
-/* How long to wait after 429 or 503: Retry-After in seconds, or 1 s doubled each time up to 8 s,
+/* 429 or 503: it asks to be asked later. */
+bool rest_is_busy(long status);
+
+/* How long to wait after that: Retry-After in seconds, or 1 s doubled each time up to 8 s,
  * with jitter. ms. */
 int64_t rest_busy_ms(const char *retry_after, unsigned int tries, uint32_t random);
 

@@ -53,13 +53,23 @@ static bool usable(const struct rest *r, const struct resttoken *t, const char *
 
 /* --- asking the array ------------------------------------------------------------------------ */
 
-/* Neither question changes anything that matters, so "sent, no answer" is as good as not reached.
- */
+/* Until it is not busy, or its time is up. Neither question changes anything that matters, so
+ * "sent, no answer" is as good as not reached. */
 static int ask(struct rest *r, const struct fa_call *c, const struct rest_attempt *a,
 	       struct rest_heard *ret, struct err *e)
 {
-	int code = rest_http(r, c, a, ret, e);
+	int64_t began = rest_now_ms();
+	unsigned int tries = 0;
+	int code;
 
+	do {
+		rest_heard_done(ret);
+		*ret = (struct rest_heard){};
+		code = rest_keep_hold(r, c, began, e);
+		if (code == 0)
+			code = rest_http(r, c, a, ret, e);
+	} while (code == 0 && rest_is_busy(ret->http.status) &&
+		 rest_wait_busy(r, c, began, &ret->http, tries++));
 	return code == -EINPROGRESS ? -EHOSTUNREACH : code;
 }
 
@@ -222,7 +232,8 @@ static void lead(struct rest *r, const struct fa_call *c, const char *refused)
 	s->minor = minor;
 	s->result = code;
 	s->why = e;
-	s->cut = code < 0 && (c->patience_ms || rest_now_ms() >= c->deadline - 100);
+	s->cut = code == -EAGAIN ||
+		 (code < 0 && (c->patience_ms || rest_now_ms() >= c->deadline - 100));
 	if (code == 0)
 		s->token = t;
 	if (code == -EKEYREJECTED)

@@ -99,7 +99,7 @@ static void add_maps(const struct array_status *s, struct buf *out)
 		const struct array_status_map *m = &s->maps[i];
 
 		lost += m->paths > m->paths_ok ? m->paths - m->paths_ok : 0;
-		without += m->paths && !m->paths_ok;
+		without += !m->paths_ok;
 	}
 	one(out, ARRAY "failed_paths", "Paths that do not work.", lost);
 	one(out, ARRAY "volumes_without_path", "Volumes none of whose paths works.", without);

@@ -232,6 +232,10 @@ static void add_paths(struct table *t, const struct array_status_map *m)
 {
 	char text[64];
 
+	if (!m->paths) {
+		table_add_styled(t, TERM_RED, "none");
+		return;
+	}
 	if (m->paths_ok == m->paths) {
 		table_addf(t, "%" PRIu64, m->paths);
 		return;
@@ -264,7 +268,7 @@ static void add_maps(const struct array_status *s, const struct array_view *view
 		buf_adds(out, "\nNo FlashArray volume is mapped on this node.\n");
 		return;
 	}
-	table_column(&t, "Volume", TABLE_ELASTIC);
+	table_column(&t, "Volume", TABLE_ELASTIC | TABLE_TAIL);
 	table_column(&t, "Storage", 0);
 	table_column(&t, "State", 0);
 	table_column(&t, "Device", 0);

@@ -20,6 +20,7 @@ struct work {
 	const struct snap_args *a;
 	struct snapset_key key;
 	struct snapset set;
+	int64_t prepared;   /* when Proxmox began with this snapshot; 0: not known */
 	const char **names; /* of volumes or snapshots, as the call at hand wants them */
 	size_t n;
 	struct fa_snapshots found;
@@ -210,7 +211,8 @@ static int disks_of_guest(struct work *w, struct snapdisks *ret, struct err *e)
 	snapdisks_of(&guest, c->conf.storage, w->a->snap, &c->arena, ret);
 	if (!snapdisks_have(ret, w->a->volname))
 		return 1;
-	if (snapdisks_prepared(&guest, w->a->snap))
+	w->prepared = snapdisks_prepared(&guest, w->a->snap);
+	if (w->prepared)
 		return 0;
 	return elsewhere_shared(&c->conf, c->ctx->pve, call_left(c, 0) / 2, c->node, w->a->volname,
 				w->key.vmid, e);
@@ -265,6 +267,7 @@ static int take_all(struct work *w, struct err *e)
 
 	members_of(w, &disks);
 	snapset_begin(&w->set, disks.volnames, disks.n, clock_now(), &w->c->arena);
+	w->set.prepared = w->prepared;
 	start_names(w, disks.n);
 	for (size_t i = 0; i < disks.n; i++) {
 		r = add_name(w, disks.volnames[i], false, e);
@@ -293,11 +296,25 @@ static int read_set(struct work *w, struct err *e)
 	return -ENOENT;
 }
 
+/* Proxmox is preparing another snapshot of that name than the set is of: what that says of disks
+ * which nobody claimed may be gone by now. What was perhaps taken is asked for anyway. */
+static bool is_over(const struct work *w)
+{
+	struct call *c = w->c;
+	struct guest guest;
+	int64_t now = 0;
+
+	if (w->set.taken &&
+	    snapdisks_guest(c->ctx->pve, c->node, w->key.vmid, &c->arena, &guest, NULL) == 0)
+		now = snapdisks_prepared(&guest, w->a->snap);
+	return now && now != w->set.prepared;
+}
+
 static int snapshot_locked(struct work *w, struct err *e)
 {
 	int r = read_set(w, e);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT || (r == 0 && is_over(w)))
 		return take_all(w, e);
 	if (r < 0)
 		return r;
@@ -311,13 +328,6 @@ static int snapshot_locked(struct work *w, struct err *e)
 		return r < 0 ? r : take_all(w, e);
 	case SNAPSET_AGAIN:
 	case SNAPSET_LATE:
-		/* All or none: a backup's volumes are of one moment. */
-		r = remove_forgotten(w, e);
-		if (r == 0)
-			r = snapset_drop(&w->key, e);
-		if (r <= 0)
-			return r < 0 ? r : take_all(w, e);
-		break;
 	case SNAPSET_STRANGE:
 		break;
 	}
@@ -401,13 +411,40 @@ static int end_reading(struct work *w, struct going *g, struct err *e)
 	return r;
 }
 
+static bool has_alike(const struct work *w)
+{
+	struct call *c = w->c;
+	struct guest guest;
+
+	return snapdisks_guest(c->ctx->pve, c->node, w->key.vmid, &c->arena, &guest, NULL) == 0 &&
+	       snapdisks_has_alike(&guest, w->a->snap);
+}
+
+/* Of @w->names, which are volumes: their snapshots that the array shows by this very name. */
+static int name_shown(struct work *w, struct err *e)
+{
+	size_t most = w->n;
+	int r = call_first(w->c, list_on, w, e);
+
+	w->n = 0;
+	/* A list whose pages were read while it changed may have one twice. */
+	for (size_t i = 0; r == 0 && i < w->found.n && w->n < most; i++)
+		if (!w->found.items[i].destroyed &&
+		    strcmp(w->found.items[i].suffix, w->a->suffix) == 0)
+			w->names[w->n++] = w->found.items[i].name;
+	return r == -ENOENT || r == -ESTALE ? 0 : r;
+}
+
 static int delete_going(struct work *w, const struct going *g, struct err *e)
 {
+	bool alike = has_alike(w);
 	int r = 0;
 
 	start_names(w, g->n);
 	for (size_t i = 0; i < g->n && r == 0; i++)
-		r = add_name(w, g->volnames[i], true, e);
+		r = add_name(w, g->volnames[i], !alike, e);
+	if (r == 0 && alike)
+		r = name_shown(w, e);
 	return r < 0 ? r : delete_names(w, e);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "array/name.h"
 #include "pve/prop.h"
@@ -86,13 +87,30 @@ void snapdisks_of(const struct guest *g, const char *storage, const char *snap, 
 	}
 }
 
-bool snapdisks_prepared(const struct guest *g, const char *snap)
+int64_t snapdisks_prepared(const struct guest *g, const char *snap)
 {
 	const struct guest_section *s = guest_snapshot(g, slice_of(snap));
 	const char *state = s ? guest_option(s, "snapstate") : NULL;
+	const char *time = s ? guest_option(s, "snaptime") : NULL;
+	uint64_t ret = 0;
 
-	return g->lock && strcmp(g->lock, "snapshot") == 0 && state &&
-	       strcmp(state, "prepare") == 0;
+	if (!g->lock || strcmp(g->lock, "snapshot") != 0 || !state ||
+	    strcmp(state, "prepare") != 0 || !time || !str_to_u64(slice_of(time), &ret) ||
+	    ret > INT64_MAX)
+		return 0;
+	return (int64_t)ret;
+}
+
+bool snapdisks_has_alike(const struct guest *g, const char *snap)
+{
+	for (size_t i = 0; i < g->n_sections; i++) {
+		const struct guest_section *s = &g->sections[i];
+
+		if (s->kind == GUEST_SECTION_SNAPSHOT && strcasecmp(s->name, snap) == 0 &&
+		    strcmp(s->name, snap) != 0)
+			return true;
+	}
+	return false;
 }
 
 /* The text of one config. */

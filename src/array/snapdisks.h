@@ -30,7 +30,12 @@ int snapdisks_guest(struct pvefs *p, const char *node, uint32_t vmid, struct are
 int snapdisks_read(struct pvefs *p, const char *node, uint32_t vmid, const char *storage,
 		   const char *snap, struct arena *a, struct snapdisks *ret, struct err *e);
 
-/* As Proxmox writes it just before it asks for the first disk: this guest is being snapshotted. */
-bool snapdisks_prepared(const struct guest *g, const char *snap);
+/* As Proxmox writes it just before it asks for the first disk, and only where there is no section
+ * of that name: this guest is being snapshotted, since that Unix time. 0: it is not. Pure. */
+int64_t snapdisks_prepared(const struct guest *g, const char *snap);
+
+/* Is there a snapshot whose name differs from @snap by case alone? Two to Proxmox, the array takes
+ * one for the other (facts C5). */
+bool snapdisks_has_alike(const struct guest *g, const char *snap);
 
 bool snapdisks_have(const struct snapdisks *d, const char *volname);

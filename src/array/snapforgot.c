@@ -8,29 +8,8 @@
 #include "array/attach_snap.h"
 #include "array/snapdisks.h"
 #include "array/snapset.h"
-#include "util/str.h"
 
 #define VZDUMP "vzdump"
-
-static bool says(const struct guest_section *s, const char *key, const char *wanted)
-{
-	const char *value = guest_option(s, key);
-
-	return value && strcmp(value, wanted) == 0;
-}
-
-int64_t snapforgot_since(const struct guest *g, const char *snap)
-{
-	const struct guest_section *s = guest_snapshot(g, slice_of(snap));
-	const char *time = s ? guest_option(s, "snaptime") : NULL;
-	uint64_t ret = 0;
-
-	if (g->type != GUEST_LXC || strcmp(snap, VZDUMP) != 0 || !g->lock ||
-	    strcmp(g->lock, "snapshot") != 0 || !s || !says(s, "snapstate", "prepare") || !time ||
-	    !str_to_u64(slice_of(time), &ret) || ret > INT64_MAX)
-		return 0;
-	return (int64_t)ret;
-}
 
 struct forgotten {
 	struct call *c;
@@ -42,20 +21,22 @@ struct forgotten {
 	struct fa_snapshots found;
 };
 
-/* All of them in the config as well: what is not is another guest's, or nobody knows whose. */
+/* When Proxmox began to make that snapshot: what is older is of none. 0: it does not, or one of the
+ * volumes is not in the config, so that it is another guest's, or nobody knows whose. */
 static int64_t since_of(struct forgotten *f, const char *const *volnames)
 {
 	struct call *c = f->c;
 	struct snapdisks disks = {};
 	struct guest guest;
 
-	if (snapdisks_guest(c->ctx->pve, c->node, f->a->parsed.vmid, &c->arena, &guest, NULL) < 0)
+	if (strcmp(f->a->snap, VZDUMP) != 0 ||
+	    snapdisks_guest(c->ctx->pve, c->node, f->a->parsed.vmid, &c->arena, &guest, NULL) < 0)
 		return 0;
 	snapdisks_of(&guest, c->conf.storage, f->a->snap, &c->arena, &disks);
 	for (size_t i = 0; i < f->n; i++)
 		if (!snapdisks_have(&disks, volnames[i]))
 			return 0;
-	return snapforgot_since(&guest, f->a->snap);
+	return guest.type == GUEST_LXC ? snapdisks_prepared(&guest, VZDUMP) : 0;
 }
 
 static int list_on(struct fa *fa, void *arg, struct err *e)

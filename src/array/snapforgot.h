@@ -12,13 +12,6 @@
 #include "pve/guest.h"
 
 /*
- * Proxmox writes the section of a snapshot, with its time, just before it asks for the first
- * volume's, and only where there is none of that name. So what is older than that section is of
- * none. The Unix time of that section while it is being made, of a container; 0: not so. Pure.
- */
-int64_t snapforgot_since(const struct guest *g, const char *snap);
-
-/*
  * Removes the snapshots of that name of @volnames, of the guest of @a's volume. 1: nothing was
  * done, since they may be somebody's, or that cannot be told. -EBUSY: one is still being read here.
  * With the lock of the guest's sets held.

@@ -88,6 +88,7 @@ static int parse_document(struct snapset *ret, const json_t *doc, struct arena *
 	    ret->since > INT64_MAX - 2 * SNAPSET_CLOCK_S)
 		return -EBADMSG;
 	ret->taken = json_is_true(taken);
+	(void)json_i64(doc, "prepared", &ret->prepared);
 	return parse_members(ret, json_arr(doc, "members"), a);
 }
 
@@ -112,6 +113,7 @@ static void format(const struct snapset *s, struct buf *ret)
 	jsonw_str(&w, "schema", SCHEMA);
 	jsonw_i64(&w, "since", s->since);
 	jsonw_bool(&w, "taken", s->taken);
+	jsonw_i64(&w, "prepared", s->prepared);
 	jsonw_array(&w, "members");
 	for (size_t i = 0; i < s->n; i++) {
 		jsonw_row(&w, NULL);

@@ -22,8 +22,9 @@ struct snapset_member {
 };
 
 struct snapset {
-	int64_t since; /* Unix seconds: the array was asked then */
-	bool taken;    /* the array has said so; false: asked, and no more is known */
+	int64_t since;	  /* Unix seconds: the array was asked then */
+	bool taken;	  /* the array has said so; false: asked, and no more is known */
+	int64_t prepared; /* for whom: snapdisks_prepared() of the guest at that time, or 0 */
 	struct snapset_member *members;
 	size_t n;
 };

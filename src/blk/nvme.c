@@ -68,6 +68,18 @@ static bool is_path_of(const char *path, const char *name)
 	       strcmp(c + 1 + strspn(c + 1, "0123456789"), name + head) == 0;
 }
 
+/* Its controller works, and the array does not say (ANA) that this way is closed at this moment.
+ * Without such states the array opens all. */
+static bool is_live(const struct root *root, const char *path)
+{
+	char state[32], access[32];
+
+	sysdisk_attr(root, path, "device/state", state, sizeof(state));
+	sysdisk_attr(root, path, "ana_state", access, sizeof(access));
+	return strcmp(state, "live") == 0 && (!*access || strcmp(access, "optimized") == 0 ||
+					      strcmp(access, "non-optimized") == 0);
+}
+
 static void count_paths(struct nvme_ns *ns, const struct root *root,
 			const struct sysdisk_names *all)
 {
@@ -77,15 +89,14 @@ static void count_paths(struct nvme_ns *ns, const struct root *root,
 		if (!is_path_of(d->text, ns->name))
 			continue;
 		ns->paths++;
-		sysdisk_attr(root, d->text, "device/state", state, sizeof(state));
-		ns->paths_live += strcmp(state, "live") == 0;
+		ns->paths_live += is_live(root, d->text);
 	}
 	if (ns->paths)
 		return;
 	/* Without the kernel's multipathing the disk stands on its controller itself. */
 	sysdisk_attr(root, ns->name, "device/state", state, sizeof(state));
 	ns->paths = *state != '\0';
-	ns->paths_live = strcmp(state, "live") == 0;
+	ns->paths_live = is_live(root, ns->name);
 }
 
 static bool read_nguid(const struct root *root, const char *name, char ret[NVME_NGUID_MAX])

@@ -31,6 +31,14 @@ static int level_of(const struct diagnosis *d, const char *words)
 	return ret;
 }
 
+static bool advises(const struct diagnosis *d, const char *words)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->items[i].remedy && strstr(d->items[i].remedy, words))
+			return true;
+	return false;
+}
+
 static void one_array(struct diagnosis *d, const struct fa_host *host, struct fa_port *ports,
 		      size_t n)
 {
@@ -94,12 +102,25 @@ static void iscsi(void **state)
 	assert_int_equal(diagnosis_exit(&d), 0);
 	diagnosis_done(&d);
 
+	/* The name was changed, and one of the two sessions is of before. */
+	put(&t, "sys/class/iscsi_session/session1/initiatorname", "iqn.1993-08.org.debian:01:a\n");
+	put(&t, "sys/class/iscsi_session/session2/initiatorname",
+	    "iqn.1993-08.org.debian:01:old\n");
+	one_array(&d, &host, ports, 2);
+	diagnose_links(&d, &t.root, &conf);
+	assert_int_equal(level_of(&d, "the session to 10.0.0.2:3260 is logged in as "
+				      "iqn.1993-08.org.debian:01:old"),
+			 DIAGNOSIS_BAD);
+	assert_int_equal(level_of(&d, "the session to 10.0.0.1:3260"), -1);
+	diagnosis_done(&d);
+
 	session(&t, 1, "10.0.0.1\n", "FAILED\n");
 	session(&t, 2, "10.0.0.2\n", "FAILED\n");
 	iqns[0] = "iqn.1993-08.org.debian:01:b";
 	one_array(&d, &host, ports, 2);
 	diagnose_links(&d, &t.root, &conf);
 	assert_int_equal(level_of(&d, "lacks this node's initiator"), DIAGNOSIS_BAD);
+	assert_true(advises(&d, "purehost setattr --addiqnlist iqn.1993-08.org.debian:01:a pve1;"));
 	assert_int_equal(level_of(&d, "0 of 2 ports"), DIAGNOSIS_BAD);
 	assert_int_equal(diagnosis_exit(&d), 2);
 	diagnosis_done(&d);
@@ -131,6 +152,12 @@ static void fc(void **state)
 	assert_int_equal(diagnosis_exit(&d), 0);
 	assert_int_equal(level_of(&d, "has this node's initiator"), DIAGNOSIS_OK);
 	assert_int_equal(level_of(&d, "all 1 ports"), DIAGNOSIS_OK);
+	diagnosis_done(&d);
+
+	host.n_wwns = 0;
+	one_array(&d, &host, ports, 1);
+	diagnose_links(&d, &t.root, &conf);
+	assert_true(advises(&d, "purehost setattr --addwwnlist 10000000c9aabbcc pve1;"));
 	diagnosis_done(&d);
 	tree_done(&t);
 }
@@ -394,6 +421,7 @@ static void lvm(void **state)
 		const char *text;
 		int level;
 		const char *local; /* lvmlocal.conf, which goes before it */
+		enum array_protocol protocol;
 	} rows[] = {
 		{ "devices {\n}\n", DIAGNOSIS_WARNING },
 		/* As the old plugin's documentation has it. */
@@ -408,6 +436,12 @@ static void lvm(void **state)
 		{ "\tglobal_filter = [ \"r|/dev/mapper/3624a9370.*|\" ]\n", DIAGNOSIS_OK },
 		{ "# global_filter = [ \"r|3624a9370|\" ]\n", DIAGNOSIS_WARNING },
 		{ "\tuse_devicesfile = 1\n", DIAGNOSIS_OK },
+		/* A namespace has another name. */
+		{ "global_filter=[\"r|/dev/mapper/3624a9370.*|\"]", DIAGNOSIS_WARNING, NULL,
+		  ARRAY_NVME_TCP },
+		{ "global_filter=[\"r|/dev/disk/by-id/nvme-eui.*24a937.*|\"]", DIAGNOSIS_OK, NULL,
+		  ARRAY_NVME_TCP },
+		{ "global_filter=[\"r|/dev/disk/by-id/nvme-eui.*24a937.*|\"]", DIAGNOSIS_WARNING },
 	};
 
 	(void)state;
@@ -419,7 +453,7 @@ static void lvm(void **state)
 		put(&t, "etc/lvm/lvm.conf", rows[i].text);
 		if (rows[i].local)
 			put(&t, "etc/lvm/lvmlocal.conf", rows[i].local);
-		diagnose_lvm(&d, &t.root);
+		diagnose_lvm(&d, &t.root, rows[i].protocol);
 		assert_int_equal(d.n, 1);
 		assert_int_equal(d.items[0].level, rows[i].level);
 		diagnosis_done(&d);

@@ -256,10 +256,19 @@ static void paths_and_size(void **state)
 	g.found.state.paths_ok = 2;
 	assert_int_equal(look(&g), FINDING_PATHS);
 	assert_int_equal(g.f.items[0].level, FINDING_WARNING);
+	assert_true(finding_is_for_heal(&g.f.items[0]));
+	assert_false(finding_heals(&g.f.items[0])); /* a cable does */
 	findings_done(&g.f);
 
 	set(&g);
 	g.found.state.paths_ok = 0;
+	assert_int_equal(look(&g), FINDING_PATHS);
+	assert_int_equal(g.f.items[0].level, FINDING_CRITICAL);
+	findings_done(&g.f);
+
+	/* The kernel has taken away its disks, and a guest has it open: the map stays. */
+	set(&g);
+	g.found.state.paths = g.found.state.paths_ok = 0;
 	assert_int_equal(look(&g), FINDING_PATHS);
 	assert_int_equal(g.f.items[0].level, FINDING_CRITICAL);
 	findings_done(&g.f);
@@ -474,9 +483,34 @@ static void a_path_at_another_lun(void **state)
 	findings_of(&g.f, &g.s);
 	assert_int_equal(g.f.n, 2);
 	assert_int_equal(g.f.items[0].kind, FINDING_MISSING_CONNECTION);
-	assert_true(g.f.items[1].astray);
+	assert_true(g.f.items[1].astray && !g.f.items[1].cut_off);
 	assert_int_equal(g.f.items[1].level, FINDING_CRITICAL);
 	findings_done(&g.f);
+}
+
+/* Nobody connects it any more, or has it: its guest would write into who has its LUN now. */
+static void a_lost_volumes_path_to_another(void **state)
+{
+	struct fa_connection other = { .volume = "pod::vm-101-disk-0", .host = "pve1", .lun = 1 };
+	struct stage g;
+
+	(void)state;
+	for (int destroyed = 0; destroyed < 2; destroyed++) {
+		set(&g);
+		g.found.state.in_use = MAP_OPEN;
+		g.arrays[0].connections.n = 0;
+		g.arrays[1].connections = (struct fa_connections){ &other, 1 };
+		g.volumes[0].destroyed = g.volumes[1].destroyed = destroyed;
+		findings_of(&g.f, &g.s);
+		assert_int_equal(g.f.n, 2);
+		assert_int_equal(g.f.items[0].kind,
+				 destroyed ? FINDING_GONE : FINDING_NOT_CONNECTED);
+		assert_false(finding_heals(&g.f.items[0]));
+		assert_true(g.f.items[1].astray && finding_heals(&g.f.items[1]));
+		assert_true(g.f.items[1].cut_off);
+		assert_int_equal(g.f.items[1].level, FINDING_CRITICAL);
+		findings_done(&g.f);
+	}
 }
 
 /* The service takes it away; what nobody has registered, or somebody has open, stays. */
@@ -765,6 +799,32 @@ static void without_device(void **state)
 	set(&g);
 	g.map.found = NULL;
 	g.s.n_blind = 1;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+}
+
+/* A person took the map away, and its disks stayed (multipath -F). */
+static void disks_without_a_map(void **state)
+{
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	(void)snprintf(g.found.state.device, sizeof(g.found.state.device), "sdc");
+	assert_int_equal(look(&g), FINDING_PATHS);
+	assert_true(finding_heals(&g.f.items[0]));
+	assert_non_null(strstr(g.f.items[0].what, "no map"));
+	findings_done(&g.f);
+
+	/* Where none is to be. */
+	g.storage.conf.multipath = false;
+	assert_int_equal(look(&g), FINDING_MAX);
+	findings_done(&g.f);
+
+	/* Being mapped at this moment. */
+	g.storage.conf.multipath = true;
+	g.entry.verified = false;
+	g.entry.since = NOW - 20;
 	assert_int_equal(look(&g), FINDING_MAX);
 	findings_done(&g.f);
 }
@@ -1101,12 +1161,14 @@ int main(void)
 		cmocka_unit_test(paths_that_lack),
 		cmocka_unit_test(ways_are_named),
 		cmocka_unit_test(a_path_at_another_lun),
+		cmocka_unit_test(a_lost_volumes_path_to_another),
 		cmocka_unit_test(what_is_gone_is_an_orphan),
 		cmocka_unit_test(of_an_earlier_boot),
 		cmocka_unit_test(copies),
 		cmocka_unit_test(copy_that_is_read),
 		cmocka_unit_test(orphans),
 		cmocka_unit_test(without_device),
+		cmocka_unit_test(disks_without_a_map),
 		cmocka_unit_test(of_others),
 		cmocka_unit_test(of_a_stranger_that_is_connected),
 		cmocka_unit_test(of_the_storage_that_has_its_array),

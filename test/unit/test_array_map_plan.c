@@ -241,6 +241,8 @@ static void whose_waiting_io_may_fail(void **state)
 				    (ok == 0 && use != MAP_OPEN && use != MAP_UNKNOWN));
 		}
 	assert_false(map_plan_may_fail(&(struct map_state){}));
+	assert_true(map_plan_may_fail(&(struct map_state){
+		.present = true, .in_use = MAP_OPEN, .lvm_only = true, .paths = 2 }));
 }
 
 static void who_is_a_probe(void **state)

@@ -47,7 +47,13 @@ static const struct map_state
 		    .paths = 4,
 		    .paths_ok = 4,
 		    .in_use = MAP_PASSING },
-	mixed = { .present = true, .size = GIB, .paths_ok = 3, .mismatched = true };
+	lvms = { .present = true,
+		 .size = GIB,
+		 .paths_ok = 4,
+		 .in_use = MAP_OPEN,
+		 .lvm_only = true },
+	mixed = { .present = true, .size = GIB, .paths_ok = 3, .mismatched = true },
+	bare = { .present = true, .device = "sdc", .size = GIB, .paths = 4, .paths_ok = 4 };
 
 static void test_activate(void **state)
 {
@@ -79,6 +85,8 @@ static void test_activate(void **state)
 		{ &verified, &dead, NULL, 1, false, WHOLE, 0 },
 		{ &verified, &mixed, NULL, 1, false, WHOLE, 0 },
 		{ &verified, &none, NULL, 1, false, WHOLE, 0 },
+		/* somebody has taken the map away */
+		{ &verified, &bare, NULL, 1, false, WHOLE, 0 },
 		/* a removal that was cut: half a device makes way, an open one works */
 		{ &leaving, &good, NULL, 1, false, WHOLE | PLAN_CLEAN, 0 },
 		{ &leaving, &open_, NULL, 1, false, WHOLE, 0 },
@@ -88,6 +96,7 @@ static void test_activate(void **state)
 		/* the name was another volume's */
 		{ &another, &none, &none, 0, false, WHOLE, 0 },
 		{ &another, &none, &good, 0, false, WHOLE | PLAN_DETACH_OLD, 0 },
+		{ &another, &none, &lvms, 0, false, WHOLE | PLAN_DETACH_OLD, 0 },
 		{ &another, &good, &open_, 1, false, 0, -EBUSY },
 		{ &another, &good, &doubtful, 1, false, 0, -EBUSY },
 	};
@@ -99,6 +108,7 @@ static void test_activate(void **state)
 					       .size = GIB,
 					       .connections = rows[i].connections,
 					       .again = rows[i].again,
+					       .multipath = true,
 					       .here = rows[i].here,
 					       .old = rows[i].old };
 		struct plan p;
@@ -108,6 +118,20 @@ static void test_activate(void **state)
 			fail_msg("row %zu: steps %x, refused %d: %s", i, p.steps, p.refuse, p.why);
 		assert_int_equal(!p.refuse, !*p.why);
 	}
+}
+
+/* Where multipath is off its disk is the device. */
+static void test_activate_disk(void **state)
+{
+	struct plan_activate_in in = {
+		.entry = &verified, .serial = SERIAL, .size = GIB, .connections = 1, .here = &bare
+	};
+	struct plan p;
+
+	(void)state;
+	plan_activate(&in, &p);
+	assert_int_equal(p.steps, 0);
+	assert_int_equal(p.refuse, 0);
 }
 
 static void test_activate_serial(void **state)
@@ -145,6 +169,8 @@ static void test_deactivate(void **state)
 		/* what only udev looks at goes: the detach sees to it */
 		{ &verified, &probed, UINT64_MAX, false, ALL, 0 },
 		{ &verified, &glanced, UINT64_MAX, false, ALL, 0 },
+		/* so does what this node's LVM has made of it */
+		{ &verified, &lvms, UINT64_MAX, false, ALL, 0 },
 		/* open, or perhaps open */
 		{ &verified, &open_, UINT64_MAX, false, 0, -EBUSY },
 		{ NULL, &open_, 0, false, 0, -EBUSY },
@@ -166,7 +192,8 @@ static void test_deactivate(void **state)
 
 static void test_idle(void **state)
 {
-	static const struct map_state *const busy[] = { &open_, &doubtful, &unknown, &probed };
+	static const struct map_state *const busy[] = { &open_, &doubtful, &unknown, &probed,
+							&lvms };
 	static const struct map_state *const idle[] = { &none, &good, &dead, &mixed, &glanced };
 	struct plan p;
 
@@ -284,9 +311,13 @@ static void test_still(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_activate),   cmocka_unit_test(test_activate_serial),
-		cmocka_unit_test(test_deactivate), cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_heal),	   cmocka_unit_test(test_reap),
+		cmocka_unit_test(test_activate),
+		cmocka_unit_test(test_activate_disk),
+		cmocka_unit_test(test_activate_serial),
+		cmocka_unit_test(test_deactivate),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_heal),
+		cmocka_unit_test(test_reap),
 		cmocka_unit_test(test_still),
 	};
 

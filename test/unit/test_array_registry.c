@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -270,6 +271,26 @@ static void test_damaged(void **state)
 	registry_close(r);
 }
 
+/* Which disk is full or cannot be written is told by the path. */
+static void test_refused(void **state)
+{
+	const struct place *p = *state;
+	struct registry *r = open_in(p, "boot-1");
+	struct registry_entry entry = entry_named("vm-100-disk-0");
+	char path[128];
+	struct err e = {};
+
+	(void)snprintf(path, sizeof(path), "%s/registry.json", p->lib);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(registry_put(r, &entry, &e), -EISDIR);
+	assert_non_null(strstr(e.text, path));
+	(void)snprintf(path, sizeof(path), "%s/lock/pure:vm-100-disk-0", p->run);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(registry_lock_volume(r, "pure", "vm-100-disk-0", 0, &e), -EISDIR);
+	assert_non_null(strstr(e.text, path));
+	registry_close(r);
+}
+
 /* Many threads of many processes, one of which is killed again and again: what a call has returned
  * from is there, and the file is whole at each moment. */
 static NORETURN void write_for_ever(const struct place *p, int number, int tell)
@@ -395,6 +416,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_serial, make, drop),
 		cmocka_unit_test_setup_teardown(test_reboot, make, drop),
 		cmocka_unit_test_setup_teardown(test_damaged, make, drop),
+		cmocka_unit_test_setup_teardown(test_refused, make, drop),
 		cmocka_unit_test_setup_teardown(test_killed, make, drop),
 		cmocka_unit_test_setup_teardown(test_threads, make, drop),
 		cmocka_unit_test_setup_teardown(test_lock, make, drop),

@@ -104,6 +104,35 @@ static void a_guest_of_another_node_is_not_here(void **state)
 	tree_done(&tree);
 }
 
+static void since_when_it_is_prepared(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t expected;
+	} rows[] = {
+		{ "lock: snapshot\n[now]\nsnapstate: prepare\nsnaptime: 1700000000\n", 1700000000 },
+		{ "lock: backup\n[now]\nsnapstate: prepare\nsnaptime: 1700000000\n", 0 },
+		{ "cores: 2\n[now]\nsnapstate: prepare\nsnaptime: 1700000000\n", 0 },
+		{ "lock: snapshot\n[now]\nsnapstate: delete\nsnaptime: 1700000000\n", 0 },
+		{ "lock: snapshot\n[now]\nsnaptime: 1700000000\n", 0 },
+		{ "lock: snapshot\n[now]\nsnapstate: prepare\n", 0 },
+		{ "lock: snapshot\n[now]\nsnapstate: prepare\nsnaptime: soon\n", 0 },
+		{ "lock: snapshot\n[other]\nsnapstate: prepare\nsnaptime: 1700000000\n", 0 },
+	};
+	struct arena arena = {};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(diags_done) struct diags diags = { .arena = &arena };
+		struct guest g = { .vmid = 100, .type = GUEST_QEMU, .node = "", .file = "" };
+
+		guest_parse(&g, slice_of(rows[i].text), &arena, &diags);
+		if (snapdisks_prepared(&g, "now") != rows[i].expected)
+			fail_msg("row %zu: %s", i, rows[i].text);
+	}
+	arena_done(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +140,7 @@ int main(void)
 		cmocka_unit_test(not_what_is_named_as_another_guests),
 		cmocka_unit_test(volumes_of_a_container),
 		cmocka_unit_test(a_guest_of_another_node_is_not_here),
+		cmocka_unit_test(since_when_it_is_prepared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

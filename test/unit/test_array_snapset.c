@@ -58,11 +58,13 @@ static void each_disk_is_claimed_once(void **state)
 	read_back(&s);
 	assert_int_equal(snapset_claim(&s.set, disks[0], NOW), SNAPSET_PERHAPS);
 	s.set.taken = true;
+	s.set.prepared = NOW - 5;
 	assert_int_equal(snapset_claim(&s.set, disks[0], NOW), SNAPSET_CLAIMED);
 	assert_int_equal(snapset_write(&s.set, &s.key, &e), 0);
 
 	read_back(&s);
 	assert_true(s.set.taken);
+	assert_int_equal(s.set.prepared, NOW - 5);
 	assert_int_equal(s.set.since, NOW);
 	assert_int_equal(s.set.n, ARRAY_SIZE(disks));
 	assert_int_equal(snapset_claim(&s.set, disks[0], NOW + 1), SNAPSET_AGAIN);

@@ -205,9 +205,16 @@ static void nothing_raw(void **state)
 		assert_true((unsigned char)out.data[i] >= ' ' || out.data[i] == '\n');
 }
 
+static void show(const struct stage *g, size_t width, struct array_status *ret, struct buf *out)
+{
+	struct array_view view = { .width = width, .now = NOW };
+
+	read_back(g, ret, NOW);
+	array_show_status(ret, &view, out);
+}
+
 static void first_line(void **state)
 {
-	struct array_view view = { .width = 100, .now = NOW };
 	CLEANUP(array_status_done) struct array_status s = {};
 	CLEANUP(buf_done) struct buf out = {};
 	struct stage g;
@@ -215,13 +222,42 @@ static void first_line(void **state)
 	(void)state;
 	set(&g);
 	find(&g, FINDING_WARNING);
-	read_back(&g, &s, NOW);
-	array_show_status(&s, &view, &out);
+	show(&g, 100, &s, &out);
 	assert_true(strstr(out.data,
 			   "WARNING - pve1: 1 of 1 array answers, 1 volume mapped, 1 needs "
 			   "attention | arrays=1 answering=1 volumes=1 drift=1 stuck=0\n") ==
 		    out.data);
 	assert_non_null(strstr(out.data, "look at the fabric"));
+}
+
+static void names_keep_their_ends(void **state)
+{
+	CLEANUP(array_status_done) struct array_status s = {};
+	CLEANUP(buf_done) struct buf out = {};
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.is.volume = "pod::of-the-whole-cluster-vm-100-disk-0";
+	show(&g, 60, &s, &out);
+	assert_null(strstr(out.data, "pod::"));
+	assert_non_null(strstr(out.data, "\n~"));
+	assert_non_null(strstr(out.data, "-disk-0  "));
+}
+
+static void no_path_left(void **state)
+{
+	CLEANUP(array_status_done) struct array_status s = {};
+	CLEANUP(buf_done) struct buf out = {};
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	g.found.state.paths = g.found.state.paths_ok = 0;
+	show(&g, 100, &s, &out);
+	assert_non_null(strstr(out.data, "   none  "));
+	array_show_prometheus(&s, &out);
+	assert_non_null(strstr(out.data, "\npvewarden_array_volumes_without_path 1\n"));
 }
 
 /* A table cuts off what does not fit; why something is out of reach is what one looks for. */
@@ -268,6 +304,8 @@ int main(void)
 		cmocka_unit_test(old_or_broken_is_absent),
 		cmocka_unit_test(nothing_raw),
 		cmocka_unit_test(first_line),
+		cmocka_unit_test(names_keep_their_ends),
+		cmocka_unit_test(no_path_left),
 		cmocka_unit_test(reasons_are_whole),
 	};
 

@@ -272,7 +272,12 @@ static void namespaces_and_their_paths(void **state)
 		{ "sys/block/nvme0n1/nguid", "00012345-6789-abcd-24a9-37ef00022001\n" },
 		{ "sys/block/nvme0n1/device/subsysnqn", "nqn.a\n" },
 		{ "sys/block/nvme0c0n1/device/state", "live\n" },
+		{ "sys/block/nvme0c0n1/ana_state", "optimized\n" },
 		{ "sys/block/nvme0c1n1/device/state", "connecting\n" },
+		{ "sys/block/nvme0c2n1/device/state", "live\n" },
+		{ "sys/block/nvme0c2n1/ana_state", "non-optimized\n" },
+		{ "sys/block/nvme0c3n1/device/state", "live\n" },
+		{ "sys/block/nvme0c3n1/ana_state", "inaccessible\n" },
 		{ "sys/block/nvme0c1n11/device/state", "live\n" },
 		{ "sys/block/nvme0c0n1/nguid", "00012345-6789-abcd-24a9-37ef00022001\n" },
 		{ "sys/block/nvme1n1/dev", "259:5\n" }, /* a local one, without */
@@ -294,8 +299,8 @@ static void namespaces_and_their_paths(void **state)
 	assert_int_equal(list.n, 1);
 	assert_string_equal(list.items[0].nguid, "000123456789abcd24a937ef00022001");
 	assert_string_equal(list.items[0].nqn, "nqn.a");
-	assert_int_equal(list.items[0].paths, 2);
-	assert_int_equal(list.items[0].paths_live, 1);
+	assert_int_equal(list.items[0].paths, 4);
+	assert_int_equal(list.items[0].paths_live, 2);
 	nvme_list_done(&list);
 	nvme_namespaces(&list, &tree.root, "000123456789abcd24a937ef00022002");
 	assert_int_equal(list.n, 0);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/map_lvm.h"
+
+#include "array/map_plan.h"
+
+/* The map first, then what stands on it. */
+struct stack {
+	const struct dm_dev *items[1 + MAP_LVM_MAX];
+	size_t n;
+};
+
+static bool has(const struct stack *s, struct devno dev)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (devno_eq(s->items[i]->dev, dev))
+			return true;
+	return false;
+}
+
+static bool stands_on(const struct dm_dev *d, struct devno dev)
+{
+	for (size_t i = 0; i < d->n_deps; i++)
+		if (devno_eq(d->deps[i], dev))
+			return true;
+	return false;
+}
+
+static bool stands_on_any(const struct dm_dev *d, const struct stack *s)
+{
+	for (size_t i = 0; i < d->n_deps; i++)
+		if (has(s, d->deps[i]))
+			return true;
+	return false;
+}
+
+static bool is_volume(const struct dm_dev *d)
+{
+	struct dm_uuid id = dmuuid_parse(d->uuid);
+	char serial[ARRAY_SERIAL_LEN + 1];
+
+	return map_plan_serial_of_uuid(id.kind == DM_UUID_PART ? id.rest.p : d->uuid, serial);
+}
+
+static bool is_lvm(const struct dm_dev *d)
+{
+	enum dm_uuid_kind kind = dmuuid_parse(d->uuid).kind;
+
+	return kind == DM_UUID_LVM || kind == DM_UUID_LVM_INTERNAL;
+}
+
+/* False: there is more than anybody would look through. */
+static bool collect(struct stack *ret, const struct dm_set *all)
+{
+	size_t before;
+
+	do {
+		before = ret->n;
+		for (size_t i = 0; i < all->n; i++) {
+			const struct dm_dev *d = &all->items[i];
+
+			if (has(ret, d->dev) || !stands_on_any(d, ret))
+				continue;
+			if (ret->n == ARRAY_SIZE(ret->items))
+				return false;
+			ret->items[ret->n++] = d;
+		}
+	} while (ret->n > before);
+	return true;
+}
+
+/* Another guest's volume may be below it too, for a volume group over two of its disks. */
+static bool lies_on_volumes(const struct dm_dev *d, const struct stack *s, const struct dm_set *all)
+{
+	for (size_t i = 0; i < d->n_deps; i++) {
+		const struct dm_dev *below = dm_set_find(all, d->deps[i]);
+
+		if (!has(s, d->deps[i]) && (!below || !is_volume(below)))
+			return false;
+	}
+	return true;
+}
+
+/* By nothing but what stands on it, each of which counts once; nor is anybody changing it. */
+static bool is_open_to_those_above(const struct dm_dev *d, const struct dm_set *all)
+{
+	uint32_t above = 0;
+
+	for (size_t i = 0; i < all->n; i++)
+		above += stands_on(&all->items[i], d->dev);
+	return d->open_count == above && !d->suspended && !d->inactive_table;
+}
+
+static bool is_below_another(const struct stack *s, const struct dm_dev *d)
+{
+	for (size_t i = 1; i < s->n; i++)
+		if (stands_on(s->items[i], d->dev))
+			return true;
+	return false;
+}
+
+/* From the top: each that nothing of what is left stands on. */
+static void order(struct map_lvm *ret, struct stack *s)
+{
+	size_t i = 1;
+
+	while (i < s->n) {
+		const struct dm_dev *d = s->items[i];
+
+		if (is_below_another(s, d)) {
+			i++;
+			continue;
+		}
+		if (is_lvm(d))
+			ret->items[ret->n++] = d;
+		s->items[i] = s->items[--s->n];
+		i = 1;
+	}
+}
+
+bool map_lvm_idle(const struct dm_set *all, const char *uuid, struct map_lvm *ret)
+{
+	struct stack s = {};
+
+	*ret = (struct map_lvm){};
+	for (size_t i = 0; i < all->n && !s.n; i++)
+		if (strcmp(all->items[i].uuid, uuid) == 0)
+			s.items[s.n++] = &all->items[i];
+	if (!s.n || !collect(&s, all))
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		const struct dm_dev *d = s.items[i];
+
+		if (!is_open_to_those_above(d, all))
+			return false;
+		if (i && ((!is_lvm(d) && !is_volume(d)) || !lies_on_volumes(d, &s, all)))
+			return false;
+	}
+	order(ret, &s);
+	return ret->n > 0;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "array/map_lvm.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#define MAP   "mpath-3624a93700123456789abcdef00011001"
+#define OTHER "mpath-3624a93700123456789abcdef00011002"
+#define VG    "LVM-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ROOT  VG "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define POOL  VG "cccccccccccccccccccccccccccccccc-tpool"
+#define DATA  VG "dddddddddddddddddddddddddddddddd-tdata"
+
+enum { DISK = 8, DM = 254 };
+
+struct world {
+	struct dm_dev items[80];
+	struct devno deps[80][2];
+	struct dm_set all;
+};
+
+static struct devno dm(uint32_t minor)
+{
+	return (struct devno){ DM, minor };
+}
+
+/* Minor number i, on one or two others, and counted as open there. */
+static struct dm_dev *add(struct world *w, const char *uuid, struct devno on, struct devno on2)
+{
+	size_t i = w->all.n++;
+	struct dm_dev *d = &w->items[i];
+
+	w->all.items = w->items;
+	w->deps[i][0] = on;
+	w->deps[i][1] = on2;
+	*d = (struct dm_dev){ .name = "x", .uuid = uuid, .dev = dm((uint32_t)i) };
+	d->deps = w->deps[i];
+	d->n_deps = devno_eq(on, on2) ? 1 : 2;
+	for (size_t k = 0; k < d->n_deps; k++)
+		if (d->deps[k].major == DM)
+			w->items[d->deps[k].minor].open_count++;
+	return d;
+}
+
+static struct dm_dev *add_on(struct world *w, const char *uuid, struct devno on)
+{
+	return add(w, uuid, on, on);
+}
+
+static const struct devno disk = { DISK, 0 };
+
+/* 0 and 1: two volumes' maps; 2: a partition of the first. */
+static struct world volumes(void)
+{
+	struct world w = {};
+
+	(void)add_on(&w, MAP, disk);
+	(void)add_on(&w, OTHER, disk);
+	(void)add_on(&w, "part1-" MAP, dm(0));
+	w.all.items = NULL;
+	return w;
+}
+
+static void found(struct world *w, size_t n)
+{
+	struct map_lvm lvm;
+
+	w->all.items = w->items;
+	for (size_t i = 0; i < w->all.n; i++)
+		w->items[i].deps = w->deps[i];
+	assert_int_equal(map_lvm_idle(&w->all, MAP, &lvm), n > 0);
+	if (n)
+		assert_int_equal(lvm.n, n);
+}
+
+static void what_nobody_has_open_goes(void **state)
+{
+	struct world w = volumes();
+
+	(void)state;
+	found(&w, 0);
+	(void)add_on(&w, ROOT, dm(2));
+	found(&w, 1);
+	/* A guest runs with the map; the volume itself is mounted; its table is being changed. */
+	w.items[0].open_count++;
+	found(&w, 0);
+	w.items[0].open_count--;
+	w.items[3].open_count++;
+	found(&w, 0);
+	w.items[3].open_count--;
+	w.items[3].suspended = true;
+	found(&w, 0);
+	w.items[3].suspended = false;
+	w.items[3].inactive_table = true;
+	found(&w, 0);
+	w.items[3].inactive_table = false;
+	/* The partition is open to more than it. */
+	w.items[2].open_count++;
+	found(&w, 0);
+}
+
+static void only_what_is_lvms(void **state)
+{
+	struct world w = volumes();
+
+	(void)state;
+	(void)add_on(&w, ROOT, dm(0));
+	found(&w, 1);
+	(void)add_on(&w, "CRYPT-LUKS2-x", dm(3));
+	found(&w, 0);
+}
+
+static void only_on_volumes(void **state)
+{
+	struct world spread = volumes(), local = volumes();
+
+	(void)state;
+	(void)add(&spread, ROOT, dm(0), dm(1));
+	found(&spread, 1);
+	(void)add(&local, ROOT, dm(0), disk);
+	found(&local, 0);
+}
+
+static void from_the_top(void **state)
+{
+	struct world w = volumes();
+	struct map_lvm lvm;
+
+	(void)state;
+	(void)add_on(&w, DATA, dm(0));
+	(void)add_on(&w, POOL, dm(3));
+	(void)add(&w, ROOT, dm(4), dm(0));
+	found(&w, 3);
+	assert_true(map_lvm_idle(&w.all, MAP, &lvm));
+	assert_string_equal(lvm.items[0]->uuid, ROOT);
+	assert_string_equal(lvm.items[1]->uuid, POOL);
+	assert_string_equal(lvm.items[2]->uuid, DATA);
+	assert_false(map_lvm_idle(&w.all, OTHER, &lvm));
+	assert_false(map_lvm_idle(&w.all, "mpath-3624a937", &lvm));
+}
+
+static void more_than_is_looked_through(void **state)
+{
+	struct world w = volumes();
+
+	(void)state;
+	for (size_t i = 0; i < MAP_LVM_MAX - 1; i++)
+		(void)add_on(&w, ROOT, dm(0));
+	found(&w, MAP_LVM_MAX - 1);
+	(void)add_on(&w, ROOT, dm(0));
+	found(&w, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_nobody_has_open_goes),
+		cmocka_unit_test(only_what_is_lvms),
+		cmocka_unit_test(only_on_volumes),
+		cmocka_unit_test(from_the_top),
+		cmocka_unit_test(more_than_is_looked_through),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
