@@ -39,12 +39,12 @@ my %WAIT = (
 );
 
 # What values from outside look like; the first group is what passes. In a name a dot would mean a
-# snapshot on the array, a slash another volume group. A path is one that udev makes, or the one that
-# a cloud-init drive has before there is one.
+# snapshot on the array, a slash another volume group. A path is one that udev makes, or the one of a
+# volume that the array does not have.
 my $NAME = qr/\A((vm|base)-([0-9]+)-[A-Za-z0-9_-]+)\z/;
 my $SNAPSHOT = qr/\A([A-Za-z0-9_-]+)\z/;
 my $NUMBER = qr/\A([0-9]+)\z/;
-my $PATH = qr{\A((?:/dev|/run/pvewarden/array/named)/[A-Za-z0-9/._:-]+)\z};
+my $PATH = qr{\A((?:/dev|/run/pvewarden/array/(?:named|absent))/[A-Za-z0-9/._:-]+)\z};
 my $WORD = qr/\A(\S+)\z/;
 my $ANY = qr/\A(.*)\z/s;
 
