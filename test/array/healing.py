@@ -128,18 +128,68 @@ def test_sessions_without_a_path():
     s.close()
 
 
-def test_heal_that_fails():
-    """What it has connected itself it takes back, and what came of it; the map of the guest stays."""
+def lost_on_fa2():
+    """A guest runs, and the second array has forgotten that its disk is connected."""
     s = Stage(2)
     storages(s, 1)
     serial = s.disk("vm-100-disk-0")
     s.act("activate", "vm-100-disk-0")
     s.node.use(serial, "open")
     s.sim.rest("DELETE", "connections", {"host_names": "pve1", "volume_names": "pod::vm-100-disk-0"}, array="fa2")
-    assert len(s.sim.connections()) == 1
-    foreign = os.path.join(s.node.devices, serial + ".foreign")
-    with open(foreign, "w", encoding="utf-8"):
+    return s, serial
+
+
+def make_foreign(s, serial):
+    """A path of it says that it is another volume, until this file goes."""
+    ret = os.path.join(s.node.devices, serial + ".foreign")
+    with open(ret, "w", encoding="utf-8"):
         pass
+    return ret
+
+
+def test_heal_after_a_foreign_path():
+    """What was another volume's has left the map: its guest does not wait for minutes for paths of its own."""
+    s, serial = lost_on_fa2()
+    foreign = make_foreign(s, serial)
+    s.node.events()
+    s.node.publish()
+    until(lambda: any("prune" in event for event in s.node.events()), 30)
+    os.unlink(foreign)
+    until(lambda: len(s.sim.connections()) == 2, 60)
+    s.node.use(serial, "free")
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
+    s.close()
+
+
+def test_heal_of_what_is_cut_off():
+    """Who ends a guest's connections may have done so on purpose: its paths are asked who they are, and
+    nothing is connected."""
+    s = Stage()
+    serial = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.node.use(serial, "open")
+    s.sim.rest("DELETE", "connections", {"host_names": "pve1", "volume_names": "vg/vm-100-disk-0"})
+    put, = (e["put"] for e in s.node.registry())
+    s.node.events()
+    s.act("activate", "vm-100-disk-0", heal=True, ask=True, put=put)
+    foreign = make_foreign(s, serial)
+    s.fails("EUCLEAN", "activate", "vm-100-disk-0", heal=True, ask=True, put=put)
+    s.fails("ECANCELED", "activate", "vm-100-disk-0", heal=True, ask=True, put=put + 1)
+    assert not s.sim.connections() and not s.node.events()
+    assert [(e["verified"], e["put"]) for e in s.node.registry()] == [(True, put)]
+    os.unlink(foreign)
+    s.node.use(serial, "free")
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
+    s.close()
+
+
+def test_heal_that_fails():
+    """What it has connected itself it takes back, and what came of it; the map of the guest stays."""
+    s, serial = lost_on_fa2()
+    assert len(s.sim.connections()) == 1
+    foreign = make_foreign(s, serial)
     s.node.events()
     found = s.node.heal()
     assert found["mended"] == [-errno.EUCLEAN], found

@@ -8,6 +8,7 @@
  *   SERIAL        size and state; present while the map is there
  *   SERIAL.open   made by the test: somebody has it open
  *   SERIAL.foreign  made by the test: one of its paths leads to another volume
+ *   SERIAL.deaf     made by the test: one of its paths is away
  *   SERIAL.unknown   made by the test: whether somebody has cannot be told
  *   SERIAL.ways   made by the test: the SCSI hosts that its paths go over, a line each
  *   SERIAL.nvme   it is a namespace: it was attached as one
@@ -205,6 +206,7 @@ int map_look(const char *serial, enum array_protocol protocol, struct map_state 
 	ret->present = str_to_u64(slice_trim(buf_slice(&text)), &ret->size);
 	ret->paths = 2;
 	ret->paths_ok = look_there(serial).arrays;
+	ret->deaf = there(serial, ".deaf");
 	ret->in_use = there(serial, ".open")	  ? MAP_OPEN
 		      : there(serial, ".unknown") ? MAP_UNKNOWN
 						  : MAP_FREE;
@@ -261,12 +263,15 @@ int map_list(struct map_list *ret, struct arena *a, struct err *e)
 	return 0;
 }
 
+/* A namespace is known by its identifier, a disk is looked for at its LUN. */
 static bool has_lun(const struct shown *shown, const struct map_want *want)
 {
+	bool by_name = want->protocol == ARRAY_NVME_TCP;
+
 	for (size_t i = 0; i < want->n_arrays; i++)
 		for (unsigned int k = 0; k < shown->arrays; k++)
 			if (want->arrays[i].connected && want->arrays[i].n_ports &&
-			    want->arrays[i].lun == shown->luns[k])
+			    (by_name || want->arrays[i].lun == shown->luns[k]))
 				return true;
 	return false;
 }

@@ -4,11 +4,12 @@
 an outage or a kill leaves. mapping.py [PATTERN...]"""
 import json
 import os
+import threading
 import time
 
 import lib
 from lib import GIB
-from stage import Stage, add_session, guest_with_state, until
+from stage import Stage, add_session, aged, guest_with_state, told, until
 
 
 def test_life():
@@ -31,7 +32,27 @@ def test_life():
     s.act("deactivate", "vm-100-disk-0")
     s.act("deactivate", "vm-100-disk-7")
     s.fails("ENOENT", "activate", "vm-100-disk-7")
-    s.fails("ENOENT", "path", "vm-100-disk-7")
+    s.clean()
+    s.close()
+
+
+def test_opened_for_a_moment():
+    """As LVM does with all disks of a node: it is waited for, and who stays is refused."""
+    s = Stage()
+    serial = s.disk("vm-100-disk-0")
+    s.act("snapshot", "vm-100-disk-0", snap="a")
+    for method, args in (("deactivate", {}), ("rollback", {"snap": "a"}), ("rename", {"target": "base-100-disk-0"}),
+                         ("rename", {"target": "vm-100-disk-0"}), ("free", {})):
+        name = "base-100-disk-0" if args.get("target") == "vm-100-disk-0" else "vm-100-disk-0"
+        s.act("activate", name)
+        s.node.open(serial)
+        begun = time.monotonic()
+        s.fails("EBUSY", method, name, **args)
+        assert 1.9 < time.monotonic() - begun < 8, method
+        closing = threading.Timer(0.7, s.node.release, [serial])
+        closing.start()
+        s.act(method, name, **args)
+        closing.join()
     s.clean()
     s.close()
 
@@ -95,15 +116,60 @@ def test_cloudinit():
     s.node.call("alloc", s.config, vmid=100, name=name, size_kib=4096)
     path = s.act("activate", name)["path"]
     assert os.readlink(link) == path == s.act("path", name)["path"]
-    # Nothing is guessed of an array that does not answer, nor of other volumes.
     s.act("deactivate", name)
-    s.fails("ENOENT", "path", "vm-100-disk-0")
-    s.fails("ENOENT", "path", "vm-100-cloudinit-2")
-    s.fails("ENOENT", "path", "base-100-cloudinit")
+    s.close()
+
+
+def test_gone():
+    """Proxmox wants to hear the owner of a disk that is gone, to remove its guest or to restore over it; no device is there."""
+    s = Stage()
+    names = ("vm-100-disk-0", "vm-100-cloudinit-2", "base-100-cloudinit", "base-100-disk-1", "vm-100-state-a")
+    serials = {n: s.disk(n) for n in names}
+    s.act("activate", names[0])
+    s.sim.rest("DELETE", "connections", {"host_names": "pve1", "volume_names": f"vg/{names[0]}"})
+    for n in names:
+        s.sim.rest("PATCH", "volumes", {"names": f"vg/{n}"}, {"destroyed": True})
+    aged(s.node)
+    s.node.restart()
+    for again in (False, True):
+        for n in names:
+            found = s.act("path", n)
+            assert found == {"path": f"/run/pvewarden/array/absent/pure/{n}", "vmid": 100}, (again, n, found)
+            s.fails("ENOENT" if again else "ESTALE", "activate", n)
+            s.act("free", n)
+        assert not os.path.exists(s.node.path("run/pvewarden/array/absent"))
+        for n in names if not again else ():
+            if s.sim.volume(f"vg/{n}"):
+                s.sim.rest("DELETE", "volumes", {"names": f"vg/{n}"})
+    s.clean()
+    # What is there again is what it says, and so is a snapshot that is not activated.
+    serial = s.disk(names[0])
+    assert serial != serials[names[0]] and told(s.node, names[0]) == serial
+    s.act("snapshot", names[0], snap="a")
+    s.fails("ENOENT", "path", names[0], snap="a")
+    s.fails("ENOENT", "path", names[3], snap="a")
+    # Nothing is guessed of an array that does not answer.
     s.sim.down("fa1")
     s.node.restart()
-    assert not s.node.ask("path", s.config, volname=name)["ok"]
+    for n in (*names, "vm-100-cloudinit"):
+        assert not s.node.ask("path", s.config, volname=n)["ok"], n
     s.sim.well()
+    s.close()
+
+
+def test_resize_without_room():
+    """Array and device have grown, so Proxmox may tell QEMU, whether the registry can be written or not."""
+    s = Stage()
+    serial = s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    in_the_way = s.node.path(f"var/lib/pvewarden/array/registry.json.{s.node.process.pid}.tmp")
+    os.mkdir(in_the_way)
+    reply = s.node.ask("resize", volname="vm-100-disk-0", size=2 * GIB, running=1)
+    assert reply["ok"] and any("registry.json" in l for _, l in reply["log"]), reply
+    assert s.node.size(serial) == 2 * GIB
+    os.rmdir(in_the_way)
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
     s.close()
 
 
@@ -121,8 +187,15 @@ def test_resize():
     assert f"resize {serial}" in s.node.events()
     assert s.node.registry()[0]["size"] == 3 * GIB
     assert "not made smaller" in s.fails("EINVAL", "resize", "vm-100-disk-0", size=GIB, running=1)
+    # A path of it is away: not made larger either, as Proxmox adds to what it finds when it asks again.
+    deaf = f"{s.node.devices}/{serial}.deaf"
+    with open(deaf, "w", encoding="ascii"):
+        assert "are away" in s.fails("EAGAIN", "resize", "vm-100-disk-0", size=4 * GIB, running=1)
+    assert s.act("size", "vm-100-disk-0")["size"] == 3 * GIB
+    os.unlink(deaf)
     # Another node has grown it.
     s.sim.rest("PATCH", "volumes", {"names": "vg/vm-100-disk-0"}, {"provisioned": 4 * GIB})
+    s.node.events()
     time.sleep(5.1)
     s.act("activate", "vm-100-disk-0")
     assert s.node.events() == [f"resize {serial}"]

@@ -39,6 +39,20 @@ def test_outage():
     s.close()
 
 
+def test_no_host():
+    """A node whose host object is missing: nothing heals that, and what to do is said."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.sim.rest("DELETE", "hosts", {"names": "pve1"}, array="fa2")
+    reply = s.node.ask("activate", s.config, volname="vm-100-disk-0")
+    assert reply["ok"] and lib.warned(reply, "array status --diagnose pure"), reply
+    assert not lib.warned(reply, "array heal"), reply
+    s.act("deactivate", "vm-100-disk-0")
+    s.sim.rest("DELETE", "hosts", {"names": "pve1"}, array="fa1")
+    assert "array status --diagnose pure" in s.fails("ENOENT", "activate", "vm-100-disk-0")
+    s.close()
+
+
 def test_first_array_down():
     """State is asked of the other array, which says that the pod is online there."""
     s = Stage(2)

@@ -5,7 +5,8 @@ crashes and migrations, as Proxmox makes them and as it never would, against a m
 none is destroyed, renamed, overwritten or taken away while somebody has it open, on either node; a
 snapshot is read with the content that its volume had when it was taken; none is mapped under two names;
 nothing is mapped or connected that no registry knows; and when all is well again everything can be taken
-away. random_life.py [SEED...], each with one array and with two, the first also over NVMe; STEPS=200."""
+away. random_life.py [SEED...], each with one array and with two, the first also over NVMe and with a host
+group, on arrays that keep what is destroyed (SafeMode); STEPS=200."""
 import os
 import random
 import sys
@@ -24,11 +25,16 @@ KILLED = 0.06
 
 
 class Life:
-    def __init__(self, seed, arrays, nvme):
-        self.rng, self.nvme = random.Random(seed), nvme
+    def __init__(self, seed, arrays, nvme, group):
+        self.rng, self.nvme, self.group = random.Random(seed), nvme, group
         self.sim = Sim(arrays, content=True)
         self.sim.furnish()
         place = {"podname": "pod"} if arrays > 1 else {}
+        if group:
+            place["purestorage-hostgroup"] = group
+            for name in self.sim.names:
+                self.sim.make(name, config={"safemode": True},
+                              host_groups=[{"name": group, "hosts": list(NODES)}])
         if nvme:
             place["protocol"] = "nvme"
             for name in self.sim.names:  # of two subsystems no pod is possible
@@ -86,6 +92,7 @@ class Life:
         if self.rng.random() < killed:
             time.sleep(self.rng.random() * 0.03)
             node.restart()
+            self.settle()
             self.done["killed"] += 1
             self.trail[-1] += ("killed",)
             return None
@@ -94,6 +101,13 @@ class Life:
         self.trail[-1] += (reply["ok"] or reply["error"],)
         self.done["ok" if reply["ok"] else "refused"] += 1
         return reply
+
+    def settle(self):
+        """What a killed process had sent may reach the array after its end."""
+        seen = None
+        while seen != (now := self.sim.ask("GET", "/counters")):
+            seen = now
+            time.sleep(0.05)
 
     def good(self, *args, **more):
         reply = self.ask(*args, **more)
@@ -361,7 +375,8 @@ class Life:
         there = self.there()
         for serial, (name, _) in self.disks.items():
             assert there.get(name) == serial, f"{name} is lost"
-        connected = {(c["host"]["name"], serial_of[c["volume"]["name"]])
+        connected = {((c.get("host") or {}).get("name") or c["host_group"]["name"],
+                      serial_of[c["volume"]["name"]])
                      for a in state["arrays"].values() for c in a["connections"]}
         for i, node in enumerate(self.nodes):
             entries = node.registry()
@@ -374,7 +389,7 @@ class Life:
                 assert host != node.name or serial in known, f"{serial} is connected unknown to {host}"
             for serial in (s for n, s in self.opened if n == i):
                 assert serial in node.mapped() and serial in alive, f"{serial}: open, gone"
-                assert (node.name, serial) in connected, f"{serial}: open, not connected"
+                assert (self.group or node.name, serial) in connected, f"{serial}: open, not connected"
             for n, serial in self.reading:
                 if n == i:
                     assert serial in node.mapped() and serial in alive, f"{serial}: read, gone"
@@ -398,10 +413,11 @@ class Life:
                 node.call("deactivate", volname=e["volname"], **({"snap": e["snap"]} if e["snap"] else {}))
             assert self.nvme or not node.mapped(), node.mapped()
             assert not node.registry(), node.registry()
-        assert not self.sim.connections(), self.sim.connections()
+        assert self.group or not self.sim.connections(), self.sim.connections()
         for v in self.nodes[0].call("list"):
-            self.nodes[0].call("free", volname=v["volname"])
+            self.nodes[self.at[v["vmid"]]].call("free", volname=v["volname"])
         assert not self.there(), self.there()
+        assert not self.sim.connections(), self.sim.connections()
 
     def run(self):
         ops = [self.alloc] * 4 + [self.power_on] * 6 + [self.power_off] * 3 + [self.migrate] * 5 + \
@@ -424,9 +440,9 @@ class Life:
             node.close()
 
 
-def life_of(seed, arrays, nvme=False):
+def life_of(seed, arrays, nvme=False, group=None):
     def test():
-        life = Life(seed, arrays, nvme)
+        life = Life(seed, arrays, nvme, group)
         try:
             life.run()
         except Exception as e:  # told with the way there
@@ -434,12 +450,14 @@ def life_of(seed, arrays, nvme=False):
             raise RuntimeError(f"{type(e).__name__}: {e}\n{words}") from e
         print(f"# seed {seed}, {arrays} array{'s' * (arrays > 1)}, {STEPS} steps: {life.done}")
         life.close()
-    test.__name__ = f"seed_{seed}_with_{arrays}" + "_nvme" * nvme
+    test.__name__ = f"seed_{seed}_with_{arrays}" + "_nvme" * nvme + "_group" * bool(group)
     return test
 
 
 def lives(seeds):
-    return [life_of(seed, n) for seed in seeds for n in (1, 2)] + [life_of(seeds[0], n, True) for n in (1, 2)]
+    return [life_of(seed, n) for seed in seeds for n in (1, 2)] + \
+        [life_of(seeds[0], n, nvme=True) for n in (1, 2)] + \
+        [life_of(seeds[0], n, group="cluster") for n in (1, 2)]
 
 
 TESTS = lives(SEEDS)

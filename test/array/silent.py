@@ -188,6 +188,19 @@ def test_slow():
         s.close()
 
 
+def test_slow_is_not_silent():
+    """What was cut because another answer had taken most of the time: who has answered a moment ago is
+    there, and has the whole time of the next call. (The status needs two answers, and has time for one.)"""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.node.call("list", s.config)
+    s.sim.fault("latency", ms=2000, count=-1)
+    s.node.ask("status", s.config)
+    replies = [s.node.ask("free", s.config, volname="vm-100-disk-0") for _ in range(2)]
+    assert any(r["ok"] for r in replies), replies
+    s.close()
+
+
 def test_slow_first_array():
     """Slower than there is time: the other one's word serves, which is asked meanwhile."""
     s = Stage(2)
@@ -197,6 +210,29 @@ def test_slow_first_array():
     reply, took = timed(lambda: s.node.ask("size", s.config, volname="vm-100-disk-0"))
     assert reply["ok"] and took < 2, (reply, took)
     s.close()
+
+
+def busy_first_array(status):
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.node.call("list", s.config)
+    s.sim.fault("status", array="fa1", status=status, count=-1)
+    reply, took = timed(lambda: s.node.ask("alloc", s.config, vmid=101, size_kib=1024))
+    assert reply["ok"] and took < 8, (status, took, reply)
+    for method, args, _ in SILENT[2:]:
+        reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+        assert reply["ok"] and reply["result"] is not False, (status, method, reply)
+        assert took < (6 if method == "activate" else 2), (status, method, took)
+    s.sim.well()
+    # When the pause is over that it has asked for.
+    until(lambda: s.act("activate", "vm-100-disk-0") and len(s.sim.connections()) == 2, 10)
+    s.close()
+
+
+def test_busy_first_array():
+    """One that is always busy is left as soon as a silent one, and is asked last from then on."""
+    for status in (503, 429):
+        busy_first_array(status)
 
 
 def test_silent_array_and_another_twice():
@@ -219,6 +255,20 @@ def test_silent_array_and_another_twice():
     pod_is(s, "offline", "fa2")
     reply = s.node.ask("rollback", s.config, volname="vm-100-disk-0", snap="s1")
     assert reply["ok"] and s.sim.read(serial) == "old", reply
+    s.close()
+
+
+def test_many_with_silent_array():
+    """A node's guests all start at once: each has its turn at the array that answers."""
+    s = Stage(2)
+    disks = [f"vm-{100 + i}-disk-0" for i in range(64)]
+    for d in disks:
+        s.disk(d)
+    s.act("activate", disks[0])  # the arrays' ports are known
+    s.sim.fault("latency", array="fa2", ms=450, count=-1)
+    silence(s, "fa1")
+    replies = s.node.at_once([s.node.request("activate", s.config, volname=d) for d in disks])
+    assert all(r["ok"] for r in replies), [r for r in replies if not r["ok"]][:3]
     s.close()
 
 

@@ -58,7 +58,8 @@ def test_snapshot_goes_with_the_name():
         s.act("activate", "vm-100-disk-0", snap="a")
         tmp, = [e["serial"] for e in s.node.registry()]
         s.node.open(tmp)
-        s.fails("EBUSY", method, "vm-100-disk-0")
+        error = s.fails("EBUSY", method, "vm-100-disk-0")
+        assert "snapshot a of vm-100-disk-0: it is open" in error, error
         assert not s.sim.volume("vg/vm-100-disk-0")["destroyed"]
         s.node.release(tmp)
         s.act(method, "vm-100-disk-0")
@@ -122,6 +123,22 @@ def test_snapshot_taken_anew():
             assert t.ask("snapshot_delete")["ok"]
             assert not t.temporary()
             t.s.clean()
+        t.close()
+
+
+def test_copy_beside_host_group():
+    """One node's alone: no other of the group is shown it, and nothing of it stays."""
+    for arrays in (1, 2):
+        t = Snapped(arrays=arrays, **{"purestorage-hostgroup": "cluster"})
+        for array in t.s.sim.names:
+            t.s.sim.make(array, host_groups=[{"name": "cluster", "hosts": ["pve1", "pve2"]}])
+        t.take("first")
+        assert t.read() == "first"
+        assert {host for _, host, _ in t.s.sim.connections()} == {"pve1"}, t.s.sim.connections()
+        assert t.ask("deactivate")["ok"]
+        t.s.clean()
+        assert t.read() == "first"
+        assert t.ask("snapshot_delete")["ok"]
         t.close()
 
 

@@ -315,6 +315,56 @@ def shared_disks():
     end(arrays, node)
 
 
+def names_by_case():
+    """Proxmox' names of snapshots differ by case, the array's do not: a section [s1] beside [S1], of a task
+    that was ended when the array had refused it, has no snapshot."""
+    arrays, node = three_disks()
+    node.guest(100, CONFIG)
+    for disk in DISKS[:2]:
+        node.call("snapshot", volname=disk, snap="S1")
+    before = snapped(arrays, "snap-S1")
+    r = node.ask("snapshot", volname=DISKS[0], snap="s1")
+    check("snapshot: a name that differs by case is taken", refused(r, "EEXIST"), r)
+    node.guest(100, f"{CONFIG}\n[S1]\n{CONFIG}\n[s1]\n{CONFIG}snapstate: prepare\n")
+    for disk in DISKS[:2]:
+        node.call("snapshot_delete", volname=disk, snap="s1")
+    check("snapshot_delete: the one that differs by case stays", snapped(arrays, "snap-S1") == before, snapped(arrays, "snap-S1"))
+    for disk in DISKS[:2]:
+        node.call("snapshot_delete", volname=disk, snap="S1")
+    check("snapshot_delete: and goes by its own name", not snapped(arrays, "snap-S1")[0])
+    end(arrays, node)
+
+
+def set_that_is_over():
+    """Its snapshots have gone without this node: removed on another one, or by hand. The guest's next
+    snapshot of that name claims nothing of it, whichever disk is asked for first."""
+    arrays, node = three_disks()
+    node.call("alloc", vmid=100, size_kib=1024)
+    began = int(time.time())
+
+    def prepared(snaptime, disks=CONFIG):
+        node.guest(100, f"lock: snapshot\n{disks}\n[s1]\n{disks}snapstate: prepare\nsnaptime: {snaptime}\n")
+
+    prepared(began)
+    for disk in DISKS[:2]:
+        node.call("snapshot", volname=disk, snap="s1")
+    new = "vm-100-disk-4"
+    for later, config, disks, asked in (
+            (1, CONFIG, DISKS, DISKS[::2]),
+            (2, CONFIG + f"ide0: pure:{new},size=1M\n", [*DISKS, new], [new, DISKS[0]])):
+        names = ",".join(f"vg/{d}.snap-s1" for d in snapped(arrays, "snap-s1")[0])
+        arrays.rest("PATCH", "volume-snapshots", {"names": names}, {"destroyed": True})
+        arrays.rest("DELETE", "volume-snapshots", {"names": names})
+        prepared(began + later, config)
+        replies = [node.ask("snapshot", volname=d, snap="s1") for d in asked]
+        check("snapshot: of a set that is over nothing is claimed", all(r["ok"] for r in replies) and
+              snapped(arrays, "snap-s1") == (disks, 1), (replies, snapped(arrays, "snap-s1")))
+    prepared(began + 3)
+    r = node.ask("snapshot", volname=DISKS[1], snap="s1")
+    check("snapshot: what such a set has left is in the way", refused(r, "EEXIST"), r)
+    end(arrays, node)
+
+
 def delete_beside_a_set():
     """Of a disk that is named as this guest's and is none of its set: that stays, its call still runs."""
     arrays, node = three_disks()
@@ -329,7 +379,8 @@ def delete_beside_a_set():
 
 
 TESTS = (snapshots, unclaimed, cut_snapshots, snapshot_faults, safemode_snapshots, safemode_snapshot_faults,
-         safemode_snapshot_killed, containers, names_of_two, shared_disks, delete_beside_a_set)
+         safemode_snapshot_killed, containers, names_of_two, shared_disks, names_by_case, set_that_is_over,
+         delete_beside_a_set)
 
 if __name__ == "__main__":
     lib.run(TESTS)

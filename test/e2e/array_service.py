@@ -145,6 +145,10 @@ class Node:
         with open(f"{self.root}/run/pvewarden/array/array.json", encoding="utf-8") as f:
             return json.load(f)
 
+    def log(self):
+        with open(f"{self.root}/log", encoding="utf-8") as f:
+            return f.read()
+
     def put_registry(self, **entry):
         """An entry in the file's own form, as an activation of an earlier boot left it."""
         row = {"storage": "podded", "snap": "", "protocol": "iscsi", "volume_id": "",
@@ -292,9 +296,10 @@ def test_document(node):
 
 
 def test_outage(node, sim):
-    """One array down: the pod's storage lives on the other, and status says so."""
+    """One array down: the pod's storage lives on the other, and status and journal say so."""
     sim.ask("POST", "down", {"array": "fa2"})
     node.stop()
+    before = len(node.log())
     node.start()
     ok("an array that is down is a warning", until(
         lambda: node.run("status").returncode == 1, 45), node.run("status"))
@@ -302,11 +307,12 @@ def test_outage(node, sim):
     ok("with a reason, and the storage lives",
        any(a["answer"] != "ok" and a["why"] for a in d["arrays"]) and
        all(s["problem"] is None for s in d["storages"]), d["arrays"], d["storages"])
+    said = node.log()[before:]
+    ok("the service has said it, once", said.count(f"{sim.urls[1]}: not reached") == 1, said)
     sim.ask("POST", "up", {"array": "fa2"})
-    node.stop()
-    node.start()
     ok("when it is back, all is well", until(lambda: node.run("status").returncode == 0, 45),
        node.run("status"))
+    ok("which is said too", f"{sim.urls[1]} answers again" in node.log()[before:], node.log())
 
 
 def test_kills(node, sim):
@@ -433,15 +439,25 @@ def test_leftovers(node, sim):
        got.returncode == 0 and b"Nothing to take away" in got.stdout and connections() == 2, got)
     node.put_registry(**entry, storage="gone")
     got = node.run("reap", "--yes", "--node", "pve1")
-    ok("an entry of a storage that is not there stays", connections() == 2, got)
+    ok("an entry of a storage that is not there stays, which is said", connections() == 2 and
+       got.returncode == 1 and b"add or enable it again" in got.stdout, got)
+    reply = json.loads(node.run("call", "--node", "pve1", input=json.dumps({
+        "schema": "pvewarden.array.call/1", "method": "on_delete", "storage": "gone", "node": "pve1",
+        "config": node.config(), "args": {}}).encode()).stdout)
+    ok("whoever removes the storage is told what helps then",
+       any("add it again" in text for _, text in reply["log"]), reply)
     node.put_registry(**entry)
     sim.ask("POST", "down", {"array": "fa1"})
     sim.ask("POST", "down", {"array": "fa2"})
     got = node.run("reap", "--node", "pve1")
     ok("while no array answers it says so: 3", got.returncode == 3 and b"no answer" in got.stdout,
        got)
+    got = node.run("reap", "--yes", "--node", "pve1")
+    ok("what no array was told of is not done", got.returncode == 3 and b"0 done, 1 skipped" in got.stdout,
+       got)
     sim.ask("POST", "up", {"array": "fa1"})
     sim.ask("POST", "up", {"array": "fa2"})
+    node.put_registry(**entry)
     for flags in ((), ("--dry-run",), ("--dry-run", "--yes")):
         got = node.run("reap", *flags, "--node", "pve1")
         ok(f"reap {' '.join(flags)} shows what it would do and does nothing",
@@ -459,6 +475,9 @@ def test_leftovers(node, sim):
         ok("the registry has forgotten it", json.load(f)["entries"] == [])
     got = node.run("reap", "--yes", "--node", "pve1")
     ok("a second time there is nothing to do", got.returncode == 0, got)
+    for verb in ("heal", "reap"):
+        got = node.run(verb, "--format", "json", "--node", "pve1")
+        ok(f"{verb} answers in words alone", got.returncode == 64 and got.stdout == b"", got)
     got = node.run("heal", "nosuch", "--node", "pve1")
     ok("a storage that is not there is a mistake", got.returncode == 64, got)
 
@@ -482,8 +501,13 @@ def test_diagnose(node, sim):
     ok("of a pod's arrays it says which one the paths prefer", "prefers paths of fa1" in text and
        f"{sim.urls[1]}: host pve1 prefers no array" in text, text)
     sim.rest("fa1", "PATCH", "hosts", {"names": "pve1"}, {"preferred_arrays": []})
+    got = node.run("status", "--diagnose", "pure", "--node", "pve9")
+    ok("without a host object it says how to make it", "purehost create --iqnlist "
+       "iqn.1993-08.org.debian:01:pve1 pve9" in " ".join(got.stdout.decode().split()), got)
     got = node.run("status", "--diagnose", "nosuch", "--node", "pve1")
     ok("a storage that is not there is said", got.returncode == 3 and b"nosuch" in got.stdout, got)
+    got = node.run("status", "--diagnose", "pure", "--node", "pve1", "--format", "prometheus")
+    ok("the diagnosis has no metrics", got.returncode == 64 and got.stdout == b"", got)
     got = node.run("status", "--diagnose", "pure", "--node", "pve1", "--format", "json")
     rows = json.loads(got.stdout)["checks"]
     ok("as a document each bad line has a remedy",

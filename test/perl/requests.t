@@ -108,6 +108,10 @@ exchange('path of a snapshot', ['path', $scfg, $v, 'pure', 's1'], 'path',
 my $named = '/run/pvewarden/array/named/pure/vm-100-cloudinit';
 exchange('path of a cloud-init drive that is not there yet', ['path', $scfg, 'vm-100-cloudinit', 'pure'],
     'path', { volname => 'vm-100-cloudinit' }, { path => $named, vmid => 100 }, [$named, 100, 'images'], 15);
+my $absent = "/run/pvewarden/array/absent/pure/$v";
+exchange('path of a volume that is gone has its owner, as Proxmox asks for it to remove the guest',
+    ['path', $scfg, $v, 'pure'], 'path', { volname => $v }, { path => $absent, vmid => 100 },
+    [$absent, 100, 'images'], 15);
 $reply = { ok => 1, result => { path => $dev } };
 is(scalar($plugin->path($scfg, $v, 'pure')), $dev, 'path in scalar context');
 is(scalar($plugin->filesystem_path($scfg, $v, undef, 'pure')), $dev, 'filesystem_path');

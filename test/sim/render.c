@@ -126,6 +126,9 @@ json_t *sim_connection_json(const struct sim_connection *c)
 			json_object(), "lun", (json_int_t)c->lun, "nsid");
 	if (nvme)
 		json_object_set_new(ret, "nsid", json_integer((json_int_t)c->lun));
+	/* So older versions have no word for a namespace's number (since.c). */
+	if (nvme && !h->initiators[SIM_IQN].list.n && !h->initiators[SIM_WWN].list.n)
+		json_object_set_new(ret, "lun", json_null());
 	return ret;
 }
 

@@ -227,6 +227,10 @@ ns_connect() { # SERIAL NSID
 	echo 1 >"$ns/enable"
 }
 
+access() { # PORT STATE: what the array says of its namespaces there (ANA)
+	echo "$2" >"$nvmet/ports/$1/ana_groups/1/ana_state"
+}
+
 ns_disconnect() { # NSID
 	echo 0 >"$subsystem/namespaces/$1/enable"
 	rmdir "$subsystem/namespaces/$1"

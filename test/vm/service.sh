@@ -48,6 +48,26 @@ hosts() { # KIND NAME
 	must control make "{\"array\":\"fa2\",$host}"
 }
 
+store_of() { echo "$V/volumes/$1.img"; } # SERIAL: what the array has of it
+
+# --- the program -------------------------------------------------------------
+
+array() { # what it says is shown when a check fails
+	local status
+	timeout 100 "$PVEWARDEN" array "$@" >$V/text 2>&1
+	status=$?
+	cat $V/text
+	return $status
+}
+reads() { grep -q -- "$1" $V/text || { cat $V/text; return 1; }; }
+exits() { # STATUS COMMAND...
+	local status=$1
+	shift
+	"$@"
+	same $? "$status"
+}
+registered() { jq -r '.entries[].volname' /var/lib/pvewarden/array/registry.json 2>/dev/null | tr '\n' ' '; }
+
 # --- Proxmox -----------------------------------------------------------------
 
 adapter_start() {

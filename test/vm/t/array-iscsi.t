@@ -71,7 +71,7 @@ exec 7<&-
 # --- a path goes and comes back ------------------------------------------------
 
 cable out 10.9.0.2
-path_count() { mapper look iscsi $one && same "$(answer paths_ok)" "$1"; }
+path_count() { mapper look iscsi "${2-$one}" && same "$(answer paths_ok)" "$1"; } # PATHS [SERIAL]
 check "a path that is lost is seen" until_true 40 path_count 1
 check "the rest works" dd if=/dev/urandom "of=$(by_id $one)" bs=1M count=1 oflag=direct
 vol_connect a $two 2
@@ -116,17 +116,31 @@ check "a mounted partition does" mapped look iscsi $one
 check "so it is open" same "$(answer in_use)" open
 check "and detach is refused" refused EBUSY detach iscsi $one 10000
 umount /mnt/vmtest1
+# What this node's LVM finds in a guest's disk it activates by itself.
 mk_vg vg_inner "$(by_id $two)"
 must lvcreate -q -W n -Z n -aly -l 2 -n inner vg_inner
-check "an active volume group on it: in use" refused EBUSY detach iscsi $two 10000
+must lvcreate -q -W n -Z n -aly -l 2 -n other vg_inner
+exec 7</dev/vg_inner/inner
+check "an active volume group on it, of which one is open: in use" refused EBUSY detach iscsi $two 10000
 check "with its name" says "vg_inner"
-vgchange -q -an vg_inner >/dev/null 2>&1
+check "both are still there" test -b /dev/vg_inner/inner -a -b /dev/vg_inner/other
+exec 7<&-
+udevadm settle
+check "no refresh under what LVM has in memory" refused EBUSY refresh iscsi $two "$(bytes 80M)" 10000
+check "nobody has it open: detach takes it along" mapped detach iscsi $two 30000
+check "all of it" same "$(dmsetup ls | grep -c vg_inner) $(dm_of $two)" "0 "
+check "attached again" mapped attach iscsi $two "$(bytes 80M)" 60000 "2=$a"
+check "with both paths" same "$(answer paths) $(answer paths_ok)" "2 2"
+check "the volume group is whole" same "$(lvs --noheadings -o lv_name vg_inner | xargs)" "inner other"
 
 # --- detach, while iscsid rescans -------------------------------------------------
 
 (while [ ! -e $V/stop ]; do iscsiadm -m session -R; sleep 0.2; done) >/dev/null 2>&1 &
 echo $! >>$V/pids
-check "detach while others rescan" mapped detach iscsi $one 30000
+# As LVM has it open while it looks for volume groups.
+sleep 1 8<"$(by_id $one)" &
+until_true 10 test -e /proc/$!/fd/8
+check "detach while others rescan, and somebody looks at it" mapped detach iscsi $one 30000
 took | diag
 check "no map" same "$(dm_of $one)" ""
 check "its disks are offline" same "$(cat /sys/block/"$(sds $one | head -n1)"/device/state)" offline
@@ -184,7 +198,8 @@ vol_connect a $four 9
 vol_connect a $three 10
 check "its map with paths to another one: refused" refused EUCLEAN attach iscsi $three $size 20000 "10=$a"
 check "with which" says "is a path of this volume here"
-check "asked where it stands: the same" refused EUCLEAN ask iscsi $three 10000
+check "it has left the map, which has no other" until_true 10 path_count 0 $three
+check "so nobody says it any more" mapped ask iscsi $three 10000
 check "it can be taken away" mapped detach iscsi $three 30000
 vol_disconnect a 9
 vol_disconnect a 10

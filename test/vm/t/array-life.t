@@ -32,23 +32,7 @@ stop_service() {
 	rm -f /run/pvewarden/array/arrayd.sock
 }
 
-array() { # what it says is shown when a check fails
-	local status
-	timeout 100 "$PVEWARDEN" array "$@" >$V/text 2>&1
-	status=$?
-	cat $V/text
-	return $status
-}
-reads() { grep -q -- "$1" $V/text || { cat $V/text; return 1; }; }
-exits() { # STATUS COMMAND...
-	local status=$1
-	shift
-	"$@"
-	same $? "$status"
-}
-
 path_count() { same "$(multipathd show paths raw format '%w %T %t' | grep -ci "$1 .*ready")" "$2"; }
-store_of() { echo "$V/volumes/$1.img"; }
 ours() { # every map and disk of an array that this machine has
 	grep -sl '^mpath-3624a9370' /sys/block/dm-*/dm/uuid
 	grep -sl '^naa.624a9370' /sys/block/sd*/device/wwid
@@ -61,7 +45,6 @@ connected() { # VOLUME: the array's hosts
 	control state
 	jq -r --arg v "$1" '[.arrays[].connections[] | select(.volume.name == $v)] | length' $V/control
 }
-registered() { jq -r '.entries[].volname' /var/lib/pvewarden/array/registry.json 2>/dev/null | tr '\n' ' '; }
 M=1048576
 
 mk_pve pve1 pve2
@@ -107,6 +90,14 @@ exec 7<&-
 check "rollback of what nobody uses" pve vg rollback $disk s1
 check "the content is back" has_word "$dev" before
 check "the size too" sized "$dev" $((64 * M))
+check "a person takes all maps away that nobody uses" multipath -F
+check "its device is gone" until_true 10 test ! -e "$dev"
+check "it is activated again" pve vg activate $disk
+check "with a map" has_word "$dev" before
+check "taken away once more" multipath -F
+check "it is gone again" until_true 10 test ! -e "$dev"
+check "heal sees that" exits 0 array heal vg
+check "and makes one" has_word "$dev" before
 
 check "written" write_word "$dev" later
 check "the snapshot beside it" pve vg activate $disk s1
@@ -193,6 +184,8 @@ check "a path is lost" until_true 40 path_count "$(serial_of "$both")" 3
 check "the rest works" write_word "$both" three
 three_paths() { exits 1 array status && reads "3 of 4"; }
 check "status counts them, in words" until_true 60 three_paths
+check "no resize that a path would not hear of" refused_with "are away" pve pod resize vm-103-disk-0 $((96 * M))
+check "nor on the array" returns $((64 * M)) pve pod size vm-103-disk-0
 cable in 10.9.0.4
 check "it comes back" until_true 60 path_count "$(serial_of "$both")" 4
 check "free of what is mapped on both" pve pod free vm-103-disk-0
@@ -280,6 +273,11 @@ serve
 check "it is back: a call that starts the service finds all in order" pve pod activate vm-104-disk-0
 check "the service looks for the path" until_true 150 path_count "$(serial_of "$both")" 4
 check "and says so" grep -q "no path over 10.9.0.4:3260" $V/arrayd.log
+must iscsiadm -m node -u
+check "all sessions end under it: the map stays, without a path" until_true 60 exits 2 array status
+check "which is said" reads "it has no path left"
+must iscsiadm -m node -l
+check "the service looks for its paths" until_true 150 path_count "$(serial_of "$both")" 4
 exec 7<&-
 
 # --- destroyed behind our back --------------------------------------------------------------------

@@ -10,21 +10,6 @@
 # shellcheck source=../service.sh
 . "$TREE/test/vm/service.sh"
 
-store_of() { echo "$V/volumes/$1.img"; }
-array() {
-	local status
-	timeout 100 "$PVEWARDEN" array "$@" >$V/text 2>&1
-	status=$?
-	cat $V/text
-	return $status
-}
-reads() { grep -q -- "$1" $V/text || { cat $V/text; return 1; }; }
-exits() { # STATUS COMMAND...
-	local status=$1
-	shift
-	"$@"
-	same $? "$status"
-}
 lun() { # VMID: where fa2 shows its disk to this host
 	control state
 	jq -r --arg v "pod::vm-$1-disk-0" '.arrays.fa2.connections[] | select(.volume.name == $v) | .lun' $V/control
@@ -53,7 +38,6 @@ writes() { # WORD DEVICE: on all paths in turn
 		timeout 60 dd of="$2" bs=4096 seek=1024 oflag=direct conv=notrunc
 }
 rechecks() { multipathd show config local >$V/config && grep -q 'recheck_wwid "*yes' $V/config; }
-registered() { jq -r '.entries[].volname' /var/lib/pvewarden/array/registry.json; }
 is_forgotten() { ! registered | grep -q "vm-$1-"; }
 
 mk_pve pve1 pve2
@@ -150,6 +134,35 @@ check "who has it is activated" pve pod activate vm-204-disk-0
 check "there" at_lun 204 3
 check "each path leads to its volume" paths_agree
 exec 7<&- 6<&-
+
+# --- no array connects it, and its LUN has become another volume's ----------------------------
+
+vg_lun() { # VMID: where fa1 shows its disk of the one array's storage
+	control state
+	jq -r --arg v "vg/vm-$1-disk-0" '.arrays.fa1.connections[] | select(.volume.name == $v) | .lun' $V/control
+}
+for vmid in 301 302; do pve vg alloc $vmid vm-$vmid-disk-0 65536; done
+check "one on one array runs" pve vg activate vm-301-disk-0
+b=$(where vg vm-301-disk-0) c=$(where vg vm-302-disk-0)
+bs=$(serial_of "$b") cs=$(serial_of "$c")
+exec 7<>"$b"
+lun=$(vg_lun 301)
+must rest fa1 DELETE connections '"host_names":"pve1","volume_names":"vg/vm-301-disk-0"'
+must rest fa1 POST connections '"host_names":"pve1","volume_names":"vg/vm-302-disk-0"' "{\"lun\":$lun}"
+check "that its paths are another one's is seen" exits 1 array heal --dry-run vg
+check "and what is left to do" reads "connect nothing"
+check "an error as before" exits 2 array heal vg
+check "although they were all that it had" reads "it was taken out of the map now"
+check "who has cut it off may have meant it" same "$(vg_lun 301)" ""
+must multipathd disablequeueing map "3624a9370${bs,,}"
+check "it cannot write" exits 1 writes D "$b"
+check "into the other one" same "$(blocks D "$cs")" 0
+check "who has its LUN is activated" pve vg activate vm-302-disk-0
+check "there" same "$(vg_lun 302)" "$lun"
+check "each path leads to its volume" paths_agree
+exec 7<&-
+check "both end" pve vg deactivate vm-301-disk-0
+check "each for itself" pve vg deactivate vm-302-disk-0
 
 # --- in the end ---------------------------------------------------------------------------------
 

@@ -73,6 +73,19 @@ check "the rest works" dd if=/dev/urandom "of=$(link $one)" bs=1M count=1 oflag=
 cable in 10.9.1.2
 check "it comes back" until_true 90 path_count 2
 
+# --- the array closes ways (ANA) ------------------------------------------------------
+
+access 2 inaccessible
+check "a way that is closed is no path that works" until_true 20 path_count 1
+check "the rest works" dd if=/dev/urandom "of=$(link $one)" bs=1M count=1 oflag=direct
+access 1 inaccessible
+check "nor are two" until_true 20 path_count 0
+check "nothing is flushed where nothing gets through" mapped detach nvme $one 20000
+check "at once ($(took) ms)" test "$(took)" -lt 4000
+access 1 optimized
+access 2 optimized
+check "open again" until_true 20 path_count 2
+
 # --- a rollback, and the end ----------------------------------------------------------
 
 dd if="$(link $one)" of=/dev/null bs=4k count=1 2>/dev/null

@@ -39,6 +39,7 @@ adapter_start
 
 check "a volume" returns $disk pve vg alloc 100 $disk 65536
 check "the first call has started it" same "$(shows ActiveState)" active
+check "it leaves no core file, which would hold tokens" same "$(shows LimitCORE)" 0
 check "active" pve vg activate $disk
 dev=$(where vg $disk)
 check "there it is" test -b "$dev"
