@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "util/cli.h"
+#include "util/clock.h"
 #include "util/jsonw.h"
 #include "util/str.h"
 #include "util/term.h"
@@ -291,10 +292,17 @@ void diagnose_secret(struct diagnosis *d, const struct array_conf *conf)
 			      "configuration of storages can read");
 }
 
+/* One that is silent leaves their part to those that come after it. */
+static int64_t share_of(int64_t deadline, size_t arrays)
+{
+	int64_t now = clock_mono_ms();
+
+	return now + (deadline - now) / (int64_t)arrays;
+}
+
 void diagnose_arrays(struct diagnosis *d, struct fa_pool *pool, const struct array_conf *conf,
 		     const struct initiators *own, int64_t deadline)
 {
-	const struct fa_call call = { .deadline = deadline };
 	struct fa *fas[ARRAY_ADDRESSES_MAX];
 	struct err e = {};
 	size_t n = 0;
@@ -308,6 +316,7 @@ void diagnose_arrays(struct diagnosis *d, struct fa_pool *pool, const struct arr
 		diagnosis_add(d, DIAGNOSIS_BAD, "array", "correct storage.cfg", "%s", e.text);
 	for (size_t i = 0; i < n; i++) {
 		struct diagnosis_array *a = &d->arrays[d->n_arrays++];
+		const struct fa_call call = { .deadline = share_of(deadline, n - i) };
 
 		a->url = fa_url(fas[i]);
 		if (!diagnose_reach(d, fas[i], &call))

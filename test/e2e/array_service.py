@@ -501,6 +501,12 @@ def test_diagnose(node, sim):
     ok("of a pod's arrays it says which one the paths prefer", "prefers paths of fa1" in text and
        f"{sim.urls[1]}: host pve1 prefers no array" in text, text)
     sim.rest("fa1", "PATCH", "hosts", {"names": "pve1"}, {"preferred_arrays": []})
+    sim.ask("POST", "fault", {"kind": "hang", "array": "fa1", "count": -1, "ms": 120000})
+    got = node.run("status", "--diagnose", "podded", "--node", "pve1")
+    sim.ask("DELETE", "fault")
+    text = " ".join(got.stdout.decode().split())
+    ok("an array that is silent takes no other one's time", f"BAD array {sim.urls[0]}: no answer" in text and
+       f"{sim.urls[1]} is fa2" in text and f"{sim.urls[1]}: host pve1" in text, text)
     got = node.run("status", "--diagnose", "pure", "--node", "pve9")
     ok("without a host object it says how to make it", "purehost create --iqnlist "
        "iqn.1993-08.org.debian:01:pve1 pve9" in " ".join(got.stdout.decode().split()), got)
