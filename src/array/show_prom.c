@@ -32,6 +32,34 @@ static void one(struct buf *out, const char *name, const char *help, uint64_t n)
 	buf_addf(out, "%s %" PRIu64 "\n", name, n);
 }
 
+static bool is_same(const struct array_status_array *a, const struct array_status_array *b)
+{
+	return strcmp(a->url, b->url) == 0 && strcmp(a->host ?: "", b->host ?: "") == 0;
+}
+
+/* Storages that reach one array in different ways (check_ssl, another token) have a row each of it,
+ * and a series that is there twice spoils all that stands beside it. False: an earlier row is the
+ * same one's. */
+static bool sum_of(const struct array_status *s, size_t at, struct array_status_array *ret)
+{
+	for (size_t i = 0; i < at; i++)
+		if (is_same(&s->arrays[i], &s->arrays[at]))
+			return false;
+	*ret = s->arrays[at];
+	for (size_t i = at + 1; i < s->n_arrays; i++) {
+		const struct array_status_array *a = &s->arrays[i];
+
+		if (!is_same(a, ret))
+			continue;
+		ret->ok = ret->ok && a->ok;
+		ret->requests += a->requests;
+		ret->logins += a->logins;
+		ret->errors += a->errors;
+		ret->limited += a->limited;
+	}
+	return true;
+}
+
 static void add_arrays(const struct array_status *s, struct buf *out)
 {
 	static const struct {
@@ -49,16 +77,21 @@ static void add_arrays(const struct array_status *s, struct buf *out)
 		  offsetof(struct array_status_array, limited) },
 	};
 
+	struct array_status_array a;
+
 	prom_gauge(out, ARRAY "up", "1 while the array answers.");
 	for (size_t i = 0; i < s->n_arrays; i++)
-		sample_array(out, ARRAY "up", &s->arrays[i], s->arrays[i].ok);
+		if (sum_of(s, i, &a))
+			sample_array(out, ARRAY "up", &a, a.ok);
 	for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
 		prom_counter(out, rows[r].name, rows[r].help);
 		for (size_t i = 0; i < s->n_arrays; i++) {
 			uint64_t n;
 
-			memcpy(&n, (const char *)&s->arrays[i] + rows[r].offset, sizeof(n));
-			sample_array(out, rows[r].name, &s->arrays[i], n);
+			if (!sum_of(s, i, &a))
+				continue;
+			memcpy(&n, (const char *)&a + rows[r].offset, sizeof(n));
+			sample_array(out, rows[r].name, &a, n);
 		}
 	}
 }

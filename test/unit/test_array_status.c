@@ -6,6 +6,7 @@
 #include "array/publish.h"
 #include "array/show_status.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -260,6 +261,39 @@ static void no_path_left(void **state)
 	assert_non_null(strstr(out.data, "\npvewarden_array_volumes_without_path 1\n"));
 }
 
+/* Two storages reach one array, one of them with the certificate verified: a row each. Of a series
+ * that is there twice Prometheus takes the whole file for broken. */
+static void no_series_twice(void **state)
+{
+	CLEANUP(array_status_done) struct array_status s = {};
+	CLEANUP(buf_done) struct buf out = {};
+	struct survey_array arrays[3];
+	struct stage g;
+
+	(void)state;
+	set(&g);
+	for (size_t i = 0; i < ARRAY_SIZE(arrays); i++) {
+		arrays[i] = g.array;
+		arrays[i].counters.requests = 10 + i;
+	}
+	arrays[1].host = "pve1-b";
+	arrays[2].answer = -EHOSTUNREACH;
+	g.s.arrays = arrays;
+	g.s.n_arrays = ARRAY_SIZE(arrays);
+	read_back(&g, &s, NOW);
+	array_show_prometheus(&s, &out);
+	assert_non_null(strstr(out.data,
+			       "gauge\n"
+			       "pvewarden_array_up{url=\"https://fa1\",host=\"pve1\"} 0\n"
+			       "pvewarden_array_up{url=\"https://fa1\",host=\"pve1-b\"} 1\n"
+			       "#"));
+	assert_non_null(strstr(
+		out.data, "counter\n"
+			  "pvewarden_array_requests_total{url=\"https://fa1\",host=\"pve1\"} 22\n"
+			  "pvewarden_array_requests_total{url=\"https://fa1\",host=\"pve1-b\"} 11\n"
+			  "#"));
+}
+
 /* A table cuts off what does not fit; why something is out of reach is what one looks for. */
 static void reasons_are_whole(void **state)
 {
@@ -306,6 +340,7 @@ int main(void)
 		cmocka_unit_test(first_line),
 		cmocka_unit_test(names_keep_their_ends),
 		cmocka_unit_test(no_path_left),
+		cmocka_unit_test(no_series_twice),
 		cmocka_unit_test(reasons_are_whole),
 	};
 
