@@ -174,17 +174,17 @@ static void diagnose_retry(struct diagnosis *d, const struct mpconf *c)
 
 	if (!retry)
 		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
-			      "no_path_retry 10 in a device section for vendor PURE",
+			      "no_path_retry 12 in a device section for vendor PURE",
 			      "no_path_retry is not set: the default decides");
 	else if (strcmp(retry, "queue") == 0)
 		diagnosis_add(d, DIAGNOSIS_WARNING, "multipath",
-			      "no_path_retry 10 in a device section for vendor PURE",
+			      "no_path_retry 12 in a device section for vendor PURE",
 			      "no_path_retry is queue: without a path everything that touches a "
 			      "volume hangs for ever");
 	else if (strcmp(retry, "fail") == 0 || (str_to_u32(slice_of(retry), &n) && n < 2))
 		diagnosis_add(
 			d, DIAGNOSIS_WARNING, "multipath",
-			"no_path_retry 10 in a device section for vendor PURE",
+			"no_path_retry 12 in a device section for vendor PURE",
 			"no_path_retry is %s: guests get errors when the fabric is away for a "
 			"moment",
 			retry);
