@@ -48,6 +48,20 @@ static bool is_lvm(const struct dm_dev *d)
 	return kind == DM_UUID_LVM || kind == DM_UUID_LVM_INTERNAL;
 }
 
+/* A RAID or a cache that goes writes to its disks what it knows of them, which is of when it was
+ * activated: the guest has run since, or runs on another node by now. */
+static bool goes_without_writing(const struct dm_dev *d)
+{
+	static const char *const types[] = { "linear", "striped",   "error",	"zero",
+					     "thin",   "thin-pool", "snapshot", "snapshot-origin" };
+	size_t known = 0;
+
+	for (size_t i = 0; i < d->n_targets; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(types); k++)
+			known += strcmp(d->targets[i].type, types[k]) == 0;
+	return known == d->n_targets;
+}
+
 /* False: there is more than anybody would look through. */
 static bool collect(struct stack *ret, const struct dm_set *all)
 {
@@ -126,6 +140,10 @@ bool map_lvm_idle(const struct dm_set *all, const char *uuid, struct map_lvm *re
 		if (strcmp(all->items[i].uuid, uuid) == 0)
 			s.items[s.n++] = &all->items[i];
 	if (!s.n || !collect(&s, all))
+		return false;
+	for (size_t i = 1; i < s.n; i++)
+		ret->writes |= is_lvm(s.items[i]) && !goes_without_writing(s.items[i]);
+	if (ret->writes)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
 		const struct dm_dev *d = s.items[i];

@@ -378,16 +378,24 @@ static void count_paths(const struct map_view *v, struct map_state *ret)
 	ret->paths_ok = v->mapped && v->map.active_paths < running ? v->map.active_paths : running;
 }
 
-static bool is_lvm_only(const struct map_view *v, const struct root *root)
+static bool is_lvm_only(const struct map_view *v, const struct root *root, char why[256])
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names above = {};
 	CLEANUP(arena_done) struct arena a = {};
 	struct dm_set all = {};
-	struct map_lvm lvm;
+	struct map_lvm lvm = {};
+	bool idle;
 
 	sysdisk_holders(root, v->dm, &above);
-	return above.n && dmdev_read(&all, root, &a, NULL) == 0 &&
+	idle = above.n && dmdev_read(&all, root, &a, NULL) == 0 &&
 	       map_lvm_idle(&all, v->uuid, &lvm);
+	if (lvm.writes)
+		(void)snprintf(why, 256,
+			       "a cache or RAID is active on it, which would write an old state "
+			       "over the guest's when it ends: disconnect the volume on the array "
+			       "first, then dmsetup remove that; keep LVM away from guests' disks "
+			       "(global_filter)");
+	return idle;
 }
 
 /* @all NULL: this one alone. */
@@ -408,7 +416,7 @@ static void view_state(const struct map_view *v, const struct root *root, struct
 		else
 			ret->in_use = use_of_map(v, root, NULL, NULL, ret, &gone);
 		/* Whoever acts asks about one; of many it would be long work for nobody. */
-		ret->lvm_only = !all && ret->in_use == MAP_OPEN && is_lvm_only(v, root);
+		ret->lvm_only = !all && ret->in_use == MAP_OPEN && is_lvm_only(v, root, ret->why);
 	} else if (v->disks.n) {
 		(void)snprintf(ret->device, sizeof(ret->device), "%s", v->disks.items[0].name);
 		ret->dev = v->disks.items[0].dev;

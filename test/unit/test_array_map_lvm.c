@@ -140,6 +140,48 @@ static void from_the_top(void **state)
 	assert_false(map_lvm_idle(&w.all, "mpath-3624a937", &lvm));
 }
 
+/* A cache and a RAID write what they know of their disks when they go, over what the guest has
+ * written there since. */
+static void only_what_writes_nothing(void **state)
+{
+	static const struct {
+		const char *types[2];
+		bool goes;
+	} rows[] = {
+		{ { "linear", "striped" }, true },
+		{ { "thin-pool", "thin" }, true },
+		{ { "snapshot-origin" }, true },
+		{ { "snapshot" }, true },
+		{ { "error", "zero" }, true },
+		{ { "raid" }, false },
+		{ { "linear", "cache" }, false },
+		{ { "writecache" }, false },
+		{ { "mirror" }, false },
+		{ { "vdo" }, false },
+		{ { "snapshot-merge" }, false },
+		{ { "integrity" }, false },
+		{ { "of-a-kernel-to-come" }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct dm_target targets[2] = { { .type = rows[i].types[0] },
+						{ .type = rows[i].types[1] } };
+		struct world w = volumes();
+		struct map_lvm lvm;
+
+		(void)add_on(&w, ROOT, dm(0));
+		w.items[3].targets = targets;
+		w.items[3].n_targets = rows[i].types[1] ? 2 : 1;
+		found(&w, rows[i].goes ? 1 : 0);
+		(void)map_lvm_idle(&w.all, MAP, &lvm);
+		assert_true(lvm.writes == !rows[i].goes);
+		w.items[3].uuid = "CRYPT-LUKS2-x";
+		assert_false(map_lvm_idle(&w.all, MAP, &lvm));
+		assert_false(lvm.writes);
+	}
+}
+
 static void more_than_is_looked_through(void **state)
 {
 	struct world w = volumes();
@@ -159,6 +201,7 @@ int main(void)
 		cmocka_unit_test(only_what_is_lvms),
 		cmocka_unit_test(only_on_volumes),
 		cmocka_unit_test(from_the_top),
+		cmocka_unit_test(only_what_writes_nothing),
 		cmocka_unit_test(more_than_is_looked_through),
 	};
 
