@@ -52,9 +52,9 @@ int fa_pool_get(struct fa_pool *p, const struct array_conf *c, struct fa **ret, 
 
 const char *fa_url(const struct fa *f);
 
-/* A request waited in vain for an answer in the last minute, or as long for it to be no more busy
- * as it may where another array can be asked; and none has had one since. Known to all callers of
- * the pool. */
+/* A request waited in vain for an answer in the last minute, or, where another array can be asked,
+ * as long as it may for it to be no more busy, or reached nobody with each of its tries; and none
+ * has had an answer since. Known to all callers of the pool. */
 bool fa_was_silent(const struct fa *f);
 
 /* How a call is bounded, and where its log lines go; one for each request. */

@@ -131,9 +131,12 @@ static enum next after_lost(struct calling *k, int64_t took_ms)
 		return FINISHED;
 	if (k->c->enough && k->c->enough(k->c->enough_arg, took_ms))
 		return FINISHED;
-	if (k->lost++ >= LOST_MAX)
-		return FINISHED;
-	return rest_pause(k->c, LOST_PAUSE_MS << k->lost) ? AGAIN : FINISHED;
+	if (k->lost++ < LOST_MAX)
+		return rest_pause(k->c, LOST_PAUSE_MS << k->lost) ? AGAIN : FINISHED;
+	/* Nobody is there each time: each question would be tried as often. */
+	if (k->c->enough)
+		k->r->silent_until = rest_now_ms() + REST_SILENT_MS;
+	return FINISHED;
 }
 
 static enum next decide(struct calling *k, int r, const struct rest_heard *h, int64_t took_ms)

@@ -235,6 +235,31 @@ def test_busy_first_array():
         busy_first_array(status)
 
 
+def test_refusing_first_array():
+    """Nobody listens there: found out once, and not by each question of a call under Proxmox' lock."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.node.call("list", s.config)
+    s.sim.down("fa1")
+    s.node.call("alloc", s.config, vmid=101, size_kib=1024)
+    for method, args, _ in SILENT[2:]:
+        reply, took = timed(lambda: s.node.ask(method, s.config, **args))
+        assert reply["ok"] and took < (2 if method == "activate" else 1), (method, took, reply)
+    for method, name, args in (("rollback", "vm-100-disk-0", {"snap": "a"}), ("create_base", "vm-100-disk-0", {}),
+                               ("free", "base-100-disk-0", {})):
+        s.act("activate", name)
+        reply, took = timed(lambda: s.node.ask(method, s.config, volname=name, **args))
+        assert reply["ok"] and took < 6, (method, took, reply)
+    s.sim.well()
+    # It is asked again as soon as it has answered anything.
+    s.disk("vm-100-disk-1")
+    s.act("activate", "vm-100-disk-1")
+    s.sim.counted()
+    s.act("size", "vm-100-disk-1")
+    assert "fa1 GET volumes" in s.sim.counted()
+    s.close()
+
+
 def test_silent_array_and_another_twice():
     """Two addresses of one array are one array: what the silent one says of who uses the volume is lacking."""
     s = Stage(2, nodes=("pve1", "pve2"), content=True)
