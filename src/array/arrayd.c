@@ -132,6 +132,15 @@ static int write_reply(int fd, const struct buf *reply)
 	return 0;
 }
 
+/* While it waited for its turn its caller may have given it up, and with that the locks of Proxmox'
+ * under which it asked. Who has only said its last word (SHUT_WR) is there. */
+static bool has_left(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLHUP;
+}
+
 static void answer(const struct arrayd_options *o, int fd)
 {
 	CLEANUP(buf_wipe) struct buf request = {}; /* it may hold a token */
@@ -144,6 +153,9 @@ static void answer(const struct arrayd_options *o, int fd)
 	if (r < 0) {
 		log_warn("a request was refused: %s", e.text);
 		arrayd_refuse(&reply, r, e.text);
+	} else if (has_left(fd)) {
+		log_warn("a request was not run: its caller did not wait for its turn");
+		return;
 	} else {
 		(void)o->call(o->arg, buf_slice(&request), &reply);
 	}

@@ -151,12 +151,30 @@ static int no_time(const struct rest *r, struct err *e)
 	return err_set(e, -EHOSTUNREACH, "%s: no time is left to ask", r->url);
 }
 
+/* Not while the array wants to be left alone, as it may have said to those before. */
+static int take_turn(struct rest *r, const struct fa_call *c, struct http_client **ret,
+		     struct err *e)
+{
+	int64_t began = rest_now_ms();
+
+	for (;;) {
+		int code = rest_borrow(r, c, ret, e);
+
+		if (code < 0 || rest_now_ms() >= r->hold_until)
+			return code;
+		rest_give_back(r, *ret);
+		code = rest_keep_hold(r, c, began, e);
+		if (code < 0)
+			return code;
+	}
+}
+
 /* Its turn may come late: the time it has is counted from then. */
 static int send(struct rest *r, const struct fa_call *c, bool changes, struct http_call *call,
 		struct rest_heard *ret, struct err *e)
 {
 	struct http_client *client;
-	int code = rest_borrow(r, c, &client, e);
+	int code = take_turn(r, c, &client, e);
 	int64_t began;
 
 	if (code < 0)

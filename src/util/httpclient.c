@@ -217,6 +217,8 @@ static void set_up(const struct http_client *k, const struct http_call *call,
 	(void)c->curl_easy_setopt(k->h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_FOLLOWLOCATION, 0L);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+	/* A name that the resolver still asks for when the time is up is not waited for. */
+	(void)c->curl_easy_setopt(k->h, CURLOPT_QUICK_EXIT, 1L);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_TIMEOUT_MS, (long)call->deadline_ms);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_MAXAGE_CONN, (long)IDLE_S);
 	(void)c->curl_easy_setopt(k->h, CURLOPT_TCP_KEEPALIVE, 1L);

@@ -358,6 +358,14 @@ class Node:
         self.behind = [f"{here}/behind_pmxcfs.py", self.path("etc/pve"), self.root, self.name]
         self.start()
 
+    def behind_silent_resolver(self):
+        """From now on it reaches nobody, and no name server answers it."""
+        self.stop()
+        here = os.path.dirname(os.path.realpath(__file__))
+        self.write("resolv.conf", "nameserver 127.0.0.1\n")
+        self.behind = [f"{here}/behind_silent_resolver.py", self.path("resolv.conf")]
+        self.start()
+
     def hang(self, hangs):
         path = self.path(f"{self.name}.hang")
         if hangs:

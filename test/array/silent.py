@@ -354,6 +354,18 @@ def test_status_of_silent_array():
     s.close()
 
 
+def test_silent_resolver():
+    """An array's name that no name server says: each call ends in its own time, and not in the resolver's."""
+    s = Stage()
+    s.node.behind_silent_resolver()
+    config = {**s.config, "address": "https://array.example"}
+    for method, args, limit in SILENT[:4]:
+        reply, took = timed(lambda: s.node.ask(method, config, **args))
+        assert took < limit + 0.5, (method, took)
+        assert not reply["ok"] or reply["result"] is False, (method, reply)
+    s.close()
+
+
 def test_document_with_silent_array():
     """Many storages on an array that says nothing: the document does not wait for each."""
     s = Stage()

@@ -671,6 +671,12 @@ def busy():
     answers = d.many(16, "list vg/ 0")
     ok("16 threads on four connections", all(is_ok(r) for r in answers)
        and 500 < answers[0]["ms"] < 3000, answers[0])
+    sim.fault("status", status=429, path="volumes", count=1, retry_after="2")
+    before = sim.calls("GET volumes")
+    d.tell("threads 16 list vg/ 0")
+    time.sleep(1.5)
+    n = sim.calls("GET volumes") - before
+    ok("429 holds up those that wait for their turn as well", all(is_ok(r) for r in d.hear(16)) and n <= 4, n)
     d.end()
     sim.end()
 

@@ -157,6 +157,33 @@ static void what_is_cut_short_is_not_run(void **state)
 	assert_int_equal(g.calls, 0);
 }
 
+static void who_has_left_is_not_served(void **state)
+{
+	int silent[AT_ONCE], fd;
+	struct stage g;
+	char reply[64];
+
+	(void)state;
+	begin(&g);
+	for (size_t i = 0; i < AT_ONCE; i++)
+		silent[i] = enter(&g);
+	/* It waits for its turn, and its caller does not. */
+	fd = enter(&g);
+	assert_int_equal(send(fd, "gone\n", 5, MSG_NOSIGNAL), 5);
+	(void)close(fd);
+	/* Who has only said all that it has to say is there. */
+	fd = enter(&g);
+	assert_int_equal(send(fd, "here\n", 5, MSG_NOSIGNAL), 5);
+	(void)shutdown(fd, SHUT_WR);
+	listen_to(fd, reply, sizeof(reply));
+	(void)close(fd);
+	assert_string_equal(reply, "here\n");
+	for (size_t i = 0; i < AT_ONCE; i++)
+		(void)close(silent[i]);
+	end(&g);
+	assert_int_equal(g.calls, 1);
+}
+
 static void the_end_waits_for_what_is_under_way(void **state)
 {
 	struct stage g;
@@ -211,6 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_are_served_a_few_at_once),
 		cmocka_unit_test(what_is_cut_short_is_not_run),
+		cmocka_unit_test(who_has_left_is_not_served),
 		cmocka_unit_test(the_end_waits_for_what_is_under_way),
 		cmocka_unit_test(without_workers_it_ends),
 		cmocka_unit_test(a_socket_that_is_served_stays),

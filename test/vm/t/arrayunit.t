@@ -72,6 +72,24 @@ check "and what to do" refused_with "pct unlock 100" pve vg unsnapshot $root vzd
 exec 7<&-
 check "read no more, it goes" pve vg unsnapshot $root vzdump
 check "free of it" pve vg free $root
+# --- begun anew while the kernel keeps one of its processes ---------------------------
+exec 7<"$dev"
+dmsetup suspend --noflush --nolockfs "$(readlink -f "$dev")"
+dd if=/dev/zero of="$dev" bs=4096 count=1 oflag=direct 2>/dev/null 7<&- &
+waits=$!
+keeps() { [[ $(</proc/$waits/stat) == *") D "* ]]; }
+check "the kernel keeps a process" until_true 20 keeps
+echo $waits >"/sys/fs/cgroup$(shows ControlGroup)/cgroup.procs"
+began=$SECONDS
+check "begun anew" systemctl restart pvewarden-array.service
+took=$((SECONDS - began))
+check "without it" keeps
+check "at once" test $took -lt 30
+echo "$took s" | diag
+check "and answers again" pve vg size $disk
+dmsetup resume "$(readlink -f "$dev")"
+wait $waits
+exec 7<&-
 check "killed, it comes back" systemctl kill -s KILL pvewarden-array.service
 check "and answers" pve vg activate $disk
 check "free of what is mapped" pve vg free $disk
