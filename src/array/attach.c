@@ -200,6 +200,28 @@ static int not_off(const struct registry_entry *old, struct err *e)
 		       old->volname, old->serial);
 }
 
+struct sought {
+	struct call *c;
+	const char *serial;
+};
+
+static int find_serial(struct fa *f, void *arg, struct err *e)
+{
+	const struct sought *q = arg;
+	struct fa_volume v;
+
+	return fa_volume_by_serial(f, &q->c->fa, q->serial, &q->c->arena, &v, e);
+}
+
+/* 0: destroyed or gone, by the word of an array on which its pod is online. The one that was not
+ * reached shows it to nobody either when it is back, and an outage is no reason to wait. */
+static int must_be_gone(struct call *c, const struct registry_entry *old, struct err *e)
+{
+	struct sought q = { .c = c, .serial = old->serial };
+
+	return call_first(c, find_serial, &q, NULL) == -ENOENT ? 0 : not_off(old, e);
+}
+
 /* What had this name before goes first, as itself. */
 static int remove_other(struct call *c, const struct attach_target *t,
 			const struct registry_entry *other, struct err *e)
@@ -209,7 +231,12 @@ static int remove_other(struct call *c, const struct attach_target *t,
 
 	plain.doomed = false;
 	ret = remove_as(c, &plain, other, e);
-	return ret == 0 && attach_entry(c, t->volname, t->snap) ? not_off(other, e) : ret;
+	if (ret || !attach_entry(c, t->volname, t->snap))
+		return ret;
+	ret = must_be_gone(c, other, e);
+	return ret ? ret
+		   : registry_drop(c->ctx->registry, other->storage, other->volname, other->snap,
+				   e);
 }
 
 int attach_remove(struct call *c, const struct attach_target *t, struct err *e)
@@ -361,7 +388,8 @@ static int follow_size(struct call *c, const struct attach_target *t, struct map
  * now: its entry is about to go. */
 static int disconnect_old(struct call *c, const struct registry_entry *old, struct err *e)
 {
-	return attach_disconnect(c, NULL, old->serial) == ATTACH_UNREACHED ? not_off(old, e) : 0;
+	return attach_disconnect(c, NULL, old->serial) == ATTACH_UNREACHED ? must_be_gone(c, old, e)
+									   : 0;
 }
 
 static int make_way(struct call *c, const struct attach_target *t,

@@ -67,6 +67,46 @@ def test_first_array_down():
     s.close()
 
 
+def test_remade_in_an_outage():
+    """What is made again under its name, as each backup's fleecing image is, while the pod is not online on
+    an array that is down: the old one is gone, so that nobody has to be told there that it left this node."""
+    for away, safemode in (("fa1", False), ("fa2", True)):
+        s = Stage(2)
+        for array in s.sim.names:
+            s.sim.make(array, config={"safemode": safemode})
+        s.sim.down(away)
+        pod_is(s, "offline", away)
+        for backup in (True, True, False):
+            s.node.call("alloc", vmid=100, name="vm-100-fleece-0", size_kib=65536)
+            if backup:
+                s.act("activate", "vm-100-fleece-0")
+                s.act("deactivate", "vm-100-fleece-0")
+                assert s.node.registry()[0]["leaving"]
+            s.act("free", "vm-100-fleece-0")
+        assert not s.node.registry()
+        s.close()
+
+
+def test_renamed_in_an_outage():
+    """One that is not gone keeps its entry, and its name from another one, until the array answers."""
+    s = Stage(2)
+    s.disk("vm-100-disk-0")
+    s.act("activate", "vm-100-disk-0")
+    s.sim.down("fa2")
+    pod_is(s, "offline", "fa2")
+    s.act("rename", "vm-100-disk-0", vmid=101)
+    s.disk("vm-100-disk-0")
+    assert "does not say" in s.fails("EAGAIN", "activate", "vm-100-disk-0")
+    entry, = s.node.registry()
+    assert entry["volname"] == "vm-100-disk-0" and entry["leaving"] and s.sim.connections(), entry
+    s.sim.well()
+    pod_is(s, "online", "fa2")
+    s.act("activate", "vm-100-disk-0")
+    s.act("deactivate", "vm-100-disk-0")
+    s.clean()
+    s.close()
+
+
 def test_first_array_in_resync():
     """It is back, and tells of before the outage: nothing is read of it and nothing changed there until
     the pod is online. That it is, is asked once, not with each call."""
