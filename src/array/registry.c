@@ -243,13 +243,11 @@ static void leave_card(int fd)
 }
 
 /* flock() has no time limit of its own: tried in steps that grow to LOCK_STEP_MAX_MS. */
-static int lock_file(const struct registry *r, const char *name, int64_t deadline, struct err *e)
+static int lock_fd(const struct registry *r, int fd, const char *name, int64_t deadline,
+		   struct err *e)
 {
-	CLEANUP_FD int fd = openat(r->locks, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char holder[64];
 
-	if (fd < 0)
-		return err_set(e, -errno, "%s/%s: %s", r->lock_dir, name, strerror(errno));
 	for (int step = 1; flock(fd, LOCK_EX | LOCK_NB) < 0; step *= 2) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_set(e, -errno, "%s/%s: %s", r->lock_dir, name, strerror(errno));
@@ -261,8 +259,34 @@ static int lock_file(const struct registry *r, const char *name, int64_t deadlin
 			step = LOCK_STEP_MAX_MS;
 		(void)usleep((useconds_t)step * 1000);
 	}
-	leave_card(fd);
-	return take_fd(&fd);
+	return 0;
+}
+
+/* Files of names that were not used for long are deleted: one that is gone locks out nobody. */
+static bool has_name(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+static int lock_file(const struct registry *r, const char *name, int64_t deadline, struct err *e)
+{
+	for (;;) {
+		CLEANUP_FD int fd =
+			openat(r->locks, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		int error;
+
+		if (fd < 0)
+			return err_set(e, -errno, "%s/%s: %s", r->lock_dir, name, strerror(errno));
+		error = lock_fd(r, fd, name, deadline, e);
+		if (error)
+			return error;
+		if (!has_name(fd))
+			continue;
+		leave_card(fd);
+		return take_fd(&fd);
+	}
 }
 
 int registry_lock_volume(struct registry *r, const char *storage, const char *volname,

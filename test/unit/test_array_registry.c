@@ -406,6 +406,48 @@ static void test_lock(void **state)
 	registry_close(two);
 }
 
+struct waiter {
+	struct registry *r;
+	int fd;
+};
+
+static void *wait_for_lock(void *arg)
+{
+	struct waiter *w = arg;
+	struct err e = {};
+
+	w->fd = registry_lock_volume(w->r, "pure", "vm-100-disk-0", clock_mono_ms() + 5000, &e);
+	return NULL;
+}
+
+/* systemd-tmpfiles deletes what was not used for long, whoever has just opened it. */
+static void test_lock_whose_file_is_deleted(void **state)
+{
+	const struct place *p = *state;
+	struct registry *one = open_in(*state, "b");
+	struct waiter w = { .r = open_in(*state, "b"), .fd = -1 };
+	struct stat st, named;
+	struct err e = {};
+	pthread_t thread;
+	char path[128];
+	int fd = registry_lock_volume(one, "pure", "vm-100-disk-0", clock_mono_ms(), &e);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_lock, &w), 0);
+	(void)usleep(50000);
+	(void)snprintf(path, sizeof(path), "%s/lock/pure:vm-100-disk-0", p->run);
+	assert_int_equal(unlink(path), 0);
+	(void)close(fd);
+	(void)pthread_join(thread, NULL);
+	assert_true(w.fd >= 0);
+	assert_int_equal(fstat(w.fd, &st), 0);
+	assert_int_equal(stat(path, &named), 0);
+	assert_int_equal(st.st_ino, named.st_ino);
+	(void)close(w.fd);
+	registry_close(one);
+	registry_close(w.r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,6 +462,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_killed, make, drop),
 		cmocka_unit_test_setup_teardown(test_threads, make, drop),
 		cmocka_unit_test_setup_teardown(test_lock, make, drop),
+		cmocka_unit_test_setup_teardown(test_lock_whose_file_is_deleted, make, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
