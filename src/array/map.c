@@ -11,7 +11,6 @@
 
 #include "array/fan.h"
 #include "array/map_inside.h"
-#include "array/map_lvm.h"
 #include "blk/dmdev_act.h"
 #include "blk/mpathd_act.h"
 #include "blk/scsi_act.h"
@@ -303,25 +302,22 @@ static bool fails_for_somebody(const struct map_job *j, const struct map_state *
 	       map_see_user(&j->root, s->device, who, sizeof(who));
 }
 
-/* Removes what map_lvm_idle() finds on the volume's map. What somebody opens meanwhile stays, and
- * who asks next whether the map is free is told of it. */
-static void drop_lvm(struct map_job *j, const char *serial)
+/* What somebody opens meanwhile stays, and who asks next whether the volume is free is told of it.
+ */
+static void drop_lvm(struct map_job *j, const char *serial, enum array_protocol protocol)
 {
 	CLEANUP(arena_done) struct arena a = {};
-	struct dm_set all = {};
-	struct map_lvm lvm = {};
-	struct map_view v;
-	int r = map_view_read(&v, &j->root, serial, NULL);
+	struct map_lvm lvm;
+	int r = 0;
 
-	if (r == 0 && v.mapped && dmdev_read(&all, &j->root, &a, NULL) == 0)
-		(void)map_lvm_idle(&all, v.uuid, &lvm);
+	if (!map_see_lvm(&lvm, &j->root, serial, protocol, &a))
+		return;
 	for (size_t i = 0; i < lvm.n && r == 0; i++) {
 		uint32_t cookie = 0;
 
 		r = dmdev_remove(lvm.items[i], &cookie, NULL);
 		(void)dmdev_udev_wait(cookie, map_job_left(j, UDEV_MS));
 	}
-	map_view_done(&v);
 }
 
 /* Nobody has it open. A short look at it is waited for: udev's, at a device that was just closed,
@@ -347,7 +343,7 @@ static int must_be_free(struct map_job *j, const char *serial, enum array_protoc
 			until = clock_boot_ms() + ENDING_MS;
 		}
 		if (j->leaving && ret->lvm_only)
-			drop_lvm(j, serial);
+			drop_lvm(j, serial, protocol);
 		(void)poll(NULL, 0, PASSING_STEP_MS);
 	}
 }

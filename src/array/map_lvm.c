@@ -3,11 +3,20 @@
 
 #include "array/map_plan.h"
 
-/* The map first, then what stands on it. */
+/* The map first, where there is one, then what stands on it. */
 struct stack {
+	const struct map_lvm_base *base;
 	const struct dm_dev *items[1 + MAP_LVM_MAX];
-	size_t n;
+	size_t first, n; /* what stands on it: from @first on */
 };
+
+static bool is_among(const struct map_numbers *numbers, struct devno dev)
+{
+	vec_each (it, numbers)
+		if (devno_eq(*it, dev))
+			return true;
+	return false;
+}
 
 static bool has(const struct stack *s, struct devno dev)
 {
@@ -28,9 +37,14 @@ static bool stands_on(const struct dm_dev *d, struct devno dev)
 static bool stands_on_any(const struct dm_dev *d, const struct stack *s)
 {
 	for (size_t i = 0; i < d->n_deps; i++)
-		if (has(s, d->deps[i]))
+		if (has(s, d->deps[i]) || is_among(&s->base->disks, d->deps[i]))
 			return true;
 	return false;
+}
+
+static bool is_part(const struct dm_dev *d)
+{
+	return dmuuid_parse(d->uuid).kind == DM_UUID_PART;
 }
 
 static bool is_volume(const struct dm_dev *d)
@@ -74,7 +88,7 @@ static bool collect(struct stack *ret, const struct dm_set *all)
 
 			if (has(ret, d->dev) || !stands_on_any(d, ret))
 				continue;
-			if (ret->n == ARRAY_SIZE(ret->items))
+			if (ret->n - ret->first == MAP_LVM_MAX)
 				return false;
 			ret->items[ret->n++] = d;
 		}
@@ -82,13 +96,15 @@ static bool collect(struct stack *ret, const struct dm_set *all)
 	return true;
 }
 
-/* Another guest's volume may be below it too, for a volume group over two of its disks. */
+/* Not only on this one: a guest's volume group may be over two of its disks. */
 static bool lies_on_volumes(const struct dm_dev *d, const struct stack *s, const struct dm_set *all)
 {
 	for (size_t i = 0; i < d->n_deps; i++) {
 		const struct dm_dev *below = dm_set_find(all, d->deps[i]);
 
-		if (!has(s, d->deps[i]) && (!below || !is_volume(below)))
+		if (has(s, d->deps[i]))
+			continue;
+		if (below ? !is_volume(below) : !is_among(&s->base->volumes, d->deps[i]))
 			return false;
 	}
 	return true;
@@ -106,7 +122,7 @@ static bool is_open_to_those_above(const struct dm_dev *d, const struct dm_set *
 
 static bool is_below_another(const struct stack *s, const struct dm_dev *d)
 {
-	for (size_t i = 1; i < s->n; i++)
+	for (size_t i = s->first; i < s->n; i++)
 		if (stands_on(s->items[i], d->dev))
 			return true;
 	return false;
@@ -115,7 +131,7 @@ static bool is_below_another(const struct stack *s, const struct dm_dev *d)
 /* From the top: each that nothing of what is left stands on. */
 static void order(struct map_lvm *ret, struct stack *s)
 {
-	size_t i = 1;
+	size_t i = s->first;
 
 	while (i < s->n) {
 		const struct dm_dev *d = s->items[i];
@@ -127,21 +143,38 @@ static void order(struct map_lvm *ret, struct stack *s)
 		if (is_lvm(d))
 			ret->items[ret->n++] = d;
 		s->items[i] = s->items[--s->n];
-		i = 1;
+		i = s->first;
 	}
 }
 
-bool map_lvm_idle(const struct dm_set *all, const char *uuid, struct map_lvm *ret)
+/* False: it is not there, or there is more on it than anybody would look through. */
+static bool build(struct stack *ret, const struct dm_set *all, const struct map_lvm_base *base)
 {
-	struct stack s = {};
+	*ret = (struct stack){ .base = base };
+	for (size_t i = 0; base->uuid && i < all->n && !ret->n; i++)
+		if (strcmp(all->items[i].uuid, base->uuid) == 0)
+			ret->items[ret->n++] = &all->items[i];
+	ret->first = ret->n;
+	return (base->uuid ? ret->n : base->disks.n) && collect(ret, all);
+}
+
+/* md, bcache and whoever else takes disks: device-mapper knows nothing of them. */
+static bool has_all_holders(const struct stack *s)
+{
+	vec_each (holder, &s->base->holders)
+		if (!has(s, *holder))
+			return false;
+	return true;
+}
+
+bool map_lvm_idle(const struct dm_set *all, const struct map_lvm_base *base, struct map_lvm *ret)
+{
+	struct stack s;
 
 	*ret = (struct map_lvm){};
-	for (size_t i = 0; i < all->n && !s.n; i++)
-		if (strcmp(all->items[i].uuid, uuid) == 0)
-			s.items[s.n++] = &all->items[i];
-	if (!s.n || !collect(&s, all))
+	if (!build(&s, all, base) || !has_all_holders(&s))
 		return false;
-	for (size_t i = 1; i < s.n; i++)
+	for (size_t i = s.first; i < s.n; i++)
 		ret->writes |= is_lvm(s.items[i]) && !goes_without_writing(s.items[i]);
 	if (ret->writes)
 		return false;
@@ -150,7 +183,9 @@ bool map_lvm_idle(const struct dm_set *all, const char *uuid, struct map_lvm *re
 
 		if (!is_open_to_those_above(d, all))
 			return false;
-		if (i && ((!is_lvm(d) && !is_volume(d)) || !lies_on_volumes(d, &s, all)))
+		if (i < s.first)
+			continue;
+		if ((!is_lvm(d) && !(is_part(d) && is_volume(d))) || !lies_on_volumes(d, &s, all))
 			return false;
 	}
 	order(ret, &s);

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "array/fan.h"
-#include "array/map_lvm.h"
 #include "util/str.h"
 
 #define OUR_DISKS "naa.624a9370"
@@ -312,7 +311,151 @@ enum map_in_use map_disk_use(const struct root *root, const char *name, char *wh
 	return disk_use(root, name, NULL, why, size);
 }
 
-/* All of a node, read once. */
+/* --- LVM on it ---------------------------------------------------------------- */
+
+static void add_numbers(struct map_numbers *ret, const struct root *root, const char *name)
+{
+	struct devno some[64];
+
+	for (size_t n = sysdisk_numbers(root, name, some); n; n--)
+		*vec_push(ret) = some[n - 1];
+}
+
+/* A holder whose number cannot be told is none that device-mapper knows. */
+static void add_disk(struct map_lvm_base *ret, const struct root *root, const char *name)
+{
+	CLEANUP(sysdisk_names_done) struct sysdisk_names holders = {};
+
+	add_numbers(&ret->disks, root, name);
+	sysdisk_holders(root, name, &holders);
+	vec_each (h, &holders) {
+		struct devno dev = {};
+
+		(void)sysdisk_dev(root, h->text, &dev);
+		*vec_push(&ret->holders) = dev;
+	}
+}
+
+static void add_volumes(struct map_lvm_base *ret, const struct root *root)
+{
+	CLEANUP(scsi_disks_done) struct scsi_disks disks = {};
+	CLEANUP(nvme_list_done) struct nvme_list namespaces = {};
+	char serial[ARRAY_SERIAL_LEN + 1];
+
+	scsi_disks_like(&disks, root, OUR_DISKS);
+	vec_each (d, &disks)
+		if (map_plan_serial_of_wwid(d->wwid, serial))
+			add_numbers(&ret->volumes, root, d->name);
+	nvme_namespaces(&namespaces, root, NULL);
+	vec_each (ns, &namespaces)
+		if (map_plan_serial_of_nguid(ns->nguid, serial))
+			add_numbers(&ret->volumes, root, ns->name);
+}
+
+/* @uuid: of the map; NULL: on @disks. */
+static bool find_lvm(struct map_lvm *ret, const struct root *root, const char *uuid,
+		     const struct sysdisk_names *disks, struct arena *a)
+{
+	struct map_lvm_base base = { .uuid = uuid };
+	struct dm_set all = {};
+	bool idle;
+
+	/* First: a number that is read after it is no other device's that had gone before. */
+	if (dmdev_read(&all, root, a, NULL) < 0)
+		return false;
+	if (!uuid)
+		vec_each (d, disks)
+			add_disk(&base, root, d->text);
+	add_volumes(&base, root);
+	idle = map_lvm_idle(&all, &base, ret);
+	vec_free(&base.disks);
+	vec_free(&base.holders);
+	vec_free(&base.volumes);
+	return idle;
+}
+
+static void add_names(struct sysdisk_names *ret, const struct scsi_disks *disks)
+{
+	vec_each (d, disks)
+		(void)snprintf(vec_push(ret)->text, SYSDISK_NAME_MAX, "%s", d->name);
+}
+
+bool map_see_lvm(struct map_lvm *ret, const struct root *root, const char *serial,
+		 enum array_protocol protocol, struct arena *a)
+{
+	CLEANUP(sysdisk_names_done) struct sysdisk_names disks = {};
+	struct map_view v = {};
+	struct nvme_ns ns;
+	bool present = false, idle;
+	int r;
+
+	*ret = (struct map_lvm){};
+	if (protocol == ARRAY_NVME_TCP) {
+		r = map_see_nvme(&ns, &present, root, serial, NULL);
+		if (r == 0 && present)
+			(void)snprintf(vec_push(&disks)->text, SYSDISK_NAME_MAX, "%s", ns.name);
+	} else {
+		r = map_view_read(&v, root, serial, NULL);
+		add_names(&disks, &v.disks);
+	}
+	idle = r == 0 && find_lvm(ret, root, v.mapped ? v.uuid : NULL, &disks, a);
+	map_view_done(&v);
+	return idle;
+}
+
+static void say_writes(char why[256])
+{
+	(void)snprintf(why, 256,
+		       "a cache or RAID is active on it, which would write an old state over the "
+		       "guest's when it ends: disconnect the volume on the array first, then "
+		       "dmsetup remove that; keep LVM away from guests' disks (global_filter)");
+}
+
+/* Of @uuid, on the map @devices[0]; NULL: on these disks. */
+static bool is_lvm_idle(const struct root *root, const char *uuid,
+			const struct sysdisk_names *devices, char why[256])
+{
+	CLEANUP(sysdisk_names_done) struct sysdisk_names above = {};
+	CLEANUP(arena_done) struct arena a = {};
+	struct map_lvm lvm = {};
+	bool idle;
+
+	vec_each (d, devices)
+		sysdisk_holders(root, d->text, &above);
+	idle = above.n && find_lvm(&lvm, root, uuid, devices, &a);
+	if (lvm.writes)
+		say_writes(why);
+	return idle;
+}
+
+/* Of a map the kernel counts who has it open. */
+static bool is_map_lvm_only(const struct map_view *v, const struct root *root, char why[256])
+{
+	CLEANUP(sysdisk_names_done) struct sysdisk_names map = {};
+
+	(void)snprintf(vec_push(&map)->text, SYSDISK_NAME_MAX, "%s", v->dm);
+	return is_lvm_idle(root, v->uuid, &map, why);
+}
+
+/* Of disks without one it does not, and of QEMU only /proc knows. What holds them in the kernel and
+ * shows nowhere keeps map_detach() from the disk, once LVM is gone. */
+static bool is_disk_lvm_only(const struct sysdisk_names *disks, const struct root *root,
+			     char why[256])
+{
+	char who[128];
+	bool blind;
+
+	if (!is_lvm_idle(root, NULL, disks, why) || !map_see_may_look(root))
+		return false;
+	vec_each (d, disks)
+		if (find_user_of(root, d->text, NULL, who, sizeof(who), &blind) || blind)
+			return false;
+	return true;
+}
+
+/* --- all of a node ----------------------------------------------------------- */
+
+/* Read once. */
 struct all {
 	const struct root *root;
 	struct map_found *items; /* VEC() */
@@ -340,8 +483,7 @@ static const struct dm_users *users_of_maps(struct all *all)
 {
 	CLEANUP(sysdisk_names_done) struct sysdisk_names maps = {};
 	char serial[ARRAY_SERIAL_LEN + 1], uuid[DM_UUID_SIZE];
-	VEC(struct devno) numbers = {};
-	struct devno some[64];
+	struct map_numbers numbers = {};
 
 	if (all->has_map_users)
 		return &all->map_users;
@@ -350,8 +492,7 @@ static const struct dm_users *users_of_maps(struct all *all)
 		sysdisk_attr(all->root, m->text, "dm/uuid", uuid, sizeof(uuid));
 		if (!map_plan_serial_of_uuid(uuid, serial))
 			continue;
-		for (size_t n = sysdisk_numbers(all->root, m->text, some); n; n--)
-			*vec_push(&numbers) = some[n - 1];
+		add_numbers(&numbers, all->root, m->text);
 	}
 	read_users_of(&all->map_users, all, numbers.items, numbers.n, &all->arena);
 	all->has_map_users = true;
@@ -378,26 +519,6 @@ static void count_paths(const struct map_view *v, struct map_state *ret)
 	ret->paths_ok = v->mapped && v->map.active_paths < running ? v->map.active_paths : running;
 }
 
-static bool is_lvm_only(const struct map_view *v, const struct root *root, char why[256])
-{
-	CLEANUP(sysdisk_names_done) struct sysdisk_names above = {};
-	CLEANUP(arena_done) struct arena a = {};
-	struct dm_set all = {};
-	struct map_lvm lvm = {};
-	bool idle;
-
-	sysdisk_holders(root, v->dm, &above);
-	idle = above.n && dmdev_read(&all, root, &a, NULL) == 0 &&
-	       map_lvm_idle(&all, v->uuid, &lvm);
-	if (lvm.writes)
-		(void)snprintf(why, 256,
-			       "a cache or RAID is active on it, which would write an old state "
-			       "over the guest's when it ends: disconnect the volume on the array "
-			       "first, then dmsetup remove that; keep LVM away from guests' disks "
-			       "(global_filter)");
-	return idle;
-}
-
 /* @all NULL: this one alone. */
 static void view_state(const struct map_view *v, const struct root *root, struct all *all,
 		       struct map_state *ret)
@@ -416,7 +537,8 @@ static void view_state(const struct map_view *v, const struct root *root, struct
 		else
 			ret->in_use = use_of_map(v, root, NULL, NULL, ret, &gone);
 		/* Whoever acts asks about one; of many it would be long work for nobody. */
-		ret->lvm_only = !all && ret->in_use == MAP_OPEN && is_lvm_only(v, root, ret->why);
+		ret->lvm_only =
+			!all && ret->in_use == MAP_OPEN && is_map_lvm_only(v, root, ret->why);
 	} else if (v->disks.n) {
 		(void)snprintf(ret->device, sizeof(ret->device), "%s", v->disks.items[0].name);
 		ret->dev = v->disks.items[0].dev;
@@ -427,8 +549,16 @@ static void view_state(const struct map_view *v, const struct root *root, struct
 					disk_use(root, d->name, known, ret->why, sizeof(ret->why));
 	}
 	ret->present = v->mapped || v->disks.n;
-	if (!v->mapped)
-		count_paths(v, ret);
+	if (v->mapped)
+		return;
+	count_paths(v, ret);
+	/* Where a path does not work, what goes may wait for it, and nothing here ends that. */
+	if (!all && ret->in_use == MAP_OPEN && !map_is_failing(ret)) {
+		CLEANUP(sysdisk_names_done) struct sysdisk_names disks = {};
+
+		add_names(&disks, &v->disks);
+		ret->lvm_only = is_disk_lvm_only(&disks, root, ret->why);
+	}
 }
 
 void map_view_state(const struct map_view *v, const struct root *root, struct map_state *ret)
@@ -462,6 +592,12 @@ static void nvme_state(const struct nvme_ns *ns, const struct root *root,
 				   .paths_ok = ns->paths_live };
 	(void)snprintf(ret->device, sizeof(ret->device), "%s", ns->name);
 	ret->in_use = disk_use(root, ns->name, known, ret->why, sizeof(ret->why));
+	if (!known && ret->in_use == MAP_OPEN && ret->paths_ok) {
+		CLEANUP(sysdisk_names_done) struct sysdisk_names disk = {};
+
+		(void)snprintf(vec_push(&disk)->text, SYSDISK_NAME_MAX, "%s", ns->name);
+		ret->lvm_only = is_disk_lvm_only(&disk, root, ret->why);
+	}
 }
 
 void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct map_state *ret)
@@ -558,15 +694,13 @@ static void all_nvme(struct all *all)
 /* One walk over /proc for all that device-mapper does not count. */
 static void read_users(struct all *all)
 {
-	VEC(struct devno) numbers = {};
-	struct devno some[64];
+	struct map_numbers numbers = {};
 
 	vec_each (d, &all->disks)
-		for (size_t n = d->held ? 0 : sysdisk_numbers(all->root, d->name, some); n; n--)
-			*vec_push(&numbers) = some[n - 1];
+		if (!d->held)
+			add_numbers(&numbers, all->root, d->name);
 	vec_each (ns, &all->namespaces)
-		for (size_t n = sysdisk_numbers(all->root, ns->name, some); n; n--)
-			*vec_push(&numbers) = some[n - 1];
+		add_numbers(&numbers, all->root, ns->name);
 	read_users_of(&all->users, all, numbers.items, numbers.n, &all->arena);
 	vec_free(&numbers);
 }

@@ -6,6 +6,7 @@
  * Reads only; what could block runs in a child with a deadline.
  */
 
+#include "array/map_lvm.h"
 #include "array/map_plan.h"
 #include "blk/dmdev.h"
 #include "blk/users.h"
@@ -43,6 +44,10 @@ enum map_in_use map_disk_use(const struct root *root, const char *name, char *wh
 int map_see_nvme(struct nvme_ns *ret, bool *present, const struct root *root, const char *serial,
 		 struct err *e);
 void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct map_state *ret);
+
+/* What LVM has made on the volume, if map_lvm_idle() finds that it can go. Memory is @a's. */
+bool map_see_lvm(struct map_lvm *ret, const struct root *root, const char *serial,
+		 enum array_protocol protocol, struct arena *a);
 
 /* All volumes of any FlashArray. */
 int map_see_all(struct map_list *ret, const struct root *root, struct arena *a, struct err *e);

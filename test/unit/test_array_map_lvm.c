@@ -62,16 +62,23 @@ static struct world volumes(void)
 	return w;
 }
 
-static void found(struct world *w, size_t n)
+static const struct map_lvm_base map = { .uuid = MAP };
+
+static void found_on(struct world *w, const struct map_lvm_base *base, size_t n)
 {
 	struct map_lvm lvm;
 
 	w->all.items = w->items;
 	for (size_t i = 0; i < w->all.n; i++)
 		w->items[i].deps = w->deps[i];
-	assert_int_equal(map_lvm_idle(&w->all, MAP, &lvm), n > 0);
+	assert_int_equal(map_lvm_idle(&w->all, base, &lvm), n > 0);
 	if (n)
 		assert_int_equal(lvm.n, n);
+}
+
+static void found(struct world *w, size_t n)
+{
+	found_on(w, &map, n);
 }
 
 static void what_nobody_has_open_goes(void **state)
@@ -132,12 +139,12 @@ static void from_the_top(void **state)
 	(void)add_on(&w, POOL, dm(3));
 	(void)add(&w, ROOT, dm(4), dm(0));
 	found(&w, 3);
-	assert_true(map_lvm_idle(&w.all, MAP, &lvm));
+	assert_true(map_lvm_idle(&w.all, &map, &lvm));
 	assert_string_equal(lvm.items[0]->uuid, ROOT);
 	assert_string_equal(lvm.items[1]->uuid, POOL);
 	assert_string_equal(lvm.items[2]->uuid, DATA);
-	assert_false(map_lvm_idle(&w.all, OTHER, &lvm));
-	assert_false(map_lvm_idle(&w.all, "mpath-3624a937", &lvm));
+	found_on(&w, &(struct map_lvm_base){ .uuid = OTHER }, 0);
+	found_on(&w, &(struct map_lvm_base){ .uuid = "mpath-3624a937" }, 0);
 }
 
 /* A cache and a RAID write what they know of their disks when they go, over what the guest has
@@ -174,10 +181,10 @@ static void only_what_writes_nothing(void **state)
 		w.items[3].targets = targets;
 		w.items[3].n_targets = rows[i].types[1] ? 2 : 1;
 		found(&w, rows[i].goes ? 1 : 0);
-		(void)map_lvm_idle(&w.all, MAP, &lvm);
+		(void)map_lvm_idle(&w.all, &map, &lvm);
 		assert_true(lvm.writes == !rows[i].goes);
 		w.items[3].uuid = "CRYPT-LUKS2-x";
-		assert_false(map_lvm_idle(&w.all, MAP, &lvm));
+		assert_false(map_lvm_idle(&w.all, &map, &lvm));
 		assert_false(lvm.writes);
 	}
 }
@@ -194,6 +201,105 @@ static void more_than_is_looked_through(void **state)
 	found(&w, 0);
 }
 
+/* --- without a map: a namespace or a disk, number 259:0, with a partition, 259:1 --- */
+
+static struct devno on[] = { { 259, 0 }, { 259, 1 } };
+/* Another volume's disk, and one that is none. */
+static struct devno volumes_here[] = { { 259, 0 }, { 259, 1 }, { 259, 7 } };
+static const struct devno local = { 259, 9 };
+
+static struct map_lvm_base bare(struct devno *holders, size_t n)
+{
+	return (struct map_lvm_base){ .disks = { on, 2, 2 },
+				      .holders = { holders, n, n },
+				      .volumes = { volumes_here, 3, 3 } };
+}
+
+static void on_disks_without_a_map(void **state)
+{
+	struct devno holders[] = { dm(3), dm(3), dm(4) };
+	struct map_lvm_base base = bare(holders, 3);
+	struct world w = volumes();
+
+	(void)state;
+	found_on(&w, &(struct map_lvm_base){ .disks = base.disks }, 0);
+	(void)add(&w, ROOT, on[0], on[1]);
+	(void)add_on(&w, DATA, on[1]);
+	(void)add_on(&w, POOL, dm(4));
+	found_on(&w, &base, 3);
+	/* On a map that is another's, nothing. */
+	found(&w, 0);
+	w.items[3].open_count++;
+	found_on(&w, &base, 0);
+	w.items[3].open_count--;
+	found_on(&w, &base, 3);
+	w.items[5].suspended = true;
+	found_on(&w, &base, 0);
+}
+
+static void only_where_all_holders_are_known(void **state)
+{
+	struct devno holders[] = { dm(3), { 9, 127 } }, unknown[] = { dm(3), {} };
+	struct map_lvm_base md = bare(holders, 2), gone = bare(unknown, 2), good = bare(holders, 1);
+	struct world w = volumes();
+
+	(void)state;
+	(void)add_on(&w, ROOT, on[1]);
+	found_on(&w, &md, 0);
+	found_on(&w, &gone, 0);
+	found_on(&w, &good, 1);
+}
+
+static void only_on_disks_that_are_volumes(void **state)
+{
+	struct world two = volumes(), mixed = volumes(), spread = volumes(), other = volumes();
+	struct map_lvm_base base = bare(NULL, 0), no_volume = base;
+
+	(void)state;
+	(void)add(&two, ROOT, on[1], volumes_here[2]);
+	found_on(&two, &base, 1);
+	(void)add(&mixed, ROOT, on[1], dm(0));
+	found_on(&mixed, &base, 1);
+	(void)add(&spread, ROOT, on[1], local);
+	found_on(&spread, &base, 0);
+	/* The number is another disk's by now. */
+	no_volume.volumes.n = 0;
+	(void)add_on(&other, ROOT, on[1]);
+	found_on(&other, &base, 1);
+	found_on(&other, &no_volume, 0);
+}
+
+static void no_map_on_a_disk(void **state)
+{
+	static const char *const uuids[] = { "mpath-3624a93700123456789abcdef00011009",
+					     "mpath-eui.00a", "CRYPT-LUKS2-x", "part1-x", "" };
+	struct map_lvm_base base = bare(NULL, 0);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(uuids); i++) {
+		struct world w = volumes();
+
+		(void)add_on(&w, uuids[i], on[0]);
+		(void)add_on(&w, ROOT, dm(3));
+		found_on(&w, &base, 0);
+		(void)add_on(&w, DATA, on[1]);
+		found_on(&w, &base, 0);
+	}
+}
+
+static void more_than_is_looked_through_on_a_disk(void **state)
+{
+	struct map_lvm_base base = bare(NULL, 0);
+	struct world w = volumes();
+
+	(void)state;
+	for (size_t i = 0; i < MAP_LVM_MAX; i++)
+		(void)add_on(&w, ROOT, on[0]);
+	found_on(&w, &base, MAP_LVM_MAX);
+	(void)add_on(&w, ROOT, on[0]);
+	found_on(&w, &base, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +309,11 @@ int main(void)
 		cmocka_unit_test(from_the_top),
 		cmocka_unit_test(only_what_writes_nothing),
 		cmocka_unit_test(more_than_is_looked_through),
+		cmocka_unit_test(on_disks_without_a_map),
+		cmocka_unit_test(only_where_all_holders_are_known),
+		cmocka_unit_test(only_on_disks_that_are_volumes),
+		cmocka_unit_test(no_map_on_a_disk),
+		cmocka_unit_test(more_than_is_looked_through_on_a_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,9 +39,9 @@ static void show(const struct map_state *s)
 {
 	static const char *const use[] = { "free", "open", "unknown", "passing" };
 
-	printf("present=%d device=%s size=%llu in_use=%s paths=%u paths_ok=%u mismatched=%d why=%s\n",
+	printf("present=%d device=%s size=%llu in_use=%s paths=%u paths_ok=%u mismatched=%d lvm_only=%d why=%s\n",
 	       s->present, s->device, (unsigned long long)s->size, use[s->in_use], s->paths,
-	       s->paths_ok, s->mismatched, s->why);
+	       s->paths_ok, s->mismatched, s->lvm_only, s->why);
 }
 
 static void copy(char *to, size_t size, struct slice text)

@@ -218,9 +218,17 @@ check "with who it is" says "process $$"
 exec 7<&-
 mk_vg vg_bare "/dev/$(sds $four)"
 must lvcreate -q -W n -Z n -aly -l 2 -n inner vg_bare
-check "something stands on it: refused" refused EBUSY detach iscsi $four 10000
-vgchange -q -an vg_bare >/dev/null 2>&1
-check "detach" mapped detach iscsi $four 20000
+exec 7</dev/vg_bare/inner
+check "something stands on it, and is open: refused" refused EBUSY detach iscsi $four 10000
+check "with its name" says "vg_bare"
+exec 7<"/dev/$(sds $four)"
+check "so it is while a guest has the disk" refused EBUSY detach iscsi $four 10000
+check "with who it is" says "process $$"
+check "it is still there" test -b /dev/vg_bare/inner
+exec 7<&-
+udevadm settle
+check "nobody has it open: detach takes LVM along" mapped detach iscsi $four 20000
+check "all of it" same "$(dmsetup ls | grep -c vg_bare)" 0
 vol_disconnect b 8
 check "forget" mapped forget 20000
 check "no disk" same "$(sds $four)" ""

@@ -12,6 +12,8 @@ one=0123456789ABCDEF00022001 two=0123456789ABCDEF00022002
 size=$(bytes 64M)
 export HOST_NQN=nqn.2014-08.org.nvmexpress:uuid:6d3a3a43-7a4c-4a05-9e3f-0b1f2f3d4c5e
 export HOST_ID=6d3a3a43-7a4c-4a05-9e3f-0b1f2f3d4c5e
+# The volumes' own stores are disks of this machine too, which a node does not have.
+echo 'devices { global_filter = [ "r|/dev/loop.*|" ] }' >>/etc/lvm/lvmlocal.conf
 vol_make $one 64M
 vol_make $two 64M
 nvmet_start 10.9.1.1 10.9.1.2
@@ -64,6 +66,56 @@ loop=$(losetup -f --show "$(link $two)")
 check "under a loop device too" refused EBUSY detach nvme $two 10000
 losetup -d "$loop"
 
+# --- LVM of a guest, in a partition --------------------------------------------------
+
+# The kernel finds the partition by itself, and this node's LVM activates what is in it.
+{
+	head -c 446 /dev/zero
+	printf '\0\0\0\0\216\0\0\0\0\010\0\0\0\0\1\0'
+	head -c 48 /dev/zero
+	printf '\125\252'
+} >$V/mbr
+must dd if=$V/mbr "of=$(link $two)" bs=512 count=1 conv=fsync
+udevadm settle
+must blockdev --rereadpt "$(link $two)"
+part=/dev/$(disk $two)p1
+check "a partition" until_true 10 test -b "$part"
+check "which nobody uses: free" mapped look nvme $two
+check "of LVM nothing" same "$(answer in_use) $(answer lvm_only)" "free 0"
+mk_vg vg_inner "$part"
+must lvcreate -q -W n -Z n -aly -l 2 -n inner vg_inner
+must lvcreate -q -W n -Z n -aly -l 2 -n other vg_inner
+state() { mapper look nvme $two && same "$(answer in_use) $(answer lvm_only)" "$1"; }
+both() { test -b /dev/vg_inner/inner -a -b /dev/vg_inner/other; }
+check "active, and nobody has it open" until_true 20 state "open 1"
+must mkfs.ext4 -q /dev/vg_inner/inner
+must mount /dev/vg_inner/inner /mnt/vmtest1
+check "mounted: in use" refused EBUSY detach nvme $two 10000
+check "with its name" says "vg_inner"
+check "not only LVM's" state "open 0"
+check "both are still there" both
+umount /mnt/vmtest1
+udevadm settle
+check "unmounted" until_true 20 state "open 1"
+exec 7<>"$(link $two)"
+check "a guest runs with the disk: in use" refused EBUSY detach nvme $two 10000
+check "with who it is" says "process $$"
+check "not only LVM's" state "open 0"
+check "both are still there" both
+exec 7<&-
+udevadm settle
+exec 7<"$part"
+check "a guest has the partition: in use" refused EBUSY detach nvme $two 10000
+check "not only LVM's" state "open 0"
+check "both are still there" both
+exec 7<&-
+udevadm settle
+check "no refresh under what LVM has in memory" refused EBUSY refresh nvme $two $size 10000
+check "nobody has it open: detach takes it along" mapped detach nvme $two 20000
+check "all of it" same "$(dmsetup ls | grep -c vg_inner)" 0
+check "so that it is free" state "free 0"
+check "the volume group is whole" same "$(lvs --noheadings -o lv_name vg_inner | xargs)" "inner other"
+
 # --- a path goes and comes back -----------------------------------------------------
 
 cable out 10.9.1.2
@@ -102,10 +154,16 @@ check "the other one is not" test -b "$(link $two)"
 
 # --- all paths dead -----------------------------------------------------------------
 
+must lvchange -q -aly vg_inner/inner
+udevadm settle
+check "LVM's once more" until_true 20 state "open 1"
 cable out 10.9.1.1
 cable out 10.9.1.2
 dead() { mapper look nvme $two && same "$(answer paths_ok)" 0; }
 check "all paths are lost" until_true 60 dead
+check "without a path LVM keeps it: nothing ends what would wait" refused EBUSY detach nvme $two 10000
+check "of LVM nothing has gone" dm_has vg_inner-inner
+must dmsetup remove vg_inner-inner
 check "detach of what nobody has open ends" mapped detach nvme $two 20000
 check "at once ($(took) ms)" test "$(took)" -lt 4000
 check "nothing is said to have gone" mapped look nvme $two
