@@ -264,8 +264,9 @@ int map_ask(const char *serial, enum array_protocol protocol, int deadline_ms, s
 static int refuse_used(const struct map_job *j, const struct map_state *s, struct err *e)
 {
 	char who[128] = "";
+	bool blind;
 
-	if (s->in_use == MAP_OPEN && map_see_user(&j->root, s->device, who, sizeof(who)))
+	if (s->in_use == MAP_OPEN && map_see_user(&j->root, s->device, who, sizeof(who), &blind))
 		return err_set(e, -EBUSY, "the volume is in use as /dev/%s: %s", s->device, who);
 	return err_set(e, -EBUSY, "the volume is in use as /dev/%s: %s", s->device,
 		       *s->why ? s->why : "nobody can tell by whom");
@@ -297,9 +298,10 @@ static int end_probe(struct map_job *j, const char *serial, struct err *e)
 static bool fails_for_somebody(const struct map_job *j, const struct map_state *s)
 {
 	char who[128];
+	bool blind;
 
 	return *j->failing && s->in_use == MAP_OPEN && !s->lvm_only &&
-	       map_see_user(&j->root, s->device, who, sizeof(who));
+	       map_see_user(&j->root, s->device, who, sizeof(who), &blind);
 }
 
 /* What somebody opens meanwhile stays, and who asks next whether the volume is free is told of it.

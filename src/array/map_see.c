@@ -10,8 +10,6 @@
 #include "array/fan.h"
 #include "util/str.h"
 
-#define OUR_DISKS "naa.624a9370"
-
 enum { OPEN_ALONE_MS = 2000, OPENERS_TRIES = 3, OPENERS_STEP_MS = 20 };
 
 static void name_it(struct map_view *v, const char *serial)
@@ -241,11 +239,9 @@ static bool find_user_of(const struct root *root, const char *name, const struct
 	return find_user(known ? known : &users, numbers, n, why, size);
 }
 
-bool map_see_user(const struct root *root, const char *name, char *why, size_t size)
+bool map_see_user(const struct root *root, const char *name, char *why, size_t size, bool *blind)
 {
-	bool blind;
-
-	return find_user_of(root, name, NULL, why, size, &blind);
+	return find_user_of(root, name, NULL, why, size, blind);
 }
 
 /* Opened alone: what a file system, swap, md, another mapping or a target in this kernel holds
@@ -311,146 +307,12 @@ enum map_in_use map_disk_use(const struct root *root, const char *name, char *wh
 	return disk_use(root, name, NULL, why, size);
 }
 
-/* --- LVM on it ---------------------------------------------------------------- */
-
-static void add_numbers(struct map_numbers *ret, const struct root *root, const char *name)
+void map_see_numbers(struct map_numbers *ret, const struct root *root, const char *name)
 {
 	struct devno some[64];
 
 	for (size_t n = sysdisk_numbers(root, name, some); n; n--)
 		*vec_push(ret) = some[n - 1];
-}
-
-/* A holder whose number cannot be told is none that device-mapper knows. */
-static void add_disk(struct map_lvm_base *ret, const struct root *root, const char *name)
-{
-	CLEANUP(sysdisk_names_done) struct sysdisk_names holders = {};
-
-	add_numbers(&ret->disks, root, name);
-	sysdisk_holders(root, name, &holders);
-	vec_each (h, &holders) {
-		struct devno dev = {};
-
-		(void)sysdisk_dev(root, h->text, &dev);
-		*vec_push(&ret->holders) = dev;
-	}
-}
-
-static void add_volumes(struct map_lvm_base *ret, const struct root *root)
-{
-	CLEANUP(scsi_disks_done) struct scsi_disks disks = {};
-	CLEANUP(nvme_list_done) struct nvme_list namespaces = {};
-	char serial[ARRAY_SERIAL_LEN + 1];
-
-	scsi_disks_like(&disks, root, OUR_DISKS);
-	vec_each (d, &disks)
-		if (map_plan_serial_of_wwid(d->wwid, serial))
-			add_numbers(&ret->volumes, root, d->name);
-	nvme_namespaces(&namespaces, root, NULL);
-	vec_each (ns, &namespaces)
-		if (map_plan_serial_of_nguid(ns->nguid, serial))
-			add_numbers(&ret->volumes, root, ns->name);
-}
-
-/* @uuid: of the map; NULL: on @disks. */
-static bool find_lvm(struct map_lvm *ret, const struct root *root, const char *uuid,
-		     const struct sysdisk_names *disks, struct arena *a)
-{
-	struct map_lvm_base base = { .uuid = uuid };
-	struct dm_set all = {};
-	bool idle;
-
-	/* First: a number that is read after it is no other device's that had gone before. */
-	if (dmdev_read(&all, root, a, NULL) < 0)
-		return false;
-	if (!uuid)
-		vec_each (d, disks)
-			add_disk(&base, root, d->text);
-	add_volumes(&base, root);
-	idle = map_lvm_idle(&all, &base, ret);
-	vec_free(&base.disks);
-	vec_free(&base.holders);
-	vec_free(&base.volumes);
-	return idle;
-}
-
-static void add_names(struct sysdisk_names *ret, const struct scsi_disks *disks)
-{
-	vec_each (d, disks)
-		(void)snprintf(vec_push(ret)->text, SYSDISK_NAME_MAX, "%s", d->name);
-}
-
-bool map_see_lvm(struct map_lvm *ret, const struct root *root, const char *serial,
-		 enum array_protocol protocol, struct arena *a)
-{
-	CLEANUP(sysdisk_names_done) struct sysdisk_names disks = {};
-	struct map_view v = {};
-	struct nvme_ns ns;
-	bool present = false, idle;
-	int r;
-
-	*ret = (struct map_lvm){};
-	if (protocol == ARRAY_NVME_TCP) {
-		r = map_see_nvme(&ns, &present, root, serial, NULL);
-		if (r == 0 && present)
-			(void)snprintf(vec_push(&disks)->text, SYSDISK_NAME_MAX, "%s", ns.name);
-	} else {
-		r = map_view_read(&v, root, serial, NULL);
-		add_names(&disks, &v.disks);
-	}
-	idle = r == 0 && find_lvm(ret, root, v.mapped ? v.uuid : NULL, &disks, a);
-	map_view_done(&v);
-	return idle;
-}
-
-static void say_writes(char why[256])
-{
-	(void)snprintf(why, 256,
-		       "a cache or RAID is active on it, which would write an old state over the "
-		       "guest's when it ends: disconnect the volume on the array first, then "
-		       "dmsetup remove that; keep LVM away from guests' disks (global_filter)");
-}
-
-/* Of @uuid, on the map @devices[0]; NULL: on these disks. */
-static bool is_lvm_idle(const struct root *root, const char *uuid,
-			const struct sysdisk_names *devices, char why[256])
-{
-	CLEANUP(sysdisk_names_done) struct sysdisk_names above = {};
-	CLEANUP(arena_done) struct arena a = {};
-	struct map_lvm lvm = {};
-	bool idle;
-
-	vec_each (d, devices)
-		sysdisk_holders(root, d->text, &above);
-	idle = above.n && find_lvm(&lvm, root, uuid, devices, &a);
-	if (lvm.writes)
-		say_writes(why);
-	return idle;
-}
-
-/* Of a map the kernel counts who has it open. */
-static bool is_map_lvm_only(const struct map_view *v, const struct root *root, char why[256])
-{
-	CLEANUP(sysdisk_names_done) struct sysdisk_names map = {};
-
-	(void)snprintf(vec_push(&map)->text, SYSDISK_NAME_MAX, "%s", v->dm);
-	return is_lvm_idle(root, v->uuid, &map, why);
-}
-
-/* Of disks without one it does not, and of QEMU only /proc knows. What holds them in the kernel and
- * shows nowhere keeps map_detach() from the disk, once LVM is gone. */
-static bool is_disk_lvm_only(const struct sysdisk_names *disks, const struct root *root,
-			     char why[256])
-{
-	char who[128];
-	bool blind;
-
-	if (!is_lvm_idle(root, NULL, disks, why) || !map_see_may_look(root))
-		return false;
-	vec_each (d, disks)
-		if (find_user_of(root, d->text, NULL, who, sizeof(who), &blind) || blind)
-			return false;
-	return true;
 }
 
 /* --- all of a node ----------------------------------------------------------- */
@@ -492,7 +354,7 @@ static const struct dm_users *users_of_maps(struct all *all)
 		sysdisk_attr(all->root, m->text, "dm/uuid", uuid, sizeof(uuid));
 		if (!map_plan_serial_of_uuid(uuid, serial))
 			continue;
-		add_numbers(&numbers, all->root, m->text);
+		map_see_numbers(&numbers, all->root, m->text);
 	}
 	read_users_of(&all->map_users, all, numbers.items, numbers.n, &all->arena);
 	all->has_map_users = true;
@@ -536,9 +398,6 @@ static void view_state(const struct map_view *v, const struct root *root, struct
 			ret->in_use = settled_use(v, root, all ? users_of_maps(all) : NULL, ret);
 		else
 			ret->in_use = use_of_map(v, root, NULL, NULL, ret, &gone);
-		/* Whoever acts asks about one; of many it would be long work for nobody. */
-		ret->lvm_only =
-			!all && ret->in_use == MAP_OPEN && is_map_lvm_only(v, root, ret->why);
 	} else if (v->disks.n) {
 		(void)snprintf(ret->device, sizeof(ret->device), "%s", v->disks.items[0].name);
 		ret->dev = v->disks.items[0].dev;
@@ -549,16 +408,12 @@ static void view_state(const struct map_view *v, const struct root *root, struct
 					disk_use(root, d->name, known, ret->why, sizeof(ret->why));
 	}
 	ret->present = v->mapped || v->disks.n;
-	if (v->mapped)
-		return;
-	count_paths(v, ret);
-	/* Where a path does not work, what goes may wait for it, and nothing here ends that. */
-	if (!all && ret->in_use == MAP_OPEN && !map_is_failing(ret)) {
-		CLEANUP(sysdisk_names_done) struct sysdisk_names disks = {};
-
-		add_names(&disks, &v->disks);
-		ret->lvm_only = is_disk_lvm_only(&disks, root, ret->why);
-	}
+	if (!v->mapped)
+		count_paths(v, ret);
+	/* Whoever acts asks about one; of many it would be long work for nobody. Where a path of a
+	 * disk without a map does not work, what goes may wait for it, and nothing here ends that. */
+	if (!all && ret->in_use == MAP_OPEN && (v->mapped || !map_is_failing(ret)))
+		ret->lvm_only = map_see_lvm_only(v, root, ret->why);
 }
 
 void map_view_state(const struct map_view *v, const struct root *root, struct map_state *ret)
@@ -592,12 +447,8 @@ static void nvme_state(const struct nvme_ns *ns, const struct root *root,
 				   .paths_ok = ns->paths_live };
 	(void)snprintf(ret->device, sizeof(ret->device), "%s", ns->name);
 	ret->in_use = disk_use(root, ns->name, known, ret->why, sizeof(ret->why));
-	if (!known && ret->in_use == MAP_OPEN && ret->paths_ok) {
-		CLEANUP(sysdisk_names_done) struct sysdisk_names disk = {};
-
-		(void)snprintf(vec_push(&disk)->text, SYSDISK_NAME_MAX, "%s", ns->name);
-		ret->lvm_only = is_disk_lvm_only(&disk, root, ret->why);
-	}
+	if (!known && ret->in_use == MAP_OPEN && ret->paths_ok)
+		ret->lvm_only = map_see_lvm_only_nvme(ns, root, ret->why);
 }
 
 void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct map_state *ret)
@@ -698,9 +549,9 @@ static void read_users(struct all *all)
 
 	vec_each (d, &all->disks)
 		if (!d->held)
-			add_numbers(&numbers, all->root, d->name);
+			map_see_numbers(&numbers, all->root, d->name);
 	vec_each (ns, &all->namespaces)
-		add_numbers(&numbers, all->root, ns->name);
+		map_see_numbers(&numbers, all->root, ns->name);
 	read_users_of(&all->users, all, numbers.items, numbers.n, &all->arena);
 	vec_free(&numbers);
 }
@@ -710,7 +561,7 @@ int map_see_all(struct map_list *ret, const struct root *root, struct arena *a, 
 	struct all all = { .root = root };
 	int r;
 
-	scsi_disks_like(&all.disks, root, OUR_DISKS);
+	scsi_disks_like(&all.disks, root, MAP_SEE_OUR_DISKS);
 	nvme_namespaces(&all.namespaces, root, NULL);
 	read_users(&all);
 	r = all_scsi(&all, e);

@@ -11,6 +11,9 @@
 #include "blk/dmdev.h"
 #include "blk/users.h"
 
+/* How the identity of each FlashArray volume begins. */
+#define MAP_SEE_OUR_DISKS "naa.624a9370"
+
 enum { MAP_UUID_MAX = ARRAY_WWID_LEN + 8 };
 
 /* A SCSI volume. map_view_done() frees it, also after an error. */
@@ -45,9 +48,8 @@ int map_see_nvme(struct nvme_ns *ret, bool *present, const struct root *root, co
 		 struct err *e);
 void map_nvme_state(const struct nvme_ns *ns, const struct root *root, struct map_state *ret);
 
-/* What LVM has made on the volume, if map_lvm_idle() finds that it can go. Memory is @a's. */
-bool map_see_lvm(struct map_lvm *ret, const struct root *root, const char *serial,
-		 enum array_protocol protocol, struct arena *a);
+/* The numbers of a disk and its partitions. */
+void map_see_numbers(struct map_numbers *ret, const struct root *root, const char *name);
 
 /* All volumes of any FlashArray. */
 int map_see_all(struct map_list *ret, const struct root *root, struct arena *a, struct err *e);
@@ -62,5 +64,15 @@ void map_see_openers(const struct root *root, struct devno dev, const struct dm_
 bool map_see_may_look(const struct root *root);
 
 /* Who has the device open, by name and process, for people; false when nobody is found but udev's
- * own look at it. */
-bool map_see_user(const struct root *root, const char *name, char *why, size_t size);
+ * own look at it. @blind: not all processes could be seen. */
+bool map_see_user(const struct root *root, const char *name, char *why, size_t size, bool *blind);
+
+/* --- LVM on it: map_see_lvm.c --- */
+
+/* What LVM has made on the volume, if map_lvm_idle() finds that it can go. Memory is @a's. */
+bool map_see_lvm(struct map_lvm *ret, const struct root *root, const char *serial,
+		 enum array_protocol protocol, struct arena *a);
+
+/* LVM that could go is all that has the volume open. @why says so if it is LVM that could not. */
+bool map_see_lvm_only(const struct map_view *v, const struct root *root, char why[256]);
+bool map_see_lvm_only_nvme(const struct nvme_ns *ns, const struct root *root, char why[256]);
