@@ -411,7 +411,8 @@ static void view_state(const struct map_view *v, const struct root *root, struct
 	if (!v->mapped)
 		count_paths(v, ret);
 	/* Whoever acts asks about one; of many it would be long work for nobody. Where a path of a
-	 * disk without a map does not work, what goes may wait for it, and nothing here ends that. */
+	 * disk without a map does not work, what goes may wait for it, and nothing here ends that.
+	 */
 	if (!all && ret->in_use == MAP_OPEN && (v->mapped || !map_is_failing(ret)))
 		ret->lvm_only = map_see_lvm_only(v, root, ret->why);
 }
