@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,11 +35,15 @@ static void keep(int tell, int root)
 	(void)close_range(ROOT + 1, ~0U, 0);
 }
 
-static NORETURN void child(struct fan *f, size_t i)
+static NORETURN void child(struct fan *f, size_t i, pid_t parent)
 {
 	struct fan_slot *slot = &f->shared[i];
 	struct root root = *f->root;
 
+	/* Nobody else would end it. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
 	(void)signal(SIGPIPE, SIG_IGN);
 	keep(f->pipe[1], root.fd);
 	root.fd = ROOT;
@@ -97,12 +102,13 @@ static int collect(struct fan *f, struct fan_slot *ret)
 
 static int start(struct fan *f, struct err *e)
 {
+	pid_t parent = getpid();
 	int r = 0;
 
 	for (size_t i = 0; i < f->n; i++) {
 		f->pids[i] = fork();
 		if (f->pids[i] == 0)
-			child(f, i);
+			child(f, i, parent);
 		if (f->pids[i] < 0)
 			r = err_set(e, -errno, "no process could be started: %s", strerror(errno));
 	}

@@ -173,10 +173,14 @@ static struct running *free_place(struct server *s)
 	return NULL;
 }
 
-static NORETURN void be_child(const struct worker_request *q, int reply)
+static NORETURN void be_child(const struct worker_request *q, int reply, pid_t server)
 {
 	sigset_t none;
 
+	/* Nobody else keeps its deadline. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != server)
+		_exit(0);
 	(void)setpgid(0, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -187,8 +191,8 @@ static NORETURN void be_child(const struct worker_request *q, int reply)
 
 static void begin(struct server *s, const struct worker_request *q, int reply)
 {
+	pid_t server = getpid(), pid;
 	struct running *c;
-	pid_t pid;
 
 	if (stays_stuck(s, q->serial)) {
 		say(reply, -EALREADY,
@@ -205,7 +209,7 @@ static void begin(struct server *s, const struct worker_request *q, int reply)
 	c = free_place(s);
 	pid = c ? fork() : -1;
 	if (pid == 0)
-		be_child(q, reply);
+		be_child(q, reply, server);
 	if (pid < 0) {
 		say(reply, -EAGAIN, "too many calls on devices at once", NULL, 0);
 		return;
@@ -297,8 +301,9 @@ void worker_serve(int fd)
 			while (read(s.signals, &info, sizeof(info)) > 0)
 				;
 		sweep(&s);
+		/* What is still queued nobody waits for: who asked may have let go of the volume. */
 		if (p[0].revents)
-			on = take(&s);
+			on = !(p[0].revents & POLLHUP) && take(&s);
 	}
 	for (size_t i = 0; i < CALLS_MAX; i++)
 		if (s.calls[i].group)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -22,10 +23,12 @@
 #define STICKS "0123456789ABCDEF00011003"
 #define HALF   "0123456789ABCDEF00011004"
 #define LEAVES "0123456789ABCDEF00011005"
+#define TOLD   "0123456789ABCDEF00011006"
 
 enum { STUCK_MS = 1500, LIST_STUCK_MS = 6000, LISTS = 4, THREADS = 16, CALLS = 20 };
 
 static struct workers *workers;
+static pid_t *told; /* which process has begun the call; shared with it */
 
 /*
  * What the kernel does to a process that it never gives back is played by one that is dead and not
@@ -65,7 +68,9 @@ void worker_perform(const struct worker_request *q, int reply)
 	struct worker_reply head = { .size = sizeof(struct map_state) };
 	struct map_state s = { .present = is_clean(), .size = q->size };
 
-	if (strcmp(q->serial, SLOW) == 0)
+	if (strcmp(q->serial, TOLD) == 0)
+		__atomic_store_n(told, getpid(), __ATOMIC_RELEASE);
+	if (strcmp(q->serial, SLOW) == 0 || strcmp(q->serial, TOLD) == 0)
 		(void)poll(NULL, 0, 60000);
 	if (strcmp(q->serial, DIES) == 0)
 		_exit(1);
@@ -288,6 +293,69 @@ static void its_end_is_noticed(void **state)
 	assert_true(r < 0);
 }
 
+static void *told_call(void *arg)
+{
+	struct map_state s;
+
+	*(int *)arg = workers_resize(workers, TOLD, ARRAY_ISCSI, 1, 5000, &s, NULL);
+	return NULL;
+}
+
+static pid_t begun_by(void)
+{
+	return __atomic_load_n(told, __ATOMIC_ACQUIRE);
+}
+
+/* Nobody keeps its deadline any more, and nobody knows that it still works on the volume. */
+static void a_call_ends_with_its_server(void **state)
+{
+	pthread_t thread;
+	int r = 0;
+
+	(void)state;
+	*told = 0;
+	assert_int_equal(pthread_create(&thread, NULL, told_call, &r), 0);
+	for (int i = 0; i < 500 && !begun_by(); i++)
+		(void)poll(NULL, 0, 10);
+	assert_true(begun_by() > 0);
+	assert_int_equal(kill(server(), SIGKILL), 0);
+	for (int i = 0; i < 500 && kill(begun_by(), 0) == 0; i++)
+		(void)poll(NULL, 0, 10);
+	assert_int_equal(kill(begun_by(), 0), -1);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(r < 0);
+}
+
+static void *go_on_later(void *arg)
+{
+	(void)poll(NULL, 0, 200);
+	(void)kill(*(pid_t *)arg, SIGCONT);
+	return NULL;
+}
+
+/* Who asked has ended, and with it the lock under which the call was to be. */
+static void what_nobody_waits_for_is_not_begun(void **state)
+{
+	pid_t stopped = server();
+	struct map_state s;
+	pthread_t thread;
+	struct err e;
+
+	(void)state;
+	*told = 0;
+	assert_int_equal(kill(stopped, SIGSTOP), 0);
+	/* As many as give the first one time to run, before the last is taken. */
+	for (int i = 0; i < 24; i++)
+		assert_int_equal(workers_resize(workers, TOLD, ARRAY_ISCSI, 1, 10, &s, &e),
+				 -ETIMEDOUT);
+	assert_int_equal(pthread_create(&thread, NULL, go_on_later, &stopped), 0);
+	workers_stop(workers);
+	workers = NULL;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	(void)poll(NULL, 0, 200);
+	assert_int_equal(begun_by(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -298,8 +366,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(lists_do_not_pile_up, begin, end),
 		cmocka_unit_test_setup_teardown(nothing_is_left_behind, begin, end),
 		cmocka_unit_test_setup_teardown(from_many_threads, begin, end),
+		cmocka_unit_test_setup_teardown(a_call_ends_with_its_server, begin, end),
+		cmocka_unit_test_setup_teardown(what_nobody_waits_for_is_not_begun, begin, end),
 		cmocka_unit_test_setup_teardown(its_end_is_noticed, begin, end),
 	};
 
+	told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (told == MAP_FAILED)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
