@@ -213,12 +213,22 @@ static int find_serial(struct fa *f, void *arg, struct err *e)
 	return fa_volume_by_serial(f, &q->c->fa, q->serial, &q->c->arena, &v, e);
 }
 
+/* A storage may have been given another pod since: of what is not in it its arrays know nothing. */
+static bool is_in_pod(const char *pod, const char *array_volume)
+{
+	size_t n = pod ? strlen(pod) : 0;
+
+	return n && strncmp(array_volume, pod, n) == 0 && strncmp(array_volume + n, "::", 2) == 0;
+}
+
 /* 0: destroyed or gone, by the word of an array on which its pod is online. The one that was not
  * reached shows it to nobody either when it is back, and an outage is no reason to wait. */
 static int must_be_gone(struct call *c, const struct registry_entry *old, struct err *e)
 {
 	struct sought q = { .c = c, .serial = old->serial };
 
+	if (!is_in_pod(c->conf.podname, old->array_volume))
+		return not_off(old, e);
 	return call_first(c, find_serial, &q, NULL) == -ENOENT ? 0 : not_off(old, e);
 }
 

@@ -98,9 +98,10 @@ bool map_see_lvm(struct map_lvm *ret, const struct root *root, const char *seria
 static void say_writes(char why[256])
 {
 	(void)snprintf(why, 256,
-		       "a cache or RAID is active on it, which would write an old state over the "
-		       "guest's when it ends: disconnect the volume on the array first, then "
-		       "dmsetup remove that; keep LVM away from guests' disks (global_filter)");
+		       "a cache or RAID on it would write an old state over the guest's when it "
+		       "ends: on each array disconnect the volume from this node, from no other "
+		       "one, then dmsetup remove that; keep LVM away from guests' disks "
+		       "(global_filter)");
 }
 
 /* Of @uuid, on the map @devices[0]; NULL: on these disks. */
@@ -110,12 +111,15 @@ static bool is_lvm_idle(const struct root *root, const char *uuid,
 	CLEANUP(sysdisk_names_done) struct sysdisk_names above = {};
 	CLEANUP(arena_done) struct arena a = {};
 	struct map_lvm lvm = {};
-	bool idle;
+	char who[128];
+	bool idle, blind;
 
 	vec_each (d, devices)
 		sysdisk_holders(root, d->text, &above);
 	idle = above.n && find_lvm(&lvm, root, uuid, devices, &a);
-	if (lvm.writes)
+	/* Of a guest that runs here nobody is to end the connection. */
+	if (lvm.writes && !map_see_user(root, devices->items[0].text, who, sizeof(who), &blind) &&
+	    !blind)
 		say_writes(why);
 	return idle;
 }

@@ -50,14 +50,19 @@ int rest_keep_hold(struct rest *r, const struct fa_call *c, int64_t since, struc
 	return err_set(e, -EAGAIN, "%s: asked to be left alone for longer than there is", r->url);
 }
 
-bool rest_wait_busy(struct rest *r, const struct fa_call *c, int64_t since,
-		    const struct http_answer *a, unsigned int tries)
+int64_t rest_hold(struct rest *r, const struct http_answer *a, unsigned int tries)
 {
 	int64_t ms = rest_busy_ms(*a->retry_after ? a->retry_after : NULL, tries, rest_random());
 
 	if (a->status == 429)
 		r->hold_until = rest_now_ms() + ms;
-	return leave_alone(r, c, since, ms);
+	return ms;
+}
+
+bool rest_wait_busy(struct rest *r, const struct fa_call *c, int64_t since,
+		    const struct http_answer *a, unsigned int tries)
+{
+	return leave_alone(r, c, since, rest_hold(r, a, tries));
 }
 
 /*

@@ -190,6 +190,9 @@ static int send(struct rest *r, const struct fa_call *c, bool changes, struct ht
 	/* Who is asked beside another one is left when that answers. */
 	if (code != -ETIMEDOUT || !c->beside)
 		note(r, code, ret->http.status, began);
+	/* Before the next one has the connection. */
+	if (code == 0 && ret->http.status == 429)
+		rest_hold(r, &ret->http, 0);
 	rest_give_back(r, client);
 	ret->timed_out = code == -ETIMEDOUT;
 	return code < 0 ? failed(r, code, ret->http.sent, e) : 0;

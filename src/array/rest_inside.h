@@ -83,6 +83,8 @@ bool rest_has_spoken(const struct rest *r);
 /* While the array has asked for a pause every thread keeps it. -EAGAIN: that is longer than @c has,
  * or than it waits after @since for an array beside which there is another one. */
 int rest_keep_hold(struct rest *r, const struct fa_call *c, int64_t since, struct err *e);
+/* How long to wait after 429 or 503, the @tries-th after the first; after 429 every thread does. */
+int64_t rest_hold(struct rest *r, const struct http_answer *a, unsigned int tries);
 /* After 429 or 503, the @tries-th after the first. False: as above. */
 bool rest_wait_busy(struct rest *r, const struct fa_call *c, int64_t since,
 		    const struct http_answer *a, unsigned int tries);

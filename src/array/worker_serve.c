@@ -301,7 +301,8 @@ void worker_serve(int fd)
 			while (read(s.signals, &info, sizeof(info)) > 0)
 				;
 		sweep(&s);
-		/* What is still queued nobody waits for: who asked may have let go of the volume. */
+		/* What is still queued nobody waits for: who asked may have let go of the volume.
+		 */
 		if (p[0].revents)
 			on = !(p[0].revents & POLLHUP) && take(&s);
 	}
